@@ -1,0 +1,1 @@
+"""Build parts once, cache them by their inputs, resume after an interruption."""

@@ -1,0 +1,20 @@
+#!/bin/bash
+# Runs a command in the room. Called inside its namespaces as: enter.sh FOLDER COMMAND [ARGUMENT...]
+#
+# The command joins the room's cgroups, so that its memory is counted with the lab's, and dies with its parent, which
+# is the process that the caller sees, signals and waits for.
+set -eu
+folder=$1
+shift
+if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
+    echo 0 > /sys/fs/cgroup/room/cgroup.procs
+else
+    for procs in /sys/fs/cgroup/*/cgroup.procs; do
+        # a cpuset or devices hierarchy that libvirt has partitioned still takes processes at its root
+        echo 0 > "$procs"
+    done
+fi
+cd "$folder"
+# there is nothing that a proxy could reach from here
+unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY all_proxy ALL_PROXY
+exec setpriv --pdeathsig TERM "$@"
