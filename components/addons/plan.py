@@ -1,0 +1,54 @@
+"""Which add-ons can be had: pure, so that a preview tells it before anything exists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+AddonName = Literal["storage", "monitoring", "grafana", "hubble-ui"]
+ADDONS: tuple[AddonName, ...] = get_args(AddonName)
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A wanted add-on that will not be there, and the reason in one sentence."""
+
+    name: AddonName
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.why}"
+
+
+@dataclass(frozen=True)
+class AddonPlan:
+    """The add-ons to install, with the image of each, and those that are wanted but cannot be had."""
+
+    images: Mapping[AddonName, str]
+    missing: tuple[Missing, ...]
+
+    def has(self, name: AddonName) -> bool:
+        """True if the add-on is wanted and its image can be had."""
+        return name in self.images
+
+
+def plan_addons(
+    wanted: Iterable[AddonName], images: Mapping[str, str], why_missing: Mapping[str, str] | None = None
+) -> AddonPlan:
+    """Sort the wanted add-ons into those whose image is in `images` and those that are missing.
+
+    `images` maps an add-on to an image reference (`registry/name:tag`). `why_missing` holds reasons, as the
+    bundle's index gives them; without one the reason says that the artifacts have no image.
+    """
+    reasons = why_missing or {}
+    available: dict[AddonName, str] = {}
+    missing: list[Missing] = []
+    for name in ADDONS:
+        if name not in set(wanted):
+            continue
+        if name in images:
+            available[name] = images[name]
+        else:
+            missing.append(Missing(name, reasons.get(name, "the chosen artifacts hold no image for it")))
+    return AddonPlan(available, tuple(missing))

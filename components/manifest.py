@@ -1,0 +1,34 @@
+"""Declares one Kubernetes object from its manifest.
+
+A manifest is the dict that `kubectl apply` would read. The pure functions of this project build it once, and
+the program, the tests and the IPAM migration (which re-creates bare pods) all read that same dict. A typed
+resource class would need a second, translated form of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+
+Manifest = Mapping[str, Any]
+
+
+def type_token(manifest: Manifest) -> str:
+    """Pulumi's type of the object: `kubernetes:apps/v1:Deployment`, `kubernetes:core/v1:Service`."""
+    version = str(manifest["apiVersion"])
+    # Kubernetes leaves the name of the core group out; Pulumi's tokens spell it.
+    group_version = version if "/" in version else f"core/{version}"
+    return f"kubernetes:{group_version}:{manifest['kind']}"
+
+
+def declare(name: str, manifest: Manifest, *, opts: pulumi.ResourceOptions) -> pulumi.CustomResource:
+    """Register the object under the Pulumi name `name`.
+
+    `metadata.name` has to be set: these objects are known by the study's names, so autonaming would be wrong.
+    Raises ValueError if it is not.
+    """
+    if not manifest.get("metadata", {}).get("name"):
+        raise ValueError(f"{name}: the manifest ({manifest.get('kind', 'no kind')}) has no metadata.name")
+    return pulumi.CustomResource(type_token(manifest), name, dict(manifest), opts)

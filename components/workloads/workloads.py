@@ -1,0 +1,44 @@
+"""Puts webpod and curl-pod into the cluster.
+
+It owns the objects of the study's default namespace. It leaves to others the images (part of the artifacts)
+and the moving of curl-pod during an IPAM migration, which uses `curl_pod()` again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+
+from components.manifest import declare
+from components.workloads.curl_pod import curl_pod
+from components.workloads.webpod import webpod_budget, webpod_deployment, webpod_service
+
+
+@dataclass(frozen=True)
+class WorkloadsArgs:
+    """Image references (`registry/name:tag`) and the node that carries curl-pod."""
+
+    webpod_image: str
+    debug_image: str
+    curl_node: str
+
+
+class Workloads(pulumi.ComponentResource):
+    """webpod's Deployment, Service and disruption budget, and curl-pod."""
+
+    def __init__(
+        self,
+        name: str,
+        args: WorkloadsArgs,
+        *,
+        provider: pulumi.ProviderResource,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("cilium-lab:workloads:Workloads", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self, provider=provider)
+        declare(f"{name}-webpod", webpod_deployment(args.webpod_image), opts=child)
+        declare(f"{name}-webpod-service", webpod_service(), opts=child)
+        declare(f"{name}-webpod-budget", webpod_budget(), opts=child)
+        declare(f"{name}-curl-pod", curl_pod(args.debug_image, args.curl_node), opts=child)
+        self.register_outputs({})
