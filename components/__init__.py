@@ -1,0 +1,3 @@
+"""The Pulumi program of the Cilium study lab: pure functions on frozen types, and components that wire
+them.
+"""

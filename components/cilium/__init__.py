@@ -1,0 +1,1 @@
+"""Cilium: its Helm values, its IPAM modes and how it is installed."""

@@ -1,0 +1,139 @@
+"""The Helm values of Cilium's chart, typed by the chart's own schema: a pure function of the configuration.
+
+They are the study's, but for what it got wrong: ipv4NativeRoutingCIDR is derived (its 10.244.0.0/16 contained
+no pod, so that pods saw each other under node addresses), the ip-masq-agent carries the ranges that are not
+masqueraded (see `ipam`), and the agents' DaemonSet is OnDelete: Helm never restarts an agent, the migration
+does, one at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from ipaddress import IPv4Network
+from typing import cast
+
+from components.artifacts import ONLINE, Artifacts
+from components.cilium import ipam
+from components.cilium.chart_types import ChartHubble, ChartOperator, ChartValues
+from components.model import LabConfig
+from components.topology import API_SERVER_PORT
+
+_LABELS = (
+    "source_ip",
+    "source_namespace",
+    "source_workload",
+    "destination_ip",
+    "destination_namespace",
+    "destination_workload",
+    "traffic_direction",
+)
+HUBBLE_METRICS = (
+    "dns",
+    "drop",
+    "tcp",
+    "flow",
+    "port-distribution",
+    "icmp",
+    f"httpV2:exemplars=true;labelsContext={','.join(_LABELS)}",
+)
+ENVOY_REPOSITORY = "quay.io/cilium/cilium-envoy"
+HUBBLE_UI_REPOSITORIES = ("quay.io/cilium/hubble-ui", "quay.io/cilium/hubble-ui-backend")
+
+
+def has_envoy(artifacts: Artifacts) -> bool:
+    """Whether Envoy can be had; without it policies on layer 7 are not enforced, all else is."""
+    return artifacts.has_repository(ENVOY_REPOSITORY)
+
+
+def has_hubble_ui(lab: LabConfig, artifacts: Artifacts) -> bool:
+    """Whether Hubble's web interface is wanted and can be had."""
+    return lab.addons.hubble_ui and all(artifacts.has_repository(r) for r in HUBBLE_UI_REPOSITORIES)
+
+
+def values(
+    lab: LabConfig, artifacts: Artifacts = ONLINE, in_use: Iterable[IPv4Network] = ()
+) -> dict[str, object]:
+    """All values for the release: the program's, and under them the configuration's `ciliumValues`."""
+    own = cast(Mapping[str, object], chart_values(lab, artifacts, in_use))
+    return merge(lab.cilium_values, own)
+
+
+def chart_values(
+    lab: LabConfig, artifacts: Artifacts = ONLINE, in_use: Iterable[IPv4Network] = ()
+) -> ChartValues:
+    """The program's own values. `in_use` are ranges that live nodes still have blocks of (see
+    `ipam.pools`).
+    """
+    native = lab.routing_mode == "native"
+    chart: ChartValues = {
+        "k8sServiceHost": str(lab.topology.control_plane.address),
+        "k8sServicePort": API_SERVER_PORT,
+        "kubeProxyReplacement": True,
+        "ipam": ipam.ipam_values(lab, in_use),
+        # Only multi-pool has no block per node that the agent could wait for (pkg/option/config.go sets the
+        # same).
+        "k8s": {"requireIPv4PodCIDR": lab.ipam_mode != "multi-pool"},
+        "routingMode": lab.routing_mode,
+        # The agent refuses both in tunnel mode (daemon/cmd/daemon_main.go).
+        "autoDirectNodeRoutes": native,
+        "installNoConntrackIptablesRules": native,
+        "endpointRoutes": {"enabled": True},
+        "bpf": {"masquerade": lab.masquerade == "bpf"},
+        "ipMasqAgent": {"enabled": ipam.masquerade_agent(lab)},
+        "endpointHealthChecking": {"enabled": False},
+        "healthChecking": False,
+        "hubble": _hubble(lab, artifacts),
+        "prometheus": {"enabled": True},
+        "operator": _operator(lab, artifacts),
+        "debug": {"enabled": lab.debug},
+        "updateStrategy": {"type": "OnDelete"},
+        "envoy": {"enabled": has_envoy(artifacts)},
+    }
+    cidr = ipam.native_cidr(lab)
+    if cidr is not None:
+        chart["ipv4NativeRoutingCIDR"] = str(cidr)
+    if not native:
+        chart["tunnelProtocol"] = lab.tunnel_protocol
+    if artifacts.images is not None:
+        # A bundle's images are imported by name and tag: their digests are those of the bundle's own
+        # archives.
+        chart["image"] = {"useDigest": False, "pullPolicy": "IfNotPresent"}
+    return chart
+
+
+def _hubble(lab: LabConfig, artifacts: Artifacts) -> ChartHubble:
+    hubble: ChartHubble = {
+        "enabled": True,
+        "relay": {"enabled": True},
+        "ui": {"enabled": False},
+        "metrics": {"enableOpenMetrics": True, "enabled": list(HUBBLE_METRICS)},
+    }
+    if artifacts.images is not None:
+        hubble["relay"] = {"enabled": True, "image": {"useDigest": False, "pullPolicy": "IfNotPresent"}}
+    if has_hubble_ui(lab, artifacts):
+        hubble["ui"] = {
+            "enabled": True,
+            "service": {"type": "NodePort", "nodePort": lab.node_ports.hubble_ui},
+        }
+    return hubble
+
+
+def _operator(lab: LabConfig, artifacts: Artifacts) -> ChartOperator:
+    operator: ChartOperator = {"replicas": 1, "prometheus": {"enabled": True}}
+    if artifacts.images is not None:
+        operator["image"] = {"useDigest": False, "pullPolicy": "IfNotPresent"}
+    return operator
+
+
+def merge(under: Mapping[str, object], over: Mapping[str, object]) -> dict[str, object]:
+    """Both as one tree; where both have a leaf, `over` has the say (the configuration's checks refuse that
+    case).
+    """
+    merged = dict(under)
+    for key, value in over.items():
+        below = merged.get(key)
+        if isinstance(below, Mapping) and isinstance(value, Mapping):
+            merged[key] = merge(cast(Mapping[str, object], below), cast(Mapping[str, object], value))
+        else:
+            merged[key] = value
+    return merged

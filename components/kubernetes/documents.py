@@ -1,0 +1,151 @@
+"""kubeadm's documents as pure functions: what `kubeadm init` and `kubeadm join` are told.
+
+They are kubeadm.k8s.io/v1beta4, and hold no secret: a worker finds CA and token in a file of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import yaml
+
+from components.model import NODE_MASK_SIZE, LabConfig
+from components.topology import API_SERVER_PORT, Host
+
+Document = dict[str, Any]
+
+API_VERSION = "kubeadm.k8s.io/v1beta4"
+CRI_SOCKET = "unix:///run/containerd/containerd.sock"
+PAUSE_IMAGE = "registry.k8s.io/pause:3.10"
+"""The sandbox's image for Kubernetes 1.31 to 1.33 (cmd/kubeadm/app/constants, PauseVersion)."""
+DISCOVERY_FILE = "/run/cilium-lab-discovery.conf"
+"""Where a worker keeps, while it joins, a kubeconfig with the cluster's CA and a short-lived token."""
+INIT_TOKEN_TTL = "1m0s"
+"""kubeadm init makes a bootstrap token whether asked or not, good for 24 hours unless one is described
+(v1beta4/defaults.go, SetDefaults_BootstrapTokens). Nothing uses it: workers are given their own.
+"""
+
+
+def init_documents(lab: LabConfig) -> list[Document]:
+    """All documents of `kubeadm init --config`, for the control plane."""
+    return [init_configuration(lab), cluster_configuration(lab), kubelet_configuration(lab)]
+
+
+def join_documents(lab: LabConfig, host: Host) -> list[Document]:
+    """All documents of `kubeadm join --config`, for a worker."""
+    return [join_configuration(lab, host)]
+
+
+def init_configuration(lab: LabConfig) -> Document:
+    """InitConfiguration of the control plane."""
+    host = lab.topology.control_plane
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "InitConfiguration",
+        "bootstrapTokens": [{"ttl": INIT_TOKEN_TTL, "description": "made by kubeadm init; nothing uses it"}],
+        "localAPIEndpoint": {"advertiseAddress": str(host.address), "bindPort": API_SERVER_PORT},
+        # An empty list, unlike none, means no taint: the study runs pods on the control plane.
+        "nodeRegistration": {**_registration(lab, host), "taints": []},
+    }
+
+
+def cluster_configuration(lab: LabConfig) -> Document:
+    """ClusterConfiguration: version and ranges, and no kube-proxy.
+
+    `proxy.disabled` stays in the cluster's kubeadm-config, unlike a skipped phase, so that an upgrade does
+    not bring kube-proxy back (cmd/kubeadm/app/cmd/init.go, manageSkippedAddons).
+    """
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "ClusterConfiguration",
+        "kubernetesVersion": f"v{lab.versions.kubernetes}",
+        "networking": {"podSubnet": str(lab.pod_cidr), "serviceSubnet": str(lab.service_cidr)},
+        "controllerManager": {"extraArgs": [_arg("node-cidr-mask-size", NODE_MASK_SIZE)]},
+        "proxy": {"disabled": True},
+    }
+
+
+def kubelet_configuration(lab: LabConfig) -> Document:
+    """KubeletConfiguration of every node: kubeadm keeps one for the cluster.
+
+    The configuration's checks see to it that all nodes are of one kind. In containers, which share the
+    machine's kernel, disk and swap:
+    - the machine's swap is seen and is not the lab's to switch off;
+    - free disk is the machine's, and evicting pods or deleting images for its sake helps nobody;
+    - sysctls of the kernel are not to be written: KubeletInUserNamespace makes a failure to do so a warning,
+      and kubelet is not to insist on them (protectKernelDefaults).
+    """
+    control_plane = lab.topology.control_plane
+    document: Document = {
+        "apiVersion": "kubelet.config.k8s.io/v1beta1",
+        "kind": "KubeletConfiguration",
+        "cgroupDriver": cgroup_driver(control_plane),
+    }
+    if control_plane.machine == "container":
+        document |= {
+            "failSwapOn": False,
+            "protectKernelDefaults": False,
+            "resolvConf": "/etc/resolv.conf",
+            "imageGCHighThresholdPercent": 100,
+            "evictionHard": {
+                "memory.available": "100Mi",
+                "nodefs.available": "0%",
+                "nodefs.inodesFree": "0%",
+                "imagefs.available": "0%",
+            },
+            "featureGates": {"KubeletInUserNamespace": True},
+        }
+    return document
+
+
+def cgroup_driver(host: Host) -> Literal["systemd", "cgroupfs"]:
+    """What manages the pods' cgroups, for kubelet and containerd alike.
+
+    Systemd as everywhere; in a container the runtime itself, because systemd there has no controllers to
+    delegate.
+    """
+    return "cgroupfs" if host.machine == "container" else "systemd"
+
+
+def join_configuration(lab: LabConfig, host: Host) -> Document:
+    """JoinConfiguration of a worker. CA and token are read from DISCOVERY_FILE when the worker joins."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "JoinConfiguration",
+        "discovery": {"file": {"kubeConfigPath": DISCOVERY_FILE}},
+        "nodeRegistration": _registration(lab, host),
+    }
+
+
+def ignored_preflight_errors(lab: LabConfig, host: Host) -> list[str]:
+    """The checks of kubeadm that fail here for a reason that does no harm, and no others.
+
+    Containers: SystemVerification wants the kernel's configuration or modules, which a container does not
+    have, and Swap sees the machine's. Bundle: HTTPProxyCIDR writes an IPv4 address in brackets into a URL,
+    which the Go that the bundle is built with refuses to parse. Processors and memory are not among them: the
+    configuration's checks have kubeadm's own minima.
+    """
+    containers = ["SystemVerification", "Swap"] if host.machine == "container" else []
+    bundle = ["HTTPProxyCIDR"] if lab.artifacts == "bundle" else []
+    return [*containers, *bundle]
+
+
+def to_yaml(*documents: Mapping[str, Any]) -> str:
+    """The documents as one YAML stream, with their keys in the order in which they were written."""
+    return yaml.safe_dump_all([dict(document) for document in documents], sort_keys=False)
+
+
+def _registration(lab: LabConfig, host: Host) -> Document:
+    return {
+        "name": host.name,
+        "criSocket": CRI_SOCKET,
+        "imagePullPolicy": "IfNotPresent",
+        # Else kubelet takes the address of whatever interface has the default route.
+        "kubeletExtraArgs": [_arg("node-ip", host.address)],
+        "ignorePreflightErrors": ignored_preflight_errors(lab, host),
+    }
+
+
+def _arg(name: str, value: object) -> dict[str, str]:
+    return {"name": name, "value": str(value)}

@@ -1,0 +1,70 @@
+"""What a virtual machine is told at its first boot (NoCloud): names, addresses and keys, and nothing else.
+
+Pure. All other preparation comes over SSH and is the same for every kind of machine; the static route to the
+router's network is part of that, for it has to be made persistent there anyway.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from components.topology import NODE_INTERFACE, ROUTER_INTERFACE, Host, Topology
+
+
+def user_data(
+    host: Host, topology: Topology, authorized_key: str, host_private_key: str, host_public_key: str
+) -> str:
+    """cloud-config: host name, the names of all hosts, root's key, and the host's own SSH key.
+
+    Keys are in OpenSSH's formats; the result is a secret, because it holds the host's private key. That key
+    is given from outside so that its public half can be pinned before the first connection. Nobody has a
+    password.
+    """
+    names = "".join(f"{other.address} {other.name}\n" for other in topology.hosts)
+    document: dict[str, Any] = {
+        "hostname": host.name,
+        "preserve_hostname": False,
+        "disable_root": False,
+        "ssh_pwauth": False,
+        "users": [{"name": "root", "lock_passwd": True, "ssh_authorized_keys": [authorized_key.strip()]}],
+        # The image's keys, if it has any, are shared by whoever has the image.
+        "ssh_deletekeys": True,
+        "ssh_keys": {
+            "ed25519_private": f"{host_private_key.strip()}\n",
+            "ed25519_public": host_public_key.strip(),
+        },
+        "write_files": [{"path": "/etc/hosts", "content": f"127.0.0.1 localhost\n{names}"}],
+    }
+    return f"#cloud-config\n{_yaml(document)}"
+
+
+def network_config(host: Host, topology: Topology) -> str:
+    """Network configuration, version 2: interfaces found by hardware address, with the study's names and
+    addresses.
+
+    The gateway answers DNS as well. The router's second interface has an address and no route.
+    """
+    gateway = str(topology.network.gateway)
+    node = _interface(NODE_INTERFACE, host.mac, str(topology.node_interface(host)))
+    node |= {"routes": [{"to": "0.0.0.0/0", "via": gateway}], "nameservers": {"addresses": [gateway]}}
+    interfaces = {NODE_INTERFACE: node}
+    if host.role == "router":
+        outer = topology.router_network
+        interfaces[ROUTER_INTERFACE] = _interface(ROUTER_INTERFACE, outer.mac, str(outer.interface))
+    return _yaml({"version": 2, "ethernets": interfaces})
+
+
+def _interface(name: str, mac: str, address: str) -> dict[str, Any]:
+    return {
+        "match": {"macaddress": mac},
+        "set-name": name,
+        "dhcp4": False,
+        "dhcp6": False,
+        "addresses": [address],
+    }
+
+
+def _yaml(document: dict[str, Any]) -> str:
+    return yaml.safe_dump(document, sort_keys=False)

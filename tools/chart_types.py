@@ -1,0 +1,154 @@
+"""Makes components/cilium/chart_types.py from the values.schema.json of Cilium's chart.
+
+    python3 -m tools.chart_types CHART_FOLDER > components/cilium/chart_types.py
+
+The chart's schema names types only: it is open (unknown keys pass), it leaves some keys out, and it takes any
+text where a few words are meant. `STRICTER` says what this project allows at such places.
+"""
+
+from __future__ import annotations
+
+import json
+import keyword
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import cast
+
+Schema = Mapping[str, object]
+
+STRICTER: Mapping[str, str] = {
+    # Not in the schema: the key is only a comment in values.yaml.
+    "kubeProxyReplacement": "bool",
+    # Any text in the schema; the words are those of pkg/ipam/option/option.go that make sense without a
+    # cloud.
+    "ipam.mode": 'Literal["kubernetes", "cluster-pool", "multi-pool"]',
+    "routingMode": 'Literal["native", "tunnel"]',
+    "tunnelProtocol": 'Literal["vxlan", "geneve"]',
+    "updateStrategy.type": 'Literal["RollingUpdate", "OnDelete"]',
+    # Boolean or text in the schema, because the chart takes "true" as well.
+    "autoDirectNodeRoutes": "bool",
+    "endpointRoutes.enabled": "bool",
+    "k8sServicePort": "int",
+    # A list without a type for its elements.
+    "hubble.metrics.enabled": "list[str]",
+    "ipam.operator.clusterPoolIPv4PodCIDRList": "list[str]",
+    "hubble.ui.service.type": 'Literal["ClusterIP", "NodePort"]',
+}
+
+_SIMPLE = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "null": "None"}
+_HEADER = '''"""Types of the values of Cilium's Helm chart.
+
+Made by tools/chart_types.py from the chart's values.schema.json; don't edit.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypedDict
+
+'''
+
+
+def generate(schema: Schema) -> str:
+    """The text of the module: one TypedDict for each object of the schema, the root last (`ChartValues`)."""
+    unused = set(STRICTER)
+    classes: list[str] = []
+    root = _object(_with_missing(schema), (), classes, unused)
+    if unused:
+        raise ValueError(
+            f"STRICTER names keys that the chart's schema does not reach: {', '.join(sorted(unused))}"
+        )
+    assert root == "ChartValues"
+    return _HEADER + "\n".join(classes)
+
+
+def _with_missing(schema: Schema) -> Schema:
+    """The schema with the top-level keys that only STRICTER knows."""
+    properties = _properties(schema)
+    missing = {path: {} for path in STRICTER if "." not in path and path not in properties}
+    return {**schema, "properties": dict(sorted({**properties, **missing}.items()))}
+
+
+def _object(schema: Schema, path: tuple[str, ...], classes: list[str], unused: set[str]) -> str:
+    fields = {
+        name: _type(cast(Schema, member), (*path, name), classes, unused)
+        for name, member in _properties(schema).items()
+    }
+    name = "Chart" + ("".join(_camel(part) for part in path) or "Values")
+    classes.append(_typed_dict(name, fields))
+    return name
+
+
+def _typed_dict(name: str, fields: Mapping[str, str]) -> str:
+    if all(field.isidentifier() and not keyword.iskeyword(field) for field in fields):
+        body = "\n".join(f"    {field}: {kind}" for field, kind in fields.items())
+        return f"\nclass {name}(TypedDict, total=False):\n{body}\n"
+    # Keys such as io.cilium/app are no Python names.
+    body = "\n".join(f'        "{field}": {kind},' for field, kind in fields.items())
+    return f'\n{name} = TypedDict(\n    "{name}",\n    {{\n{body}\n    }},\n    total=False,\n)\n'
+
+
+def _type(schema: Schema, path: tuple[str, ...], classes: list[str], unused: set[str]) -> str:
+    dotted = ".".join(path)
+    if dotted in STRICTER:
+        unused.discard(dotted)
+        return STRICTER[dotted]
+    alternatives = cast(list[Schema], schema.get("anyOf") or schema.get("oneOf") or [])
+    if alternatives:
+        return _union(_type(alternative, path, classes, unused) for alternative in _distinct(alternatives))
+    if "enum" in schema:
+        return f"Literal[{', '.join(json.dumps(value) for value in cast(list[object], schema['enum']))}]"
+    kind = schema.get("type") or ("object" if "properties" in schema else None)
+    kinds = cast(list[object], kind if isinstance(kind, list) else [kind])
+    return _union(_simple(str(one), schema, path, classes, unused) for one in kinds)
+
+
+def _simple(kind: str, schema: Schema, path: tuple[str, ...], classes: list[str], unused: set[str]) -> str:
+    if kind == "object":
+        return _object(schema, path, classes, unused) if _properties(schema) else "dict[str, object]"
+    if kind == "array":
+        items = cast(Schema, schema.get("items") or {})
+        return f"list[{_type(items, (*path, 'item'), classes, unused) if items else 'object'}]"
+    return _SIMPLE.get(kind, "object")
+
+
+def _distinct(alternatives: list[Schema]) -> Iterator[Schema]:
+    """Alternatives that are objects become one with all of their members; equal ones are named once."""
+    merged: dict[str, object] = {}
+    seen: list[Schema] = []
+    for alternative in alternatives:
+        if _properties(alternative):
+            merged.update(_properties(alternative))
+        elif alternative not in seen:
+            seen.append(alternative)
+    yield from seen
+    if merged:
+        yield {"type": "object", "properties": merged}
+
+
+def _properties(schema: Schema) -> Mapping[str, object]:
+    return cast(Mapping[str, object], schema.get("properties") or {})
+
+
+def _union(kinds: Iterator[str]) -> str:
+    names = list(dict.fromkeys(kinds))
+    # None last, as one writes it by hand.
+    return " | ".join(sorted(names, key=lambda name: name == "None"))
+
+
+def _camel(part: str) -> str:
+    words = "".join(c if c.isalnum() else " " for c in part).split()
+    return "".join(word[0].upper() + word[1:] for word in words)
+
+
+def main(argv: list[str]) -> int:
+    if len(argv) != 2:
+        print("usage: python3 -m tools.chart_types CHART_FOLDER", file=sys.stderr)
+        return 2
+    schema = json.loads((Path(argv[1]) / "values.schema.json").read_text(encoding="utf-8"))
+    sys.stdout.write(generate(schema))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv))
