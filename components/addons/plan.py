@@ -42,13 +42,14 @@ def plan_addons(
     bundle's index gives them; without one the reason says that the artifacts have no image.
     """
     reasons = why_missing or {}
+    asked = set(wanted)
     available: dict[AddonName, str] = {}
     missing: list[Missing] = []
-    for name in ADDONS:
-        if name not in set(wanted):
-            continue
-        if name in images:
-            available[name] = images[name]
-        else:
+    for name in (name for name in ADDONS if name in asked):
+        if name not in images:
             missing.append(Missing(name, reasons.get(name, "the chosen artifacts hold no image for it")))
+        elif name == "grafana" and "monitoring" not in available:
+            missing.append(Missing(name, "it needs monitoring"))
+        else:
+            available[name] = images[name]
     return AddonPlan(available, tuple(missing))

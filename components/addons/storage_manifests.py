@@ -11,6 +11,8 @@ from typing import Any
 
 NAMESPACE = "local-path-storage"
 NAME = "local-path-provisioner"
+# The provisioner gives its helper pods this account too; the name is its built-in default.
+ACCOUNT = "local-path-provisioner-service-account"
 CONFIG = "local-path-config"
 STORAGE_CLASS = "local-path"
 PROVISIONER = "rancher.io/local-path"
@@ -44,7 +46,7 @@ def service_account() -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "ServiceAccount",
-        "metadata": {"name": NAME, "namespace": NAMESPACE, "labels": dict(_LABELS)},
+        "metadata": {"name": ACCOUNT, "namespace": NAMESPACE, "labels": dict(_LABELS)},
     }
 
 
@@ -111,7 +113,7 @@ def helper_role_binding() -> dict[str, Any]:
 
 
 def _subject() -> dict[str, Any]:
-    return {"kind": "ServiceAccount", "name": NAME, "namespace": NAMESPACE}
+    return {"kind": "ServiceAccount", "name": ACCOUNT, "namespace": NAMESPACE}
 
 
 def config_map(helper_image: str) -> dict[str, Any]:
@@ -167,7 +169,7 @@ def deployment(image: str, config_checksum: str) -> dict[str, Any]:
                     "annotations": {"cilium-lab/config-checksum": config_checksum},
                 },
                 "spec": {
-                    "serviceAccountName": NAME,
+                    "serviceAccountName": ACCOUNT,
                     "containers": [container],
                     "volumes": [{"name": "config", "configMap": {"name": CONFIG}}],
                 },

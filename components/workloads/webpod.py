@@ -23,7 +23,7 @@ GRACE_SECONDS = 20
 
 
 def webpod_deployment(image: str, *, replicas: int = REPLICAS) -> dict[str, Any]:
-    """The Deployment. `image` listens on port 80 and answers with `Hostname: <pod>` and `RemoteAddr: ...`."""
+    """The Deployment. `image` serves port 80 as traefik/whoami does: / names the pod, /health its state."""
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -60,7 +60,7 @@ def _pod_spec(image: str) -> dict[str, Any]:
                 # same cores; with this share they lost none.
                 "resources": {"requests": {"cpu": "200m", "memory": "32Mi"}},
                 "readinessProbe": {
-                    "httpGet": {"path": "/", "port": PORT},
+                    "httpGet": {"path": "/health", "port": PORT},
                     "periodSeconds": 1,
                     "failureThreshold": 3,
                 },

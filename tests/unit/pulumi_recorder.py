@@ -1,0 +1,80 @@
+"""Runs a component against a mocked engine and records what it registers, with parents and providers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+from pulumi.runtime import rpc
+from pulumi.runtime.mocks import MockMonitor
+
+
+@dataclass(frozen=True)
+class Registered:
+    """One registration: type token, name, the parent's name (empty for none), provider reference, inputs."""
+
+    token: str
+    name: str
+    parent: str
+    provider: str
+    deleted_with: str
+    inputs: dict[str, Any]
+
+
+class _Mocks(pulumi.runtime.Mocks):
+    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[Any, Any]]:
+        return f"{args.name}-id", dict(args.inputs)
+
+    def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], None]:
+        raise AssertionError(f"no provider function is expected, but {args.token} was called")
+
+
+class _Monitor(MockMonitor):
+    def __init__(self) -> None:
+        super().__init__(_Mocks())
+        self.registered: list[Registered] = []
+        self.outputs: dict[str, dict[str, Any]] = {}
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the name is the protocol's
+        self.registered.append(
+            Registered(
+                request.type,
+                request.name,
+                request.parent.rpartition("::")[2],
+                request.provider,
+                request.deletedWith,
+                rpc.deserialize_properties(request.object),
+            )
+        )
+        return super().RegisterResource(request)
+
+    def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802
+        self.outputs[request.urn.rpartition("::")[2]] = rpc.deserialize_properties(request.outputs)
+        return super().RegisterResourceOutputs(request)
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Everything that was registered, in order, and the outputs of components by name."""
+
+    registered: tuple[Registered, ...]
+    outputs: dict[str, dict[str, Any]]
+
+    def by_name(self) -> dict[str, Registered]:
+        """name -> registration; the stack is left out."""
+        return {item.name: item for item in self.registered if item.token != "pulumi:pulumi:Stack"}
+
+
+def record(program: Callable[[], object]) -> Recording:
+    """Run `program` to its end as a Pulumi program."""
+    monitor = _Monitor()
+    pulumi.runtime.set_mocks(monitor.mocks, project="cilium-lab", stack="test", monitor=monitor)
+
+    @pulumi.runtime.test
+    def run() -> None:
+        program()
+
+    run()
+    return Recording(tuple(monitor.registered), monitor.outputs)
