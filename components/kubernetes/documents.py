@@ -109,7 +109,9 @@ def cgroup_driver(host: Host) -> Literal["systemd", "cgroupfs"]:
 
 
 def join_configuration(lab: LabConfig, host: Host) -> Document:
-    """JoinConfiguration of a worker. CA and token are read from DISCOVERY_FILE when the worker joins."""
+    """JoinConfiguration of a worker. It holds no token: the discovery file, made when the worker joins, has one
+    that is good for some minutes, and the cluster's CA, which is compared with the hash that init printed.
+    """
     return {
         "apiVersion": API_VERSION,
         "kind": "JoinConfiguration",

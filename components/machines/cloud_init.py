@@ -13,9 +13,7 @@ import yaml
 from components.topology import NODE_INTERFACE, ROUTER_INTERFACE, Host, Topology
 
 
-def user_data(
-    host: Host, topology: Topology, authorized_key: str, host_private_key: str, host_public_key: str
-) -> str:
+def user_data(host: Host, topology: Topology, authorized_key: str, host_private_key: str, host_public_key: str) -> str:
     """cloud-config: host name, the names of all hosts, root's key, and the host's own SSH key.
 
     Keys are in OpenSSH's formats; the result is a secret, because it holds the host's private key. That key

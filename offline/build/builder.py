@@ -149,7 +149,13 @@ class Builder:
                     self._running.remove(workspace)
             seconds = round(time.monotonic() - started, 1)
             size, sha256 = _measure(out)
-            record = {"name": part.name, "key": self.key(part.name), "seconds": seconds, "size": size, "sha256": sha256}
+            record = {
+                "name": part.name,
+                "key": self.key(part.name),
+                "seconds": seconds,
+                "size": size,
+                "sha256": sha256,
+            }
             (out / ".part.json").write_text(json.dumps(record, indent=1))
             out.rename(folder)
             shutil.rmtree(work, ignore_errors=True)

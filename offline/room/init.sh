@@ -35,7 +35,7 @@ enter_own_cgroups() {
 }
 
 mount_own_views() {
-    local name
+    local name controllers
     mount -t proc proc /proc
     if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
         umount -R /sys/fs/cgroup
@@ -44,7 +44,8 @@ mount_own_views() {
         # processes move to a leaf, so that the room's own root may hand its controllers on
         mkdir -p /sys/fs/cgroup/room
         echo 1 > /sys/fs/cgroup/room/cgroup.procs
-        for name in $(cat /sys/fs/cgroup/cgroup.controllers); do
+        read -ra controllers < /sys/fs/cgroup/cgroup.controllers
+        for name in "${controllers[@]}"; do
             echo "+$name" > /sys/fs/cgroup/cgroup.subtree_control || echo "room: no cgroup controller $name"
         done
     else

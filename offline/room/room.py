@@ -44,7 +44,17 @@ def start() -> bool:
     sysctl.lift(FOLDER)
     with (FOLDER / "log").open("wb") as log:
         opener = subprocess.Popen(
-            ["unshare", "--net", "--mount", "--pid", "--fork", "--propagation", "private", _HERE / "init.sh", FOLDER],
+            [
+                "unshare",
+                "--net",
+                "--mount",
+                "--pid",
+                "--fork",
+                "--propagation",
+                "private",
+                _HERE / "init.sh",
+                FOLDER,
+            ],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

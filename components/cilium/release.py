@@ -1,0 +1,67 @@
+"""Cilium itself: the list of what is not masqueraded, and the chart.
+
+The list's ConfigMap stands outside the chart and before it: without it the agents would take a built-in list of all
+private ranges, and pods would reach the router under their own addresses.
+"""
+
+from __future__ import annotations
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+
+from components.artifacts import Artifacts
+from components.cilium.ipam import (
+    MASQUERADE_CONFIG_MAP,
+    masquerade_agent,
+    masquerade_cidrs,
+    masquerade_config,
+)
+from components.cilium.values import values
+from components.model import LabConfig
+
+NAMESPACE = "kube-system"
+_REPOSITORY = "https://helm.cilium.io/"
+_TIMEOUT = 600
+"""Seconds that Helm waits for the agents, the operator and the relay."""
+
+
+class Cilium(pulumi.ComponentResource):
+    """The Helm release and what has to be there before it. `release` is up when the nodes are ready."""
+
+    release: kubernetes.helm.v3.Release
+
+    def __init__(
+        self,
+        name: str,
+        config: LabConfig,
+        artifacts: Artifacts,
+        chart: str | None,
+        *,
+        provider: kubernetes.Provider,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """`chart` is a chart's folder; None takes it from upstream's repository."""
+        super().__init__("cilium-lab:cilium:Cilium", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self, provider=provider)
+        before: list[pulumi.Resource] = []
+        if masquerade_agent(config):
+            before.append(
+                kubernetes.core.v1.ConfigMap(
+                    f"{name}-masquerade",
+                    metadata={"name": MASQUERADE_CONFIG_MAP, "namespace": NAMESPACE},
+                    data=masquerade_config(masquerade_cidrs(config)),
+                    opts=child,
+                )
+            )
+        self.release = kubernetes.helm.v3.Release(
+            f"{name}-release",
+            name="cilium",
+            namespace=NAMESPACE,
+            chart=chart or "cilium",
+            version=None if chart else config.versions.cilium,
+            repository_opts=None if chart else {"repo": _REPOSITORY},
+            values=values(config, artifacts),
+            timeout=_TIMEOUT,
+            opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=before)),
+        )
+        self.register_outputs({})

@@ -1,0 +1,1 @@
+"""What is done on a host by remote command: programs, preparation to be a node, the router's part."""

@@ -1,0 +1,29 @@
+"""Programs and images on a host. This is the only place that knows whether they come from a bundle or from upstream."""
+
+from __future__ import annotations
+
+import pulumi
+from pulumi_command import remote
+
+from components.machines.container_domain import BUNDLE
+from components.machines.machine import Machine
+from components.model import LabConfig
+
+
+def install_artifacts(machine: Machine, config: LabConfig, *, parent: pulumi.Resource) -> remote.Command:
+    """Put Kubernetes' programs, the container runtime and the tools on a node."""
+    if config.artifacts == "bundle":
+        return machine.run("artifacts", "install-bundle.sh", BUNDLE, parent=parent)
+    versions = config.versions
+    return machine.run(
+        "artifacts",
+        "install-online.sh",
+        config.arch,
+        versions.kubernetes,
+        versions.containerd,
+        versions.cilium_cli,
+        versions.hubble,
+        versions.k9s,
+        versions.termshark,
+        parent=parent,
+    )

@@ -1,0 +1,1 @@
+"""The cluster: kubeadm's documents, the control plane, the workers, the way in."""

@@ -1,0 +1,107 @@
+"""kubeadm on prepared hosts: one control plane, then all workers at once.
+
+No join token is kept anywhere. Workers hold, while they join, an SSH key that can do one thing on the control plane:
+have a token made that is good for 15 minutes. So a worker that joins days later, after an interruption or because it
+was added, joins like the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+import pulumi
+from pulumi_command import remote
+
+from components.hosts.artifacts import install_artifacts
+from components.kubernetes.documents import (
+    PAUSE_IMAGE,
+    cgroup_driver,
+    init_documents,
+    join_documents,
+    to_yaml,
+)
+from components.machines.files import File, pack
+from components.machines.keys import new_key_pair
+from components.machines.machine import Machine
+from components.model import LabConfig
+from components.topology import Host
+
+
+class Cluster(pulumi.ComponentResource):
+    """A running cluster without a network plug-in. `kubeconfig` is a secret."""
+
+    kubeconfig: pulumi.Output[str]
+    nodes: list[remote.Command]
+    """The last step of each node: it is a member of the cluster."""
+
+    def __init__(
+        self,
+        name: str,
+        config: LabConfig,
+        machines: Mapping[str, Machine],
+        *,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("cilium-lab:kubernetes:Cluster", name, None, opts)
+        self._config = config
+        control_plane = machines[config.topology.control_plane.name]
+        prepared = {host.name: self._prepare(machines[host.name]) for host in config.topology.nodes}
+
+        init = control_plane.run(
+            "kubeadm-init",
+            "kubeadm-init.sh",
+            stdin=to_yaml(*init_documents(config)),
+            parent=self,
+            depends_on=[prepared[control_plane.host.name]],
+        )
+        join_key = new_key_pair("lab-join-key", "cilium-lab-join", opts=pulumi.ResourceOptions(parent=self))
+        allowed = control_plane.run(
+            "allow-joining",
+            "allow-joining.sh",
+            str(config.topology.network.cidr),
+            stdin=join_key.public,
+            parent=self,
+            depends_on=[init],
+        )
+        self.nodes = [init]
+        for host in config.topology.workers:
+            keys = pulumi.Output.all(join_key.private, control_plane.access.host.public)
+            files = keys.apply(partial(_join_files, config, host))
+            joined = machines[host.name].run(
+                "kubeadm-join",
+                "kubeadm-join.sh",
+                str(config.topology.control_plane.address),
+                init.stdout,
+                stdin=files,
+                parent=self,
+                depends_on=[prepared[host.name], allowed],
+            )
+            self.nodes.append(joined)
+
+        read = control_plane.run("kubeconfig", "kubeconfig.sh", secret=True, parent=self, depends_on=[init])
+        self.kubeconfig = pulumi.Output.secret(read.stdout)
+        self.register_outputs({"kubeconfig": self.kubeconfig})
+
+    def _prepare(self, machine: Machine) -> remote.Command:
+        installed = install_artifacts(machine, self._config, parent=self)
+        return machine.run(
+            "node",
+            "configure-node.sh",
+            cgroup_driver(machine.host),
+            PAUSE_IMAGE,
+            parent=self,
+            depends_on=[installed],
+        )
+
+
+def _join_files(config: LabConfig, host: Host, keys: list[str]) -> str:
+    """What a worker needs to join; `keys` are the private join key and the control plane's public host key."""
+    private, control_plane = keys
+    return pack(
+        {
+            "kubeadm.yaml": File(to_yaml(*join_documents(config, host))),
+            "key": File(private),
+            "known_hosts": File(f"{config.topology.control_plane.address} {control_plane}\n"),
+        }
+    )

@@ -1,0 +1,140 @@
+"""The whole lab, in the order in which it comes up: machines, router, cluster, Cilium, add-ons, workloads.
+
+It owns the order and what belongs to what. Everything inside the cluster is deleted with the control plane's
+machine, so a destroy never waits for an API server.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+
+from components.access import known_hosts, ssh_config
+from components.addons.addons import Addons, AddonsArgs, page_urls
+from components.addons.plan import AddonName, AddonPlan, plan_addons
+from components.artifacts import ONLINE, Artifacts, mismatches, read
+from components.cilium.release import Cilium
+from components.cilium.values import HUBBLE_UI_REPOSITORIES, has_hubble_ui
+from components.expected import expectation
+from components.hosts.router import Router
+from components.kubernetes.cluster import Cluster
+from components.machines.fleet import Fleet
+from components.machines.local_paths import LocalPaths, local_paths
+from components.model import LabConfig
+from components.workloads.workloads import Workloads, WorkloadsArgs
+
+
+class Lab(pulumi.ComponentResource):
+    """Everything. `outputs` is what the stack exports."""
+
+    outputs: dict[str, pulumi.Input[object]]
+
+    def __init__(self, name: str, config: LabConfig, *, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("cilium-lab:index:Lab", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        paths = local_paths(config)
+        artifacts = find_artifacts(config, paths)
+        plan = addon_plan(config, artifacts)
+
+        fleet = Fleet("fleet", config, paths, opts=child)
+        machines = fleet.machines
+        topology = config.topology
+        nodes = [machines[host.name] for host in topology.nodes]
+        Router("router", topology, machines[topology.router.name], nodes, opts=child)
+        cluster = Cluster("cluster", config, machines, opts=child)
+
+        control_plane = machines[topology.control_plane.name].domain
+        inside = pulumi.ResourceOptions(
+            parent=self, deleted_with=control_plane, transformations=[_deleted_with(control_plane)]
+        )
+        provider = kubernetes.Provider(
+            "cluster-api",
+            kubeconfig=cluster.kubeconfig,
+            enable_server_side_apply=True,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=cluster.nodes),
+        )
+        chart = str(paths.bundle / "charts" / "cilium") if paths.bundle else None
+        cilium = Cilium("cilium", config, artifacts, chart, provider=provider, opts=inside)
+        after = pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(depends_on=[cilium]))
+        addons_args = AddonsArgs(
+            plan=plan,
+            helper_image=config.images.local_path_helper,
+            node_address=str(topology.control_plane.address),
+            prometheus_port=config.node_ports.prometheus,
+            grafana_port=config.node_ports.grafana,
+            hubble_ui_port=config.node_ports.hubble_ui,
+        )
+        addons = Addons("addons", addons_args, provider=provider, opts=after)
+        workloads = WorkloadsArgs(
+            webpod_image=config.images.webpod,
+            debug_image=config.images.debug,
+            curl_node=topology.control_plane.name,
+        )
+        Workloads("workloads", workloads, provider=provider, opts=after)
+
+        pages = page_urls(addons_args)
+        keys = {host: machine.access.host.public for host, machine in machines.items()}
+        key = machines[topology.router.name].access.user.private
+        expected = expectation(
+            config,
+            storage=plan.has("storage"),
+            monitoring=plan.has("monitoring"),
+            pages={page: url for page, url in pages.items() if page != "monitoring"},
+        )
+        self.outputs = {
+            "ipamMode": config.ipam_mode,
+            "hosts": {host.name: str(host.address) for host in topology.hosts},
+            "pages": pages,
+            "missingAddons": addons.missing_addons,
+            "kubeconfig": cluster.kubeconfig,
+            "sshConfig": pulumi.Output.secret(ssh_config(topology)),
+            "sshKey": pulumi.Output.secret(key),
+            "sshKnownHosts": pulumi.Output.all(**keys).apply(lambda public: known_hosts(topology, public)),
+            "expectation": expected.to_json(),
+            "next": "./lab status, or: pulumi stack output kubeconfig --show-secrets > kubeconfig",
+        }
+        self.register_outputs({})
+
+
+def find_artifacts(config: LabConfig, paths: LocalPaths) -> Artifacts:
+    """What can be had. Raises `pulumi.RunError` when a bundle is asked for and does not fit the configuration."""
+    if paths.bundle is None:
+        return ONLINE
+    artifacts = read(Path(paths.bundle))
+    wrong = mismatches(config, artifacts)
+    if wrong:
+        raise pulumi.RunError("the bundle does not fit the configuration:\n" + "\n".join(f"  {line}" for line in wrong))
+    return artifacts
+
+
+def addon_plan(config: LabConfig, artifacts: Artifacts) -> AddonPlan:
+    """Which of the wanted add-ons can be had."""
+    wanted: dict[AddonName, bool] = {
+        "storage": config.addons.storage,
+        "monitoring": config.addons.monitoring,
+        "grafana": config.addons.grafana,
+        "hubble-ui": config.addons.hubble_ui,
+    }
+    images: dict[AddonName, str] = {
+        "storage": config.images.local_path,
+        "monitoring": config.images.prometheus,
+        "grafana": config.images.grafana,
+    }
+    had: dict[str, str] = {name: image for name, image in images.items() if artifacts.has_image(image)}
+    if has_hubble_ui(config, artifacts):
+        had["hubble-ui"] = HUBBLE_UI_REPOSITORIES[0]
+    return plan_addons([name for name, on in wanted.items() if on], had, artifacts.missing)
+
+
+def _deleted_with(machine: pulumi.Resource) -> pulumi.ResourceTransformation:
+    """Makes whatever Kubernetes holds go with the machine: option `deleted_with` is not inherited."""
+
+    def transform(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
+        if not args.type_.startswith("kubernetes:"):
+            return None
+        opts = pulumi.ResourceOptions.merge(args.opts, pulumi.ResourceOptions(deleted_with=machine))
+        return pulumi.ResourceTransformationResult(props=args.props, opts=opts)
+
+    return transform

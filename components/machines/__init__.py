@@ -1,0 +1,1 @@
+"""Machines: virtual ones and system containers behind one contract (`machine.Machine`)."""

@@ -1,0 +1,74 @@
+"""All hosts of the lab with their networks and keys; the one place that knows which kind of machine a host is."""
+
+from __future__ import annotations
+
+import pulumi
+import pulumi_libvirt as libvirt
+
+from components.machines.image import BaseImage
+from components.machines.keys import new_key_pair
+from components.machines.local_paths import LocalPaths
+from components.machines.machine import Access, Machine
+from components.machines.networks import Networks, network_uri
+from components.machines.system_container import SystemContainer
+from components.machines.virtual_machine import VirtualMachine
+from components.model import LabConfig
+from components.topology import Host, Hypervisor
+
+
+class Fleet(pulumi.ComponentResource):
+    """Makes every host. `machines` is keyed by host name."""
+
+    machines: dict[str, Machine]
+
+    def __init__(
+        self, name: str, config: LabConfig, paths: LocalPaths, *, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("cilium-lab:machines:Fleet", name, None, opts)
+        self._config, self._paths = config, paths
+        self._child = pulumi.ResourceOptions(parent=self)
+        topology = config.topology
+        user = new_key_pair("lab-user-key", "cilium-lab", opts=self._child)
+        self._images: dict[str, BaseImage] = {}
+        self._bridges: dict[str, Networks] = {}
+        self._libvirts: dict[str, libvirt.Provider] = {}
+        for hypervisor in topology.hypervisors:
+            if any(host.hypervisor == hypervisor.name for host in topology.hosts):
+                self._prepare(hypervisor)
+        self.machines = {}
+        for host in topology.hosts:
+            key = new_key_pair(f"{host.name}-host-key", host.name, opts=self._child)
+            self.machines[host.name] = self._make(host, Access(user, key))
+        self.register_outputs({})
+
+    def _prepare(self, hypervisor: Hypervisor) -> None:
+        topology, name = self._config.topology, hypervisor.name
+        self._libvirts[name] = libvirt.Provider(f"libvirt-{name}", uri=network_uri(hypervisor), opts=self._child)
+        self._bridges[name] = Networks(
+            f"networks-{name}",
+            topology.network,
+            topology.router_network,
+            uplink=self._config.artifacts == "online",
+            provider=self._libvirts[name],
+            opts=self._child,
+        )
+        if hypervisor.kind == "vm":
+            self._images[name] = BaseImage(
+                f"image-{name}", self._config, provider=self._libvirts[name], opts=self._child
+            )
+
+    def _make(self, host: Host, access: Access) -> Machine:
+        networks = self._bridges[host.hypervisor]
+        if host.machine == "container":
+            depends_on = networks.created
+            topology = self._config.topology
+            return SystemContainer(host, topology, self._paths, access, depends_on=depends_on, opts=self._child)
+        return VirtualMachine(
+            host,
+            self._config.topology,
+            self._images[host.hypervisor],
+            access,
+            depends_on=networks.created,
+            provider=self._libvirts[host.hypervisor],
+            opts=self._child,
+        )

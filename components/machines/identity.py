@@ -1,0 +1,37 @@
+"""The files that make a generic root file system one certain host."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from components.machines.files import File
+from components.topology import Host, Network
+
+
+def identity_files(
+    host: Host,
+    network: Network,
+    hosts: Sequence[Host],
+    *,
+    authorized_key: str,
+    host_key: str,
+    host_public_key: str,
+) -> dict[str, File]:
+    """Name, machine id, names of the other hosts, the pinned host key and who may log in, by path below the root."""
+    names = "".join(f"{other.address} {other.name}\n" for other in hosts)
+    return {
+        "etc/hostname": File(f"{host.name}\n", 0o644),
+        "etc/machine-id": File(f"{_machine_id(host)}\n", 0o444),
+        "etc/hosts": File(f"127.0.0.1 localhost\n{names}", 0o644),
+        # nothing answers there in a sealed lab: names from outside fail at once instead of timing out
+        "etc/resolv.conf": File(f"nameserver {network.gateway}\n", 0o644),
+        "etc/ssh/ssh_host_ed25519_key": File(host_key.strip() + "\n"),
+        "etc/ssh/ssh_host_ed25519_key.pub": File(host_public_key.strip() + "\n", 0o644),
+        "root/.ssh/authorized_keys": File(authorized_key.strip() + "\n"),
+    }
+
+
+def _machine_id(host: Host) -> str:
+    """32 hexadecimal digits, the same whenever the host is made again (machine-id(5))."""
+    return hashlib.sha256(f"cilium-lab {host.name} {host.address}".encode()).hexdigest()[:32]

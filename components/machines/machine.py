@@ -1,0 +1,105 @@
+"""What every machine is to the rest of the program: a host that answers SSH with a pinned key.
+
+Nothing above this package knows whether a machine is virtual or a container. Every remote command of the program is
+made by `Machine.run`, so that all of them are deleted with their machine (a destroy never talks to a host that is
+about to go), show their progress, and keep quiet about secrets in the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from shlex import quote
+
+import pulumi
+from pulumi_command import remote
+
+from components.machines.keys import KeyPair
+from components.machines.scripts import HOME, all_scripts, remote_path
+from components.topology import Host
+
+_FIRST_CONTACT_TRIES = 60
+_DIAL_TIMEOUT = 5
+"""Seconds for one attempt to connect. A host that boots refuses at once or not at all."""
+
+
+@dataclass(frozen=True)
+class Access:
+    """Who may log in to a host, and how the host proves that it is the right one."""
+
+    user: KeyPair
+    host: KeyPair
+
+
+class Machine(pulumi.ComponentResource):
+    """A running host. Subclasses create `domain` and then call `_await_ready`."""
+
+    host: Host
+    access: Access
+    domain: pulumi.Resource
+    """What a destroy removes first; everything on the host is deleted with it."""
+    ready: pulumi.Resource
+    """The host has answered SSH and holds the program's scripts."""
+
+    def __init__(
+        self, token: str, name: str, host: Host, access: Access, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__(f"cilium-lab:machines:{token}", name, None, opts)
+        self.host = host
+        self.access = access
+
+    def _await_ready(self) -> None:
+        self.ready = remote.Command(
+            f"{self.host.name}-ready",
+            connection=self._connection(_FIRST_CONTACT_TRIES),
+            create=f"mkdir -p {HOME} && base64 -d | tar -x -C {HOME}",
+            stdin=all_scripts(),
+            add_previous_output_in_env=False,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.domain], deleted_with=self.domain),
+        )
+        self.register_outputs({"address": str(self.host.address)})
+
+    def run(
+        self,
+        what: str,
+        script: str,
+        *arguments: pulumi.Input[str],
+        stdin: pulumi.Input[str] | None = None,
+        secret: bool = False,
+        parent: pulumi.Resource | None = None,
+        depends_on: Sequence[pulumi.Resource] = (),
+        ignore_changes: Sequence[str] = (),
+    ) -> remote.Command:
+        """Run one of the program's scripts on the host, again whenever the script or what it is given changes.
+
+        The resource is named `<host>-<what>`. With `secret` nothing that the script prints is shown, and its
+        standard output is a secret; secrets go in by `stdin` alone, because arguments show in process lists.
+        """
+        path = remote_path(script)
+        words = pulumi.Output.all(*arguments).apply(lambda values: " ".join([path, *map(quote, values)]))
+        return remote.Command(
+            f"{self.host.name}-{what}",
+            connection=self._connection(),
+            create=words,
+            stdin=stdin,
+            # standard error is progress and errors, standard output is data for the program
+            logging=remote.Logging.NONE if secret else remote.Logging.STDERR,
+            add_previous_output_in_env=False,
+            opts=pulumi.ResourceOptions(
+                parent=parent or self,
+                depends_on=[self.ready, *depends_on],
+                deleted_with=self.domain,
+                additional_secret_outputs=["stdout", "stderr"] if secret else None,
+                ignore_changes=list(ignore_changes),
+            ),
+        )
+
+    def _connection(self, tries: int = 10) -> remote.ConnectionArgs:
+        return remote.ConnectionArgs(
+            host=str(self.host.address),
+            user="root",
+            private_key=self.access.user.private,
+            host_key=self.access.host.public,
+            dial_error_limit=tries,
+            per_dial_timeout=_DIAL_TIMEOUT,
+        )

@@ -1,0 +1,34 @@
+#!/bin/bash
+# Lets the holder of one SSH key do one thing on the control plane: have a join token made that is good for 15 minutes.
+#
+# usage: allow-joining.sh NODE_NETWORK < public key
+#
+# So no token has to be kept: a worker asks for one at the moment in which it joins.
+. "$(dirname "$0")/lib.sh"
+network=$1 key=$(cat)
+alone
+
+put /usr/local/sbin/cilium-lab-join-file 755 << 'SCRIPT' || true
+#!/bin/bash
+# Prints a kubeconfig with the cluster's CA and a join token of 15 minutes: kubeadm's discovery file.
+set -euo pipefail
+export KUBECONFIG=/etc/kubernetes/admin.conf
+token=$(kubeadm token create --ttl 15m --description 'cilium-lab: one worker joins' 2> /dev/null)
+server=$(kubectl config view --output jsonpath='{.clusters[0].cluster.server}')
+cat << FILE
+apiVersion: v1
+kind: Config
+clusters: [{name: lab, cluster: {server: "$server", certificate-authority-data: "$(base64 -w0 /etc/kubernetes/pki/ca.crt)"}}]
+users: [{name: join, user: {token: "$token"}}]
+contexts: [{name: join, context: {cluster: lab, user: join}}]
+current-context: join
+FILE
+SCRIPT
+
+# A file of its own: the one of root is written anew whenever the host's identity is.
+keys=/etc/ssh/cilium-lab-join-keys
+echo "restrict,from=\"$network\",command=\"/usr/local/sbin/cilium-lab-join-file\" $key" | put "$keys" 600 || true
+if echo "AuthorizedKeysFile .ssh/authorized_keys $keys" | put /etc/ssh/sshd_config.d/10-cilium-lab-join.conf; then
+    systemctl reload sshd.service 2> /dev/null || systemctl reload ssh.service
+fi
+say 'workers may join'

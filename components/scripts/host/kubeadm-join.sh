@@ -1,0 +1,47 @@
+#!/bin/bash
+# Makes this host a worker of the cluster.
+#
+# usage: kubeadm-join.sh CONTROL_PLANE CA_HASH < bundle of files
+#   CONTROL_PLANE  its address; CA_HASH  sha256:... of the cluster CA's public key
+# stdin: kubeadm.yaml (its documents), key (the SSH key that may ask for a token), known_hosts (the control plane's pinned host key).
+#
+# A join that was cut off anywhere is reset and done again; a finished one is left alone.
+. "$(dirname "$0")/lib.sh"
+control_plane=$1 expected=$2
+files=$(mktemp -d -p /run) # memory, not disk: the key must not stay
+trap 'rm -rf "$files"' EXIT
+unpack "$files"
+alone
+
+mkdir -p "$done_folder"
+if [ "$(cat "$done_folder/joined" 2> /dev/null)" = "$expected" ]; then
+    say 'joined already'
+    exit
+fi
+if [ -e /etc/kubernetes/kubelet.conf ] || [ -e /etc/kubernetes/bootstrap-kubelet.conf ]; then
+    say 'an earlier kubeadm join was cut off: starting over'
+    kubeadm reset --force > /dev/null 2>&1
+fi
+
+say 'asking the control plane for a join token'
+discovery=/run/cilium-lab-discovery.conf # named in kubeadm.yaml
+trap 'rm -rf "$files" "$discovery"' EXIT
+(umask 077 && : > "$discovery")
+ssh -i "$files/key" -o UserKnownHostsFile="$files/known_hosts" -o StrictHostKeyChecking=yes -o BatchMode=yes \
+    -o ConnectTimeout=10 -o ServerAliveInterval=5 "root@$control_plane" > "$discovery" ||
+    fail 'asking for a join token' "a kubeconfig from $control_plane" "ssh's words above" \
+        "see that sshd and the API server run on $control_plane"
+seen=$(sed -n 's/.*certificate-authority-data: "\([^"]*\)".*/\1/p' "$discovery" | base64 -d |
+    openssl x509 -pubkey -noout | openssl pkey -pubin -outform der 2> /dev/null | openssl dgst -sha256 -hex |
+    sed 's/.* /sha256:/')
+[ "$seen" = "$expected" ] || fail 'the CA of the cluster' "$expected" "$seen" \
+    "do not join: $control_plane answers for another cluster"
+
+say 'kubeadm join'
+install -D -m 600 "$files/kubeadm.yaml" /etc/kubernetes/kubeadm.yaml
+if ! kubeadm join --config /etc/kubernetes/kubeadm.yaml > "$files/log" 2>&1; then
+    cat "$files/log" >&2
+    fail 'kubeadm join' 'exit status 0' 'the lines above' 'mend the cause and run pulumi up again: it starts over'
+fi
+echo "$expected" > "$done_folder/joined"
+say 'joined'

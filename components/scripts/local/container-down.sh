@@ -1,0 +1,29 @@
+#!/bin/bash
+# Ends one system container and removes all that was its own.
+#
+# usage: container-down.sh URI NAME FOLDER
+#
+# Can be run again; what is gone already is no error.
+set -euo pipefail
+uri=$1 name=$2 folder=$3
+
+if controller=$(virsh -q -c "$uri" domid "$name" 2> /dev/null) && [ "$controller" != - ]; then
+    # Killing the container's PID 1 ends its whole PID namespace at once; a plain destroy waits for each process.
+    for init in $(ps -o pid= --ppid "$controller"); do
+        kill -KILL "$init" 2> /dev/null || true
+    done
+    for _ in $(seq 50); do
+        if [ "$(virsh -q -c "$uri" domstate "$name" 2> /dev/null)" != running ]; then break; fi
+        sleep 0.1
+    done
+    virsh -q -c "$uri" destroy "$name" > /dev/null 2>&1 || true
+fi
+if virsh -q -c "$uri" dominfo "$name" > /dev/null 2>&1; then
+    virsh -q -c "$uri" undefine "$name" > /dev/null
+fi
+if mountpoint -q "$folder/root"; then
+    umount "$folder/root" || umount --lazy "$folder/root"
+fi
+rm -rf "$folder"
+rmdir --ignore-fail-on-non-empty "$(dirname "$folder")"
+echo "container $name is gone" >&2

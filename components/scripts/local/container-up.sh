@@ -1,0 +1,56 @@
+#!/bin/bash
+# Brings one system container up, on the machine that libvirt's LXC driver runs on.
+#
+# usage: container-up.sh URI NAME FOLDER ROOTFS SEED < bundle of files
+#   FOLDER  what is the container's own lies here: the upper layer, its data, the identity
+#   ROOTFS  the root file system that all containers share, the lower layer
+#   SEED    a containerd root with the images in it, or - for none
+# stdin: base64 of a tar with domain.xml and root/ (the files that make this container this host).
+#
+# Can be run again after it was stopped anywhere; a container that runs is left running.
+set -euo pipefail
+uri=$1 name=$2 folder=$3 rootfs=$4 seed=$5
+umask 077
+
+fail() {
+    printf 'container %s: %s\n  expected: %s\n  seen: %s\n  next: %s\n' "$name" "$1" "$2" "$3" "$4" >&2
+    exit 1
+}
+
+[ -x "$rootfs/sbin/init" ] ||
+    fail 'no root file system' "an executable $rootfs/sbin/init" 'none' 'build it: ./lab build, or set rootfsPath'
+
+files=$(mktemp -d)
+trap 'rm -rf "$files"' EXIT
+base64 -d | tar -x -C "$files"
+
+mkdir -p "$folder"/{upper,work,root}
+chmod 755 "$folder"/{upper,root} # the upper layer's mode is the mode of the container's /
+# these three cannot lie on an overlay, because what they hold is mounted as one again
+mkdir -p "$folder"/data/{containerd,kubelet,etcd}
+if ! mountpoint -q "$folder/root"; then
+    mount -t overlay -o "lowerdir=$rootfs,upperdir=$folder/upper,workdir=$folder/work" overlay "$folder/root"
+fi
+cp -a --no-preserve=ownership "$files/root/." "$folder/root/"
+
+# Content and committed snapshots are never written to, so they are shared by hard links; the databases are copied.
+# The last copy marks the seed as whole.
+if [ "$seed" != - ] && [ ! -e "$folder/data/containerd/.seeded" ]; then
+    rm -rf "$folder/data/containerd"
+    mkdir -p "$folder/data/containerd"
+    cp -al "$seed/." "$folder/data/containerd/" 2> /dev/null || cp -a "$seed/." "$folder/data/containerd/"
+    find "$folder/data/containerd" -name '*.db' -o -name '*.bolt' | while read -r database; do
+        cp --preserve=mode "$database" "$database.own"
+        mv "$database.own" "$database"
+    done
+    touch "$folder/data/containerd/.seeded"
+fi
+
+virsh -q -c "$uri" define "$files/domain.xml" > /dev/null
+state=$(virsh -q -c "$uri" domstate "$name")
+if [ "$state" != running ]; then
+    virsh -q -c "$uri" start "$name" > /dev/null ||
+        fail 'did not start' 'state running' "state $(virsh -q -c "$uri" domstate "$name")" \
+            "read the log of libvirt's LXC driver for $name"
+fi
+echo "container $name runs" >&2

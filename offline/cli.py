@@ -1,0 +1,61 @@
+"""What `./lab` can do: one line and one function a command."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+
+from offline import commands
+from offline.build.part import BuildError
+from offline.prerequisites import PrerequisiteError
+from offline.room.room import RoomError
+
+_COMMANDS: dict[str, tuple[str, Callable[[Sequence[str]], int]]] = {
+    "up": ("build what is missing, bring the lab up, check it, print times and memory", commands.up),
+    "destroy": ("remove the lab and everything that it made on this machine", commands.destroy),
+    "status": ("what runs, what it uses, where to look next", commands.status),
+    "verify": ("run every check on the running lab", commands.verify),
+    "pulumi": ("run pulumi inside the lab: ./lab pulumi config set ipamMode cluster-pool", commands.pulumi),
+    "kubectl": ("run kubectl inside the lab", commands.kubectl),
+    "ssh": ("log in to a host or run a command there: ./lab ssh router ip -br a", commands.ssh),
+    "shell": (
+        "a shell inside the lab, with pulumi, kubectl, hubble and the rest on the PATH",
+        commands.shell,
+    ),
+    "build": ("build the toolchain and the bundle, or the parts named", commands.build),
+    "doctor": (
+        "what this machine offers, which stack fits it, what to do about what is missing",
+        commands.doctor,
+    ),
+    "test": ("run the tests: all, or unit, engine, cluster", commands.test),
+}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one command and return its exit status; expected failures are one message, not a stack of calls."""
+    if not argv or argv[0] in ("help", "-h", "--help"):
+        print(usage())
+        return 0
+    entry = _COMMANDS.get(argv[0])
+    if entry is None:
+        print(f"lab: no command {argv[0]!r}\n\n{usage()}", file=sys.stderr)
+        return 2
+    try:
+        return entry[1](argv[1:])
+    except (BuildError, RoomError, PrerequisiteError) as error:
+        print(f"lab {argv[0]}: {error}", file=sys.stderr)
+        return 1
+    except subprocess.CalledProcessError as error:
+        print(f"lab {argv[0]}: exit status {error.returncode}: {' '.join(map(str, error.cmd))}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"lab {argv[0]}: interrupted; run it again to go on", file=sys.stderr)
+        return 130
+
+
+def usage() -> str:
+    """The list of commands."""
+    width = max(map(len, _COMMANDS))
+    lines = [f"  {name:{width}}  {text}" for name, (text, _) in _COMMANDS.items()]
+    return "\n".join(["usage: ./lab COMMAND [ARGUMENT...]", "", *lines])

@@ -1,0 +1,139 @@
+"""The commands of `./lab`. Each takes its arguments and returns an exit status."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from offline import doctor as machine
+from offline import prerequisites, session, status_page, venv
+from offline.build.builder import Builder, Built
+from offline.build.paths import ROOT, STATE
+from offline.build.report import Progress, table
+from offline.catalogue import BUNDLE, TOOLCHAIN, catalogue
+from offline.figures import Figures
+from offline.room import room
+
+_VERIFY = (session.EXPECTATION, session.KUBECONFIG, session.SSH_CONFIG)
+
+
+def up(arguments: Sequence[str]) -> int:
+    """Build, open the room, bring the stack up, check it; prints what each took."""
+    figures = Figures()
+    with figures.part("prerequisites"):
+        prerequisites.install()
+    with figures.part("building"):
+        built = _build([*TOOLCHAIN, *BUNDLE])
+        venv.link_program_environment()
+    if any(part.fresh for part in built):
+        print(table(built))
+    with figures.part("opening the room"):
+        room.start()
+        session.prepare()
+    with figures.sampling_memory():
+        with figures.part("pulumi up"):
+            session.run(session.pulumi("stack", "select", "--create", session.STACK))
+            code = session.run(session.pulumi("up", "--yes", "--stack", session.STACK, *arguments))
+        if code:
+            return code
+        session.save_access()
+        with figures.part("checks"):
+            code = verify([])
+    print(figures.table())
+    if code == 0:
+        print("\nNext: ./lab status   ./lab kubectl get pods -A -o wide   ./lab shell   ./lab destroy")
+    return code
+
+
+def build(arguments: Sequence[str]) -> int:
+    """Build the named parts, or all that a lab needs."""
+    prerequisites.install()
+    print(table(_build(arguments or [*TOOLCHAIN, *BUNDLE])))
+    return 0
+
+
+def destroy(arguments: Sequence[str]) -> int:
+    """pulumi destroy, then close the room. `--force` skips Pulumi and forgets the stack, for a lab beyond repair."""
+    if "--force" in arguments:
+        room.stop()
+        subprocess.run(["rm", "-rf", "--one-file-system", STATE], check=True)
+        return 0
+    if room.pid() is None:
+        room.start()  # what is left of a stack is removed the same way
+    if (STATE / "backend").exists():
+        stacks = session.output(session.pulumi("stack", "ls", "--json"))
+        if f'"{session.STACK}"' in stacks:
+            code = session.run(session.pulumi("destroy", "--yes", "--stack", session.STACK, *arguments))
+            if code:
+                return code
+    room.stop()
+    for path in session.ACCESS_FILES:
+        path.unlink(missing_ok=True)
+    shutil.rmtree(STATE / "hosts", ignore_errors=True)
+    print("the lab is gone; what was built stays in the cache")
+    return 0
+
+
+def verify(_arguments: Sequence[str]) -> int:
+    """Every check of the running lab, with the program's own Python, inside the room."""
+    python = ROOT / ".venv" / "bin" / "python"
+    return session.run([python, "-m", "components.checks", *_VERIFY], folder=ROOT)
+
+
+def status(_arguments: Sequence[str]) -> int:
+    """What runs and what it uses."""
+    print(status_page.text())
+    return 0 if room.pid() is not None else 3
+
+
+def pulumi(arguments: Sequence[str]) -> int:
+    """pulumi inside the room, for this project."""
+    return session.replace(session.pulumi(*arguments))
+
+
+def kubectl(arguments: Sequence[str]) -> int:
+    """kubectl inside the room."""
+    return session.replace(["kubectl", *arguments])
+
+
+def ssh(arguments: Sequence[str]) -> int:
+    """ssh to a host of the lab, with its pinned key."""
+    if not arguments:
+        print("usage: ./lab ssh HOST [COMMAND...]", file=sys.stderr)
+        return 2
+    return session.replace(["ssh", "-F", session.SSH_CONFIG, *arguments])
+
+
+def shell(arguments: Sequence[str]) -> int:
+    """A shell inside the room, or a command line for one."""
+    program = os.environ.get("SHELL", "/bin/bash")
+    return session.replace([program, "-c", " ".join(arguments)] if arguments else [program])
+
+
+def doctor(_arguments: Sequence[str]) -> int:
+    """What the machine offers; 1 when no stack fits."""
+    report = machine.examine()
+    print(report.text())
+    return 0 if report.fits else 1
+
+
+def test(arguments: Sequence[str]) -> int:
+    """The tests, by pytest; `unit`, `engine` and `cluster` choose, other words go to pytest."""
+    prerequisites.install()
+    kinds = [word for word in arguments if word in ("unit", "engine", "cluster")]
+    others = [word for word in arguments if word not in kinds]
+    if not kinds or "engine" in kinds or "cluster" in kinds:
+        _build([*TOOLCHAIN, *BUNDLE])
+    venv.link_program_environment()
+    environment = venv.environment(venv.TESTS)
+    folders = [f"tests/{kind}" for kind in kinds or ("unit", "engine", "cluster")]
+    path = f"{environment / 'bin'}:{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+    words = [environment / "bin" / "python", "-m", "pytest", *folders, *others]
+    return subprocess.run(words, cwd=ROOT, env={**os.environ, "PATH": path}).returncode
+
+
+def _build(wanted: Sequence[str]) -> list[Built]:
+    return Builder(catalogue(), Progress()).build(wanted)

@@ -1,0 +1,74 @@
+"""What the embedded stack needs of the machine itself, as Debian packages."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+
+
+class PrerequisiteError(Exception):
+    """The machine lacks something that cannot be installed here; the message says what and what to do."""
+
+
+@dataclass(frozen=True)
+class Package:
+    """A package, and a path or command whose presence shows that it is installed."""
+
+    name: str
+    shown_by: str
+
+
+PACKAGES = (
+    Package("python3-venv", f"/usr/lib/python3.{sys.version_info.minor}/ensurepip"),
+    Package("ca-certificates", "/etc/ssl/certs/ca-certificates.crt"),
+    Package("git", "git"),
+    Package("gcc", "gcc"),
+    Package("libc6-dev", "/usr/include/stdio.h"),
+    Package("debootstrap", "debootstrap"),
+    Package("libvirt-daemon", "libvirtd"),
+    Package("libvirt-daemon-driver-lxc", "/usr/lib/libvirt/libvirt_lxc"),
+    Package("libvirt-clients", "virsh"),
+    Package("xsltproc", "xsltproc"),
+    Package("iptables", "iptables"),
+    Package("iproute2", "ip"),
+    Package("openssh-client", "ssh"),
+    Package("openssh-server", "/usr/sbin/sshd"),
+    Package("tcpdump", "tcpdump"),
+    Package("procps", "ps"),
+    Package("patch", "patch"),
+    Package("jq", "jq"),
+)
+
+
+def missing() -> list[str]:
+    """The names of the packages that are not installed."""
+    return [package.name for package in PACKAGES if not _present(package.shown_by)]
+
+
+def install() -> None:
+    """Install what is missing. PrerequisiteError where that is not possible."""
+    if os.geteuid() != 0:
+        raise PrerequisiteError("the embedded stack makes namespaces and containers, so it needs root: sudo ./lab up")
+    names = missing()
+    if not names:
+        return
+    if shutil.which("apt-get") is None:
+        raise PrerequisiteError(f"these Debian packages or their like have to be installed by hand: {' '.join(names)}")
+    print(f"installing Debian packages: {' '.join(names)}", file=sys.stderr, flush=True)
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for words in (["update"], ["install", "-y", "--no-install-recommends", *names]):
+        done = subprocess.run(["apt-get", "-qq", *words], env=quiet, capture_output=True, text=True)
+        if done.returncode:
+            raise PrerequisiteError(f"apt-get {' '.join(words)} failed:\n{done.stdout[-1000:]}{done.stderr[-2000:]}")
+    still = missing()
+    if still:
+        raise PrerequisiteError(f"apt-get installed them, and yet they are not there: {' '.join(still)}")
+
+
+def _present(shown_by: str) -> bool:
+    if shown_by.startswith("/"):
+        return os.path.exists(shown_by)
+    return shutil.which(shown_by, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin") is not None

@@ -1,0 +1,112 @@
+"""How programs are run inside the lab: their environment, and the ones that people use most."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from offline.build.paths import CACHE, CURRENT, ROOT, STATE
+from offline.room import room
+
+STACK = "embedded"
+KUBECONFIG = STATE / "kubeconfig"
+SSH_CONFIG = STATE / "ssh-config"
+EXPECTATION = STATE / "expectation.json"
+_SSH_KEY = STATE / "ssh-key"
+_KNOWN_HOSTS = STATE / "ssh-known-hosts"
+ACCESS_FILES = (KUBECONFIG, SSH_CONFIG, EXPECTATION, _SSH_KEY, _KNOWN_HOSTS)
+_BACKEND = STATE / "backend"
+_PASSPHRASE = STATE / "passphrase"
+PLUGINS = {"kubernetes": "4.25.0", "libvirt": "0.5.4", "command": "1.2.1"}
+
+
+def environment() -> dict[str, str]:
+    """The environment of every program in the lab; the state's passphrase is named by file, never by value."""
+    folders = [
+        CURRENT / "pulumi" / "bin",
+        CURRENT / "pulumi-language-python" / "bin",
+        CURRENT / "bundle" / "bin",
+    ]
+    return {
+        **os.environ,
+        "PATH": ":".join([*map(str, folders), os.environ.get("PATH", ""), "/usr/sbin", "/sbin"]),
+        "PULUMI_HOME": str(CACHE / "pulumi-home"),
+        "PULUMI_BACKEND_URL": f"file://{_BACKEND}",
+        "PULUMI_CONFIG_PASSPHRASE_FILE": str(_PASSPHRASE),
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        "CILIUM_LAB_CACHE": str(CACHE),
+        "CILIUM_LAB_STATE": str(STATE),
+        "KUBECONFIG": str(KUBECONFIG),
+    }
+
+
+def prepare() -> None:
+    """Make the state's folders, its passphrase, and install the plugins; nothing that is there is touched."""
+    STATE.mkdir(parents=True, exist_ok=True, mode=0o700)
+    STATE.chmod(0o700)
+    _BACKEND.mkdir(exist_ok=True)
+    if not _PASSPHRASE.exists():
+        descriptor = os.open(_PASSPHRASE, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
+        os.write(descriptor, secrets.token_urlsafe(32).encode())
+        os.close(descriptor)
+    for name, version in PLUGINS.items():
+        _install_plugin(name, version)
+
+
+def _install_plugin(name: str, version: str) -> None:
+    """Install a plugin as Pulumi does, once for each build of it."""
+    binary = (CURRENT / f"plugin-{name}" / "bin" / f"pulumi-resource-{name}").resolve()
+    mark = CACHE / "pulumi-home" / "plugins" / f"resource-{name}-v{version}.source"
+    if mark.exists() and mark.read_text() == str(binary):
+        return
+    words = ["pulumi", "plugin", "install", "resource", name, version, "--reinstall", "--file", str(binary)]
+    subprocess.run(words, env=environment(), check=True, capture_output=True, cwd="/")
+    mark.write_text(str(binary))
+
+
+def run(argv: Sequence[str | Path], *, folder: Path | None = None) -> int:
+    """Run a program in the lab with this process's terminal and streams; its exit status."""
+    return subprocess.run(room.command(argv, folder), env=environment()).returncode
+
+
+def replace(argv: Sequence[str | Path], *, folder: Path | None = None) -> NoReturn:
+    """Become a program in the lab: signals, pipes and the exit status are its own."""
+    words = room.command(argv, folder)
+    os.execvpe(words[0], words, environment())
+
+
+def output(argv: Sequence[str | Path], *, folder: Path | None = None) -> str:
+    """What a program in the lab prints; CalledProcessError when it fails."""
+    done = subprocess.run(room.command(argv, folder), env=environment(), stdout=subprocess.PIPE, text=True, check=True)
+    return done.stdout
+
+
+def pulumi(*words: str) -> list[str]:
+    """A pulumi command line for this project, whatever the current folder is."""
+    return ["pulumi", "--cwd", str(ROOT), *words]
+
+
+def save_access() -> None:
+    """Write what `./lab kubectl` and `./lab ssh` need from the stack's secret outputs, for the owner's eyes alone."""
+    printed = output(pulumi("stack", "output", "--json", "--show-secrets", "--stack", STACK))
+    outputs = json.loads(printed)
+    _write_private(KUBECONFIG, outputs["kubeconfig"])
+    _write_private(_SSH_KEY, outputs["sshKey"])
+    _write_private(_KNOWN_HOSTS, outputs["sshKnownHosts"])
+    # the output names the files where a person would keep them; here they lie beside the configuration
+    config = outputs["sshConfig"].replace("~/.ssh/cilium-lab/key", str(_SSH_KEY))
+    _write_private(SSH_CONFIG, config.replace("~/.ssh/cilium-lab/known_hosts", str(_KNOWN_HOSTS)))
+    _write_private(EXPECTATION, outputs["expectation"])
+
+
+def _write_private(path: Path, text: str) -> None:
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as stream:
+        stream.write(text)
