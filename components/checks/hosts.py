@@ -31,13 +31,16 @@ def router_forwards(want: Expectation, context: Context) -> Result:
     """The router carries its addresses and forwards packets."""
     answer = context.ssh(want.router, "cat /proc/sys/net/ipv4/ip_forward; ip -4 -o addr show")
     forwarding, _, listing = answer.partition("\n")
-    words = listing.split()
-    present = {words[i + 1].split("/")[0] for i, word in enumerate(words[:-1]) if word == "inet"}
+    # One line an address: "2: ens160    inet 172.31.1.20/20 brd ..."
+    present = {words[3].split("/")[0]: words[1] for line in listing.splitlines() if len(words := line.split()) > 3}
     missing = [address for address in want.router_addresses if address not in present]
-    if forwarding.strip() != "1" or missing:
+    interface = present.get(want.router_address, "no interface")
+    if forwarding.strip() != "1" or missing or interface != want.router_interface:
         return failed(
-            expected=f"ip_forward 1 and the addresses {', '.join(want.router_addresses)}",
-            seen=f"ip_forward {forwarding.strip()}, missing: {', '.join(missing) or 'none'}",
+            expected=f"ip_forward 1, {want.router_address} on {want.router_interface}, "
+            f"and the addresses {', '.join(want.router_addresses)}",
+            seen=f"ip_forward {forwarding.strip()}, {want.router_address} on {interface}, "
+            f"missing: {', '.join(missing) or 'none'}",
             hint=f"`ip -4 addr` and `sysctl net.ipv4.ip_forward` on {want.router}",
         )
     return passed(f"ip_forward 1, {', '.join(want.router_addresses)}")
