@@ -46,9 +46,7 @@ ONLINE = Artifacts()
 def from_index(index: Mapping[str, object]) -> Artifacts:
     """What a bundle's index.json says."""
     if index.get("schema") != SCHEMA:
-        raise BundleError(
-            f"the bundle's index has schema {index.get('schema')!r}; this program reads {SCHEMA}"
-        )
+        raise BundleError(f"the bundle's index has schema {index.get('schema')!r}; this program reads {SCHEMA}")
     images = cast(Sequence[Mapping[str, str]], index.get("images", ()))
     missing = cast(Sequence[Mapping[str, str]], index.get("missing", ()))
     return Artifacts(

@@ -37,12 +37,7 @@ def judge(key: Key, value: object) -> tuple[str, object]:
         return f"{value!r} cannot be had in this lab: {reasons[value]}", key.example
     if key.choices and value not in key.choices:
         return f"{value!r} is not one of {', '.join(key.choices)}", key.example
-    if (
-        isinstance(value, int)
-        and key.low is not None
-        and key.high is not None
-        and not key.low <= value <= key.high
-    ):
+    if isinstance(value, int) and key.low is not None and key.high is not None and not key.low <= value <= key.high:
         return f"{value} is not between {key.low} and {key.high}", key.example
     if isinstance(value, str) and key.form in _FORMS:
         problem, example = _FORMS[key.form](value)

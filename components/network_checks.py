@@ -103,9 +103,7 @@ def _sizes(lab: LabConfig, p: Problems) -> None:
     if p.sound("podCidr", "hosts") and node_capacity([lab.pod_cidr], NODE_MASK_SIZE) < nodes:
         p.add("podCidr", _too_small([lab.pod_cidr], nodes), _spare(lab, "podCidr", 16))
     if p.sound("clusterPool", "hosts") and lab.cluster_pool.capacity < nodes:
-        p.add(
-            "clusterPool.cidrs", _too_small(lab.cluster_pool.cidrs, nodes), [_spare(lab, "clusterPool", 16)]
-        )
+        p.add("clusterPool.cidrs", _too_small(lab.cluster_pool.cidrs, nodes), [_spare(lab, "clusterPool", 16)])
     if p.sound("serviceCidr") and lab.service_cidr.prefixlen not in SERVICE_PREFIXES:
         allowed = f"{SERVICE_PREFIXES[0]} to {SERVICE_PREFIXES[-1]}"
         problem = f"{lab.service_cidr}: kubeadm takes a prefix length of {allowed}"
@@ -146,9 +144,7 @@ def _router(lab: LabConfig, p: Problems) -> None:
         problem = _outside(outer.address, "routerNetwork.cidr", outer.cidr)
         p.add(key, problem, _address(outer.cidr, [*links]))
     elif p.sound("hosts") and outer.mac in macs:
-        problem = (
-            f"{outer.address} would give both of the router's interfaces the hardware address {outer.mac}"
-        )
+        problem = f"{outer.address} would give both of the router's interfaces the hardware address {outer.mac}"
         p.add(key, problem, _address(outer.cidr, [outer.address, *links]))
 
 

@@ -32,11 +32,7 @@ class Problems:
         """Whether nothing was wrong with any of the values, nor with what holds them or is held by them."""
 
         def related(path: str, bad: str) -> bool:
-            return (
-                path == bad
-                or path.startswith((f"{bad}.", f"{bad}["))
-                or bad.startswith((f"{path}.", f"{path}["))
-            )
+            return path == bad or path.startswith((f"{bad}.", f"{bad}[")) or bad.startswith((f"{path}.", f"{path}["))
 
         return not any(related(path, bad) for path in paths for bad in self._bad)
 
@@ -44,9 +40,7 @@ class Problems:
 class Reader:
     """One object of the configuration: `path` is where it is ("hosts[1]"), `schema` its key in the table."""
 
-    def __init__(
-        self, raw: Mapping[str, object], problems: Problems, path: str = "", schema: str = ""
-    ) -> None:
+    def __init__(self, raw: Mapping[str, object], problems: Problems, path: str = "", schema: str = "") -> None:
         self._raw = raw
         self._problems = problems
         self._path = path

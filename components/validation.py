@@ -74,9 +74,7 @@ def _sizes(lab: LabConfig, p: Problems) -> None:
         if not p.sound(f"hosts[{i}].role"):
             continue
         if host.role == "control-plane" and p.sound(cpus) and host.cpus < CONTROL_PLANE_CPUS:
-            p.add(
-                cpus, f"{host.cpus} is too few for kubeadm: {CONTROL_PLANE_CPUS} at least", CONTROL_PLANE_CPUS
-            )
+            p.add(cpus, f"{host.cpus} is too few for kubeadm: {CONTROL_PLANE_CPUS} at least", CONTROL_PLANE_CPUS)
         if p.sound(memory) and host.memory_mib < minima[host.role]:
             problem = f"{host.memory_mib} is too little for a {host.role}: {minima[host.role]} MiB at least"
             p.add(memory, problem, 2048)
@@ -118,9 +116,7 @@ def _node_kinds(lab: LabConfig, p: Problems) -> None:
     kind = kinds.pop()
     for i, host in enumerate(lab.topology.hosts):
         if host.role == "worker" and host.machine != kind:
-            problem = (
-                f"{host.name} is a {host.machine} and the control plane a {kind}; only the router may differ"
-            )
+            problem = f"{host.name} is a {host.machine} and the control plane a {kind}; only the router may differ"
             p.add(f"hosts[{i}].machine", problem, kind)
 
 

@@ -18,8 +18,9 @@ from typing import cast
 Schema = Mapping[str, object]
 
 STRICTER: Mapping[str, str] = {
-    # Not in the schema: the key is only a comment in values.yaml.
+    # Not in the schema: only templates know these keys.
     "kubeProxyReplacement": "bool",
+    "disableEnvoyVersionCheck": "bool",
     # Any text in the schema; the words are those of pkg/ipam/option/option.go that make sense without a
     # cloud.
     "ipam.mode": 'Literal["kubernetes", "cluster-pool", "multi-pool"]',
@@ -55,9 +56,7 @@ def generate(schema: Schema) -> str:
     classes: list[str] = []
     root = _object(_with_missing(schema), (), classes, unused)
     if unused:
-        raise ValueError(
-            f"STRICTER names keys that the chart's schema does not reach: {', '.join(sorted(unused))}"
-        )
+        raise ValueError(f"STRICTER names keys that the chart's schema does not reach: {', '.join(sorted(unused))}")
     assert root == "ChartValues"
     return _HEADER + "\n".join(classes)
 

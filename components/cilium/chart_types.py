@@ -17,12 +17,8 @@ ChartAffinityPodAntiAffinityRequiredDuringSchedulingIgnoredDuringExecutionItemLa
 )
 
 
-class ChartAffinityPodAntiAffinityRequiredDuringSchedulingIgnoredDuringExecutionItemLabelSelector(
-    TypedDict, total=False
-):
-    matchLabels: (
-        ChartAffinityPodAntiAffinityRequiredDuringSchedulingIgnoredDuringExecutionItemLabelSelectorMatchLabels
-    )
+class ChartAffinityPodAntiAffinityRequiredDuringSchedulingIgnoredDuringExecutionItemLabelSelector(TypedDict, total=False):
+    matchLabels: ChartAffinityPodAntiAffinityRequiredDuringSchedulingIgnoredDuringExecutionItemLabelSelectorMatchLabels
 
 
 class ChartAffinityPodAntiAffinityRequiredDuringSchedulingIgnoredDuringExecutionItem(TypedDict, total=False):
@@ -31,9 +27,7 @@ class ChartAffinityPodAntiAffinityRequiredDuringSchedulingIgnoredDuringExecution
 
 
 class ChartAffinityPodAntiAffinity(TypedDict, total=False):
-    requiredDuringSchedulingIgnoredDuringExecution: list[
-        ChartAffinityPodAntiAffinityRequiredDuringSchedulingIgnoredDuringExecutionItem
-    ]
+    requiredDuringSchedulingIgnoredDuringExecution: list[ChartAffinityPodAntiAffinityRequiredDuringSchedulingIgnoredDuringExecutionItem]
 
 
 class ChartAffinity(TypedDict, total=False):
@@ -335,30 +329,22 @@ ChartClustermeshApiserverAffinityPodAntiAffinityPreferredDuringSchedulingIgnored
 )
 
 
-class ChartClustermeshApiserverAffinityPodAntiAffinityPreferredDuringSchedulingIgnoredDuringExecutionItemPodAffinityTermLabelSelector(
-    TypedDict, total=False
-):
+class ChartClustermeshApiserverAffinityPodAntiAffinityPreferredDuringSchedulingIgnoredDuringExecutionItemPodAffinityTermLabelSelector(TypedDict, total=False):
     matchLabels: ChartClustermeshApiserverAffinityPodAntiAffinityPreferredDuringSchedulingIgnoredDuringExecutionItemPodAffinityTermLabelSelectorMatchLabels
 
 
-class ChartClustermeshApiserverAffinityPodAntiAffinityPreferredDuringSchedulingIgnoredDuringExecutionItemPodAffinityTerm(
-    TypedDict, total=False
-):
+class ChartClustermeshApiserverAffinityPodAntiAffinityPreferredDuringSchedulingIgnoredDuringExecutionItemPodAffinityTerm(TypedDict, total=False):
     labelSelector: ChartClustermeshApiserverAffinityPodAntiAffinityPreferredDuringSchedulingIgnoredDuringExecutionItemPodAffinityTermLabelSelector
     topologyKey: str
 
 
-class ChartClustermeshApiserverAffinityPodAntiAffinityPreferredDuringSchedulingIgnoredDuringExecutionItem(
-    TypedDict, total=False
-):
+class ChartClustermeshApiserverAffinityPodAntiAffinityPreferredDuringSchedulingIgnoredDuringExecutionItem(TypedDict, total=False):
     podAffinityTerm: ChartClustermeshApiserverAffinityPodAntiAffinityPreferredDuringSchedulingIgnoredDuringExecutionItemPodAffinityTerm
     weight: int
 
 
 class ChartClustermeshApiserverAffinityPodAntiAffinity(TypedDict, total=False):
-    preferredDuringSchedulingIgnoredDuringExecution: list[
-        ChartClustermeshApiserverAffinityPodAntiAffinityPreferredDuringSchedulingIgnoredDuringExecutionItem
-    ]
+    preferredDuringSchedulingIgnoredDuringExecution: list[ChartClustermeshApiserverAffinityPodAntiAffinityPreferredDuringSchedulingIgnoredDuringExecutionItem]
 
 
 class ChartClustermeshApiserverAffinity(TypedDict, total=False):
@@ -720,32 +706,22 @@ class ChartEni(TypedDict, total=False):
     updateEC2AdapterLimitViaAPI: bool
 
 
-class ChartEnvoyAffinityNodeAffinityRequiredDuringSchedulingIgnoredDuringExecutionNodeSelectorTermsItemMatchExpressionsItem(
-    TypedDict, total=False
-):
+class ChartEnvoyAffinityNodeAffinityRequiredDuringSchedulingIgnoredDuringExecutionNodeSelectorTermsItemMatchExpressionsItem(TypedDict, total=False):
     key: str
     operator: str
     values: list[str]
 
 
-class ChartEnvoyAffinityNodeAffinityRequiredDuringSchedulingIgnoredDuringExecutionNodeSelectorTermsItem(
-    TypedDict, total=False
-):
-    matchExpressions: list[
-        ChartEnvoyAffinityNodeAffinityRequiredDuringSchedulingIgnoredDuringExecutionNodeSelectorTermsItemMatchExpressionsItem
-    ]
+class ChartEnvoyAffinityNodeAffinityRequiredDuringSchedulingIgnoredDuringExecutionNodeSelectorTermsItem(TypedDict, total=False):
+    matchExpressions: list[ChartEnvoyAffinityNodeAffinityRequiredDuringSchedulingIgnoredDuringExecutionNodeSelectorTermsItemMatchExpressionsItem]
 
 
 class ChartEnvoyAffinityNodeAffinityRequiredDuringSchedulingIgnoredDuringExecution(TypedDict, total=False):
-    nodeSelectorTerms: list[
-        ChartEnvoyAffinityNodeAffinityRequiredDuringSchedulingIgnoredDuringExecutionNodeSelectorTermsItem
-    ]
+    nodeSelectorTerms: list[ChartEnvoyAffinityNodeAffinityRequiredDuringSchedulingIgnoredDuringExecutionNodeSelectorTermsItem]
 
 
 class ChartEnvoyAffinityNodeAffinity(TypedDict, total=False):
-    requiredDuringSchedulingIgnoredDuringExecution: (
-        ChartEnvoyAffinityNodeAffinityRequiredDuringSchedulingIgnoredDuringExecution
-    )
+    requiredDuringSchedulingIgnoredDuringExecution: ChartEnvoyAffinityNodeAffinityRequiredDuringSchedulingIgnoredDuringExecution
 
 
 ChartEnvoyAffinityPodAffinityRequiredDuringSchedulingIgnoredDuringExecutionItemLabelSelectorMatchLabels = TypedDict(
@@ -757,23 +733,17 @@ ChartEnvoyAffinityPodAffinityRequiredDuringSchedulingIgnoredDuringExecutionItemL
 )
 
 
-class ChartEnvoyAffinityPodAffinityRequiredDuringSchedulingIgnoredDuringExecutionItemLabelSelector(
-    TypedDict, total=False
-):
+class ChartEnvoyAffinityPodAffinityRequiredDuringSchedulingIgnoredDuringExecutionItemLabelSelector(TypedDict, total=False):
     matchLabels: ChartEnvoyAffinityPodAffinityRequiredDuringSchedulingIgnoredDuringExecutionItemLabelSelectorMatchLabels
 
 
 class ChartEnvoyAffinityPodAffinityRequiredDuringSchedulingIgnoredDuringExecutionItem(TypedDict, total=False):
-    labelSelector: (
-        ChartEnvoyAffinityPodAffinityRequiredDuringSchedulingIgnoredDuringExecutionItemLabelSelector
-    )
+    labelSelector: ChartEnvoyAffinityPodAffinityRequiredDuringSchedulingIgnoredDuringExecutionItemLabelSelector
     topologyKey: str
 
 
 class ChartEnvoyAffinityPodAffinity(TypedDict, total=False):
-    requiredDuringSchedulingIgnoredDuringExecution: list[
-        ChartEnvoyAffinityPodAffinityRequiredDuringSchedulingIgnoredDuringExecutionItem
-    ]
+    requiredDuringSchedulingIgnoredDuringExecution: list[ChartEnvoyAffinityPodAffinityRequiredDuringSchedulingIgnoredDuringExecutionItem]
 
 
 ChartEnvoyAffinityPodAntiAffinityRequiredDuringSchedulingIgnoredDuringExecutionItemLabelSelectorMatchLabels = TypedDict(
@@ -785,25 +755,17 @@ ChartEnvoyAffinityPodAntiAffinityRequiredDuringSchedulingIgnoredDuringExecutionI
 )
 
 
-class ChartEnvoyAffinityPodAntiAffinityRequiredDuringSchedulingIgnoredDuringExecutionItemLabelSelector(
-    TypedDict, total=False
-):
+class ChartEnvoyAffinityPodAntiAffinityRequiredDuringSchedulingIgnoredDuringExecutionItemLabelSelector(TypedDict, total=False):
     matchLabels: ChartEnvoyAffinityPodAntiAffinityRequiredDuringSchedulingIgnoredDuringExecutionItemLabelSelectorMatchLabels
 
 
-class ChartEnvoyAffinityPodAntiAffinityRequiredDuringSchedulingIgnoredDuringExecutionItem(
-    TypedDict, total=False
-):
-    labelSelector: (
-        ChartEnvoyAffinityPodAntiAffinityRequiredDuringSchedulingIgnoredDuringExecutionItemLabelSelector
-    )
+class ChartEnvoyAffinityPodAntiAffinityRequiredDuringSchedulingIgnoredDuringExecutionItem(TypedDict, total=False):
+    labelSelector: ChartEnvoyAffinityPodAntiAffinityRequiredDuringSchedulingIgnoredDuringExecutionItemLabelSelector
     topologyKey: str
 
 
 class ChartEnvoyAffinityPodAntiAffinity(TypedDict, total=False):
-    requiredDuringSchedulingIgnoredDuringExecution: list[
-        ChartEnvoyAffinityPodAntiAffinityRequiredDuringSchedulingIgnoredDuringExecutionItem
-    ]
+    requiredDuringSchedulingIgnoredDuringExecution: list[ChartEnvoyAffinityPodAntiAffinityRequiredDuringSchedulingIgnoredDuringExecutionItem]
 
 
 class ChartEnvoyAffinity(TypedDict, total=False):
@@ -1175,25 +1137,17 @@ ChartHubbleRelayAffinityPodAffinityRequiredDuringSchedulingIgnoredDuringExecutio
 )
 
 
-class ChartHubbleRelayAffinityPodAffinityRequiredDuringSchedulingIgnoredDuringExecutionItemLabelSelector(
-    TypedDict, total=False
-):
+class ChartHubbleRelayAffinityPodAffinityRequiredDuringSchedulingIgnoredDuringExecutionItemLabelSelector(TypedDict, total=False):
     matchLabels: ChartHubbleRelayAffinityPodAffinityRequiredDuringSchedulingIgnoredDuringExecutionItemLabelSelectorMatchLabels
 
 
-class ChartHubbleRelayAffinityPodAffinityRequiredDuringSchedulingIgnoredDuringExecutionItem(
-    TypedDict, total=False
-):
-    labelSelector: (
-        ChartHubbleRelayAffinityPodAffinityRequiredDuringSchedulingIgnoredDuringExecutionItemLabelSelector
-    )
+class ChartHubbleRelayAffinityPodAffinityRequiredDuringSchedulingIgnoredDuringExecutionItem(TypedDict, total=False):
+    labelSelector: ChartHubbleRelayAffinityPodAffinityRequiredDuringSchedulingIgnoredDuringExecutionItemLabelSelector
     topologyKey: str
 
 
 class ChartHubbleRelayAffinityPodAffinity(TypedDict, total=False):
-    requiredDuringSchedulingIgnoredDuringExecution: list[
-        ChartHubbleRelayAffinityPodAffinityRequiredDuringSchedulingIgnoredDuringExecutionItem
-    ]
+    requiredDuringSchedulingIgnoredDuringExecution: list[ChartHubbleRelayAffinityPodAffinityRequiredDuringSchedulingIgnoredDuringExecutionItem]
 
 
 class ChartHubbleRelayAffinity(TypedDict, total=False):
@@ -1787,25 +1741,17 @@ ChartOperatorAffinityPodAntiAffinityRequiredDuringSchedulingIgnoredDuringExecuti
 )
 
 
-class ChartOperatorAffinityPodAntiAffinityRequiredDuringSchedulingIgnoredDuringExecutionItemLabelSelector(
-    TypedDict, total=False
-):
+class ChartOperatorAffinityPodAntiAffinityRequiredDuringSchedulingIgnoredDuringExecutionItemLabelSelector(TypedDict, total=False):
     matchLabels: ChartOperatorAffinityPodAntiAffinityRequiredDuringSchedulingIgnoredDuringExecutionItemLabelSelectorMatchLabels
 
 
-class ChartOperatorAffinityPodAntiAffinityRequiredDuringSchedulingIgnoredDuringExecutionItem(
-    TypedDict, total=False
-):
-    labelSelector: (
-        ChartOperatorAffinityPodAntiAffinityRequiredDuringSchedulingIgnoredDuringExecutionItemLabelSelector
-    )
+class ChartOperatorAffinityPodAntiAffinityRequiredDuringSchedulingIgnoredDuringExecutionItem(TypedDict, total=False):
+    labelSelector: ChartOperatorAffinityPodAntiAffinityRequiredDuringSchedulingIgnoredDuringExecutionItemLabelSelector
     topologyKey: str
 
 
 class ChartOperatorAffinityPodAntiAffinity(TypedDict, total=False):
-    requiredDuringSchedulingIgnoredDuringExecution: list[
-        ChartOperatorAffinityPodAntiAffinityRequiredDuringSchedulingIgnoredDuringExecutionItem
-    ]
+    requiredDuringSchedulingIgnoredDuringExecution: list[ChartOperatorAffinityPodAntiAffinityRequiredDuringSchedulingIgnoredDuringExecutionItem]
 
 
 class ChartOperatorAffinity(TypedDict, total=False):
@@ -1956,25 +1902,17 @@ ChartPreflightAffinityPodAffinityRequiredDuringSchedulingIgnoredDuringExecutionI
 )
 
 
-class ChartPreflightAffinityPodAffinityRequiredDuringSchedulingIgnoredDuringExecutionItemLabelSelector(
-    TypedDict, total=False
-):
+class ChartPreflightAffinityPodAffinityRequiredDuringSchedulingIgnoredDuringExecutionItemLabelSelector(TypedDict, total=False):
     matchLabels: ChartPreflightAffinityPodAffinityRequiredDuringSchedulingIgnoredDuringExecutionItemLabelSelectorMatchLabels
 
 
-class ChartPreflightAffinityPodAffinityRequiredDuringSchedulingIgnoredDuringExecutionItem(
-    TypedDict, total=False
-):
-    labelSelector: (
-        ChartPreflightAffinityPodAffinityRequiredDuringSchedulingIgnoredDuringExecutionItemLabelSelector
-    )
+class ChartPreflightAffinityPodAffinityRequiredDuringSchedulingIgnoredDuringExecutionItem(TypedDict, total=False):
+    labelSelector: ChartPreflightAffinityPodAffinityRequiredDuringSchedulingIgnoredDuringExecutionItemLabelSelector
     topologyKey: str
 
 
 class ChartPreflightAffinityPodAffinity(TypedDict, total=False):
-    requiredDuringSchedulingIgnoredDuringExecution: list[
-        ChartPreflightAffinityPodAffinityRequiredDuringSchedulingIgnoredDuringExecutionItem
-    ]
+    requiredDuringSchedulingIgnoredDuringExecution: list[ChartPreflightAffinityPodAffinityRequiredDuringSchedulingIgnoredDuringExecutionItem]
 
 
 class ChartPreflightAffinity(TypedDict, total=False):
@@ -2316,6 +2254,7 @@ ChartValues = TypedDict(
         "defaultLBServiceIPAM": str,
         "directRoutingSkipUnreachable": bool,
         "disableEndpointCRD": bool,
+        "disableEnvoyVersionCheck": bool,
         "dnsPolicy": str,
         "dnsProxy": ChartDnsProxy,
         "egressGateway": ChartEgressGateway,

@@ -43,6 +43,7 @@ OWNED: Mapping[str, str] = {
     "updateStrategy": "agents are restarted one at a time by the program, never by Helm",
     "rollOutCiliumPods": "agents are restarted one at a time by the program, never by Helm",
     "envoy.enabled": "it follows from what the artifacts have",
+    "disableEnvoyVersionCheck": "it follows from what the artifacts have",
 }
 
 
@@ -60,9 +61,7 @@ def refuse_owned(given: Mapping[str, object], problems: Problems) -> None:
             hint = f"; did you mean {near[0]}?" if near else ""
             problems.add(f"ciliumValues.{name}", f"the chart has no such key{hint}", example, "ciliumValues")
     for path in _leaves(given):
-        owner = next(
-            (o for o in OWNED if f"{path}.".startswith(f"{o}.") or f"{o}.".startswith(f"{path}.")), None
-        )
+        owner = next((o for o in OWNED if f"{path}.".startswith(f"{o}.") or f"{o}.".startswith(f"{path}.")), None)
         if owner:
             problems.add(
                 f"ciliumValues.{path}",

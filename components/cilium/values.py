@@ -50,17 +50,13 @@ def has_hubble_ui(lab: LabConfig, artifacts: Artifacts) -> bool:
     return lab.addons.hubble_ui and all(artifacts.has_repository(r) for r in HUBBLE_UI_REPOSITORIES)
 
 
-def values(
-    lab: LabConfig, artifacts: Artifacts = ONLINE, in_use: Iterable[IPv4Network] = ()
-) -> dict[str, object]:
+def values(lab: LabConfig, artifacts: Artifacts = ONLINE, in_use: Iterable[IPv4Network] = ()) -> dict[str, object]:
     """All values for the release: the program's, and under them the configuration's `ciliumValues`."""
     own = cast(Mapping[str, object], chart_values(lab, artifacts, in_use))
     return merge(lab.cilium_values, own)
 
 
-def chart_values(
-    lab: LabConfig, artifacts: Artifacts = ONLINE, in_use: Iterable[IPv4Network] = ()
-) -> ChartValues:
+def chart_values(lab: LabConfig, artifacts: Artifacts = ONLINE, in_use: Iterable[IPv4Network] = ()) -> ChartValues:
     """The program's own values. `in_use` are ranges that live nodes still have blocks of (see
     `ipam.pools`).
     """
@@ -89,6 +85,9 @@ def chart_values(
         "updateStrategy": {"type": "OnDelete"},
         "envoy": {"enabled": has_envoy(artifacts)},
     }
+    if not has_envoy(artifacts):
+        # Else the agent looks for an embedded Envoy every 5 minutes and logs an error (pkg/envoy/cell.go).
+        chart["disableEnvoyVersionCheck"] = True
     cidr = ipam.native_cidr(lab)
     if cidr is not None:
         chart["ipv4NativeRoutingCIDR"] = str(cidr)

@@ -1,0 +1,46 @@
+"""Makes Pulumi.yaml: the project's head, and one entry for each top-level configuration key of the table.
+
+    python3 -m tools.project_file > Pulumi.yaml
+
+No entry has an engine `type`. With one, the engine would refuse a value of another shape before the program
+runs: one key at a time, and without saying what would be right. The program checks types itself, all keys at
+once, so the type stands in the description.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import yaml
+
+from components.errors import NAMESPACE
+from components.keys import KEYS, Key
+
+_HEAD = f"""\
+# Made by tools/project_file.py from components/keys.py; change it there.
+name: {NAMESPACE}
+description: The Cilium study lab, and the migration of its live cluster from one IPAM mode to another
+runtime:
+  name: python
+  options:
+    toolchain: pip
+    virtualenv: .venv
+# Types stand in the descriptions: the program reports every wrong value at once, with one that is right.
+config:
+"""
+
+
+def project_file() -> str:
+    """The whole text of Pulumi.yaml."""
+    return _HEAD + "".join(_entry(key) for key in KEYS if not key.parent)
+
+
+def _entry(key: Key) -> str:
+    choices = f" ({', '.join(key.choices)})" if key.choices else ""
+    entry = {key.path: {"description": f"{key.type}{choices}: {key.description}", "default": key.default}}
+    text = yaml.safe_dump(entry, sort_keys=False, width=1000, allow_unicode=True)
+    return "".join(f"  {line}\n" for line in text.splitlines())
+
+
+if __name__ == "__main__":
+    sys.stdout.write(project_file())
