@@ -111,8 +111,7 @@ def deployment(image: str, config_checksum: str) -> dict[str, Any]:
         "resources": {"requests": {"cpu": "50m", "memory": "128Mi"}},
         "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
         "volumeMounts": [
-            {"name": "config", "mountPath": path, "subPath": key, "readOnly": True}
-            for path, key in mounts.items()
+            {"name": "config", "mountPath": path, "subPath": key, "readOnly": True} for path, key in mounts.items()
         ],
     }
     return {
@@ -152,8 +151,6 @@ def service(node_port: int) -> dict[str, Any]:
         "spec": {
             "type": "NodePort",
             "selector": dict(_LABELS),
-            "ports": [
-                {"name": "webui", "protocol": "TCP", "port": PORT, "targetPort": PORT, "nodePort": node_port}
-            ],
+            "ports": [{"name": "webui", "protocol": "TCP", "port": PORT, "targetPort": PORT, "nodePort": node_port}],
         },
     }

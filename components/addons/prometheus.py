@@ -130,10 +130,7 @@ def _keep(source: str, value: str) -> dict[str, Any]:
 def _place_labels() -> list[dict[str, Any]]:
     """namespace, pod and node of the target."""
     names = {"namespace": "namespace", "pod_name": "pod", "pod_node_name": "node"}
-    return [
-        {"source_labels": [f"__meta_kubernetes_{meta}"], "target_label": label}
-        for meta, label in names.items()
-    ]
+    return [{"source_labels": [f"__meta_kubernetes_{meta}"], "target_label": label} for meta, label in names.items()]
 
 
 def config_map() -> dict[str, Any]:
@@ -213,8 +210,6 @@ def service(node_port: int) -> dict[str, Any]:
         "spec": {
             "type": "NodePort",
             "selector": dict(_LABELS),
-            "ports": [
-                {"name": "webui", "protocol": "TCP", "port": PORT, "targetPort": PORT, "nodePort": node_port}
-            ],
+            "ports": [{"name": "webui", "protocol": "TCP", "port": PORT, "targetPort": PORT, "nodePort": node_port}],
         },
     }

@@ -148,7 +148,7 @@ def deployment(image: str, config_checksum: str) -> dict[str, Any]:
         "name": NAME,
         "image": image,
         "imagePullPolicy": "IfNotPresent",
-        "command": ["local-path-provisioner", "--debug", "start", "--config", "/etc/config/config.json"],
+        "command": ["local-path-provisioner", "start", "--config", "/etc/config/config.json"],
         "env": [
             {"name": "POD_NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}},
             {"name": "CONFIG_MOUNT_PATH", "value": "/etc/config/"},

@@ -26,12 +26,10 @@ def hubble_shows_flows(want: Expectation, context: Context) -> Result:
     shown = {
         "DNS": any(port(flow) == 53 for flow in flows),
         "webpod": any(
-            port(flow) == 80 and flow.get("destination", {}).get("pod_name", "").startswith("webpod-")
-            for flow in flows
+            port(flow) == 80 and flow.get("destination", {}).get("pod_name", "").startswith("webpod-") for flow in flows
         ),
         "the router": any(
-            port(flow) == 80 and flow.get("IP", {}).get("destination") == want.router_address
-            for flow in flows
+            port(flow) == 80 and flow.get("IP", {}).get("destination") == want.router_address for flow in flows
         ),
     }
     missing = [name for name, there in shown.items() if not there]
@@ -46,11 +44,7 @@ def hubble_shows_flows(want: Expectation, context: Context) -> Result:
 
 def parse_flows(text: str) -> list[dict[str, Any]]:
     """The flows in the lines of `hubble observe -o json`; lines about lost events carry none."""
-    return [
-        answer["flow"]
-        for line in text.splitlines()
-        if line.strip() and "flow" in (answer := json.loads(line))
-    ]
+    return [answer["flow"] for line in text.splitlines() if line.strip() and "flow" in (answer := json.loads(line))]
 
 
 def port(flow: dict[str, Any]) -> int:

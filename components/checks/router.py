@@ -49,8 +49,7 @@ def hold_script(addresses: tuple[str, ...]) -> str:
     """Connects to port 80 of each address, sends a request after some seconds, and prints the answers."""
     request = r"printf 'GET / HTTP/1.0\r\n\r\n'"
     asks = [
-        f"{{ sleep {_HELD}; {request}; }} | curl -s -m {_HELD + 3} telnet://{address}:80 &"
-        for address in addresses
+        f"{{ sleep {_HELD}; {request}; }} | curl -s -m {_HELD + 3} telnet://{address}:80 &" for address in addresses
     ]
     return " ".join([*asks, "wait"])
 

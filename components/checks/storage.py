@@ -24,9 +24,7 @@ def claim_is_written(want: Expectation, context: Context) -> Result:
     _remove(context)
     try:
         context.kubectl("create", "-f", "-", stdin=json.dumps(objects))
-        context.kubectl(
-            "wait", f"pod/{NAME}", "--for=jsonpath={.status.phase}=Succeeded", f"--timeout={_WRITE_LIMIT}s"
-        )
+        context.kubectl("wait", f"pod/{NAME}", "--for=jsonpath={.status.phase}=Succeeded", f"--timeout={_WRITE_LIMIT}s")
         claim = get_object(context, "pvc", NAME)
         said = context.kubectl("logs", NAME).strip()
     finally:

@@ -54,9 +54,7 @@ def source_kept(_want: Expectation, context: Context) -> Result:
     """A webpod on another node sees curl-pod's own address: pod-to-pod traffic isn't masqueraded."""
     curl = curl_pod(context)
     remote = [pod for pod in ready_pods(context, WEBPOD) if pod.node != curl.node]
-    script = "; ".join(
-        f"curl -s -m 3 http://{pod.address}/ | grep '^RemoteAddr: ' || echo none" for pod in remote
-    )
+    script = "; ".join(f"curl -s -m 3 http://{pod.address}/ | grep '^RemoteAddr: ' || echo none" for pod in remote)
     answers = in_pod(context, CURL_POD, script or "true").split("\n")
     sources = [match[1] for line in answers if (match := re.match(r"RemoteAddr: (.+):\d+$", line.strip()))]
     if not remote or sources != [curl.address] * len(remote):
@@ -78,16 +76,9 @@ def curl_pod(context: Context) -> Pod:
 
 def dns_answers(_want: Expectation, context: Context) -> Result:
     """The names of webpod and of the API server's Service resolve to their cluster addresses in a pod."""
-    wanted = {
-        name: str(get_object(context, "service", name)["spec"]["clusterIP"])
-        for name in ("webpod", "kubernetes")
-    }
-    script = "; ".join(
-        f"echo {name} $(dig +short +time=2 +tries=1 {name}.default.{CLUSTER_DOMAIN})" for name in wanted
-    )
-    seen = dict(
-        line.split(maxsplit=1) for line in in_pod(context, CURL_POD, script).splitlines() if " " in line
-    )
+    wanted = {name: str(get_object(context, "service", name)["spec"]["clusterIP"]) for name in ("webpod", "kubernetes")}
+    script = "; ".join(f"echo {name} $(dig +short +time=2 +tries=1 {name}.default.{CLUSTER_DOMAIN})" for name in wanted)
+    seen = dict(line.split(maxsplit=1) for line in in_pod(context, CURL_POD, script).splitlines() if " " in line)
     if seen != wanted:
         return failed(
             expected=_names(wanted),
