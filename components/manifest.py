@@ -31,4 +31,16 @@ def declare(name: str, manifest: Manifest, *, opts: pulumi.ResourceOptions) -> p
     """
     if not manifest.get("metadata", {}).get("name"):
         raise ValueError(f"{name}: the manifest ({manifest.get('kind', 'no kind')}) has no metadata.name")
-    return pulumi.CustomResource(type_token(manifest), name, dict(manifest), opts)
+    return pulumi.CustomResource(type_token(manifest), name, _without_wait(manifest), opts)
+
+
+def _without_wait(manifest: Manifest) -> dict[str, Any]:
+    """The manifest as it is given to the provider, which is told not to wait for Services.
+
+    It would watch each for ten quiet seconds. That a Service has ready pods is what its Deployment waits for.
+    """
+    if manifest["kind"] != "Service":
+        return dict(manifest)
+    metadata = manifest["metadata"]
+    annotations = {**metadata.get("annotations", {}), "pulumi.com/skipAwait": "true"}
+    return {**manifest, "metadata": {**metadata, "annotations": annotations}}

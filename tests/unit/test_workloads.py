@@ -23,9 +23,7 @@ def template() -> dict[str, Any]:
 
 
 def test_webpods_are_kept_apart_by_a_label_that_they_carry() -> None:
-    rules = template()["spec"]["affinity"]["podAntiAffinity"][
-        "requiredDuringSchedulingIgnoredDuringExecution"
-    ]
+    rules = template()["spec"]["affinity"]["podAntiAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
     selected = rules[0]["labelSelector"]["matchLabels"]
     assert rules[0]["topologyKey"] == "kubernetes.io/hostname"
     assert selected
@@ -50,9 +48,7 @@ def test_webpod_is_not_best_effort() -> None:
     assert template()["spec"]["containers"][0]["resources"]["requests"]["cpu"] == "200m"
 
 
-@pytest.mark.parametrize(
-    "selecting", [webpod_service()["spec"]["selector"], webpod_budget()["spec"]["selector"]]
-)
+@pytest.mark.parametrize("selecting", [webpod_service()["spec"]["selector"], webpod_budget()["spec"]["selector"]])
 def test_service_and_budget_select_the_pods(selecting: dict[str, Any]) -> None:
     wanted = selecting.get("matchLabels", selecting)
     assert wanted
@@ -89,9 +85,7 @@ def test_type_tokens_are_those_of_the_sdk() -> None:
 
 def test_a_manifest_without_a_name_is_refused() -> None:
     with pytest.raises(ValueError, match=r"box: .*ConfigMap.*metadata\.name"):
-        declare(
-            "box", {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {}}, opts=pulumi.ResourceOptions()
-        )
+        declare("box", {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {}}, opts=pulumi.ResourceOptions())
 
 
 @pytest.fixture
@@ -114,6 +108,16 @@ def test_component_registers_its_children(recording: Recording) -> None:
         "workloads-curl-pod": "kubernetes:core/v1:Pod",
     }
     assert all("::cluster::" in item.provider for item in children.values())
+
+
+def test_only_services_are_not_waited_for(recording: Recording) -> None:
+    unwaited = {
+        item.name
+        for item in recording.registered
+        if item.inputs.get("metadata", {}).get("annotations", {}).get("pulumi.com/skipAwait") == "true"
+    }
+    assert unwaited == {"workloads-webpod-service"}
+    assert "annotations" not in webpod_service()["metadata"]
 
 
 def test_component_passes_its_images_and_its_end_on(recording: Recording) -> None:
