@@ -18,7 +18,7 @@ from typing import cast
 Schema = Mapping[str, object]
 
 STRICTER: Mapping[str, str] = {
-    # Not in the schema: only templates know these keys.
+    # Not in the schema: values.yaml has these keys as comments alone.
     "kubeProxyReplacement": "bool",
     "disableEnvoyVersionCheck": "bool",
     # Any text in the schema; the words are those of pkg/ipam/option/option.go that make sense without a
