@@ -1,0 +1,3 @@
+module cilium-lab/http-echo
+
+go 1.24.0
