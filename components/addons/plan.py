@@ -43,9 +43,10 @@ def plan_addons(
     """
     reasons = why_missing or {}
     asked = set(wanted)
+    in_order: list[AddonName] = [name for name in ADDONS if name in asked]
     available: dict[AddonName, str] = {}
     missing: list[Missing] = []
-    for name in (name for name in ADDONS if name in asked):
+    for name in in_order:
         if name not in images:
             missing.append(Missing(name, reasons.get(name, "the chosen artifacts hold no image for it")))
         elif name == "grafana" and "monitoring" not in available:

@@ -36,9 +36,7 @@ def test_an_addon_that_nobody_wants_is_neither_had_nor_missing() -> None:
 
 
 def test_grafana_without_monitoring_would_have_nothing_to_show() -> None:
-    assert (
-        plan_addons(["monitoring", "grafana"], {"grafana": "graf:1"}).missing[1].why == "it needs monitoring"
-    )
+    assert plan_addons(["monitoring", "grafana"], {"grafana": "graf:1"}).missing[1].why == "it needs monitoring"
     assert not plan_addons(["grafana"], IMAGES).has("grafana")
 
 
@@ -112,9 +110,7 @@ def scraped(job: dict[str, Any], meta: dict[str, str]) -> dict[str, str] | None:
     """The labels that a discovered target ends up with, or None if it is dropped (keep, drop, replace)."""
     labels = dict(meta)
     for rule in job["relabel_configs"]:
-        value = rule.get("separator", ";").join(
-            labels.get(name, "") for name in rule.get("source_labels", [])
-        )
+        value = rule.get("separator", ";").join(labels.get(name, "") for name in rule.get("source_labels", []))
         match = re.fullmatch(rule.get("regex", "(.*)"), value)
         action = rule.get("action", "replace")
         if (action == "keep" and not match) or (action == "drop" and match):
@@ -156,9 +152,7 @@ OPERATOR = {"io_cilium_app": "operator", "name": "cilium-operator", "app_kuberne
         (OPERATOR, "prometheus", 9963, "cilium-operator"),
     ],
 )
-def test_each_of_ciliums_ports_has_exactly_one_job(
-    labels: dict[str, str], port: str, number: int, job: str
-) -> None:
+def test_each_of_ciliums_ports_has_exactly_one_job(labels: dict[str, str], port: str, number: int, job: str) -> None:
     # The chart annotates its pods as well; that must not make a second job scrape them.
     found = jobs_that_scrape(discovered(labels, port, number, scrape="true", port=str(number)))
     assert list(found) == [job]
@@ -205,9 +199,7 @@ def test_monitoring_keeps_to_the_restricted_level_of_its_namespace(deployment: d
         (grafana.service(30002), grafana.deployment("g:1", "0"), 30002),
     ],
 )
-def test_pages_are_node_ports_of_their_pods(
-    service: dict[str, Any], deployment: dict[str, Any], port: int
-) -> None:
+def test_pages_are_node_ports_of_their_pods(service: dict[str, Any], deployment: dict[str, Any], port: int) -> None:
     pod = deployment["spec"]["template"]
     entry = service["spec"]["ports"][0]
     assert service["spec"]["type"] == "NodePort"
@@ -239,9 +231,7 @@ def test_a_changed_config_changes_the_pod_template_and_nothing_else_does() -> No
 
 def build(images: dict[str, str]) -> Recording:
     def program() -> None:
-        plan = plan_addons(
-            ["storage", "monitoring", "grafana", "hubble-ui"], images, {"hubble-ui": "npm only"}
-        )
+        plan = plan_addons(["storage", "monitoring", "grafana", "hubble-ui"], images, {"hubble-ui": "npm only"})
         Addons("addons", AddonsArgs(plan, "sh:1", "172.31.1.10"), provider=k8s.Provider("cluster"))
 
     return record(program)
@@ -276,11 +266,7 @@ def test_missing_addons_are_reported_and_not_faked(caplog: pytest.LogCaptureFixt
 
 
 def test_every_object_goes_to_a_namespace_that_is_made_here_or_to_none() -> None:
-    made = {
-        item.inputs["metadata"]["name"]
-        for item in build(IMAGES).registered
-        if item.token.endswith(":Namespace")
-    }
+    made = {item.inputs["metadata"]["name"] for item in build(IMAGES).registered if item.token.endswith(":Namespace")}
     used = {
         item.inputs["metadata"]["namespace"]
         for item in build(IMAGES).registered
