@@ -1,3 +1,1 @@
-"""The Pulumi program of the Cilium study lab: pure functions on frozen types, and components that wire
-them.
-"""
+"""The Pulumi program of the Cilium study lab: pure functions on frozen types, and components that wire them."""

@@ -20,9 +20,7 @@ class BundleError(Exception):
 
 @dataclass(frozen=True)
 class Artifacts:
-    """`images` are the full references that can be had, None for all; `missing` tells why something is not
-    there.
-    """
+    """`images` are the full references that can be had, None for all; `missing` tells why something is not there."""
 
     images: frozenset[str] | None = None
     versions: Mapping[str, str] | None = None
@@ -67,9 +65,7 @@ def read(folder: Path) -> Artifacts:
 
 
 def mismatches(lab: LabConfig, artifacts: Artifacts) -> list[str]:
-    """Where a bundle is not what the configuration asks for: another architecture, other versions. One text
-    each.
-    """
+    """Where a bundle is not what the configuration asks for: another architecture, other versions. One text each."""
     found: list[str] = []
     if artifacts.arch is not None and artifacts.arch != lab.arch:
         found.append(f"arch is {lab.arch}, but the bundle is for {artifacts.arch}")

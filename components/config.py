@@ -1,5 +1,4 @@
-"""The only reader of `pulumi.Config`: the stack's configuration becomes one `LabConfig`, or one error with
-everything.
+"""The only reader of `pulumi.Config`: the stack's configuration becomes one `LabConfig`, or one error with everything.
 
 `parse` is pure and is what tests call; `load` only fetches what it is given.
 """
@@ -16,7 +15,7 @@ from pulumi.runtime import config as runtime_config
 from components import model
 from components.errors import NAMESPACE, ConfigErrors
 from components.images import default_images
-from components.keys import BY_PATH
+from components.key_table import BY_PATH
 from components.model import LabConfig
 from components.reader import Problems, Reader
 from components.topology import (
@@ -33,9 +32,7 @@ from components.validation import check
 
 
 def load(config: pulumi.Config | None = None) -> LabConfig:
-    """The running stack's configuration. Raises `pulumi.RunError` with every problem; nothing exists by
-    then.
-    """
+    """The running stack's configuration. Raises `pulumi.RunError` with every problem; nothing exists by then."""
     config = config or pulumi.Config(NAMESPACE)
     names = {key.name for key in BY_PATH.values() if not key.parent} | _given(config.name)
     texts = {name: config.get(name) for name in names}
@@ -60,8 +57,7 @@ def decode(name: str, text: str) -> object:
 
 
 def parse(raw: Mapping[str, object]) -> LabConfig:
-    """The model of what is given; keys are without the project's namespace, and what is not given has its
-    default.
+    """The model of what is given; keys are without the project's namespace, and what is not given has its default.
 
     Raises `ConfigErrors`, which lists every problem: unknown keys, wrong types and forms, and values that
     don't fit together.

@@ -1,6 +1,4 @@
-"""What a single value must look like, whatever the other values are: types, ranges, and the forms of
-texts.
-"""
+"""What a single value must look like, whatever the other values are: types, ranges, and the forms of texts."""
 
 from __future__ import annotations
 

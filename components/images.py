@@ -1,5 +1,4 @@
-"""The images besides those of Kubernetes and Cilium: upstream's where there is a network, the bundle's own
-where not.
+"""The images besides those of Kubernetes and Cilium: upstream's where there is a network, the bundle's own where not.
 
 A bundle holds upstream's Prometheus under its own name, and under `cilium-lab.local/` what the project makes
 itself because upstream's cannot be built from package registries.

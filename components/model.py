@@ -50,11 +50,6 @@ class Versions:
     k9s: str
     termshark: str
 
-    @property
-    def kubernetes_minor(self) -> str:
-        """For example 1.33, as package repositories name it."""
-        return self.kubernetes.rpartition(".")[0]
-
 
 @dataclass(frozen=True)
 class Addons:

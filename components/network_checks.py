@@ -15,9 +15,7 @@ from components.reader import Problems
 from components.topology import NODE_INTERFACE, ROUTER_INTERFACE, host_addresses, node_capacity, usable
 
 MAX_BLOCKS_LOG2 = 16
-"""A range may hold 2^16 node blocks at most (kubeadm PodSubnetNodeMaskMaxDiff; Cilium
-clusterSubnetMaxDiff).
-"""
+"""A range may hold 2^16 node blocks at most (kubeadm PodSubnetNodeMaskMaxDiff; Cilium clusterSubnetMaxDiff)."""
 SERVICE_PREFIXES = range(12, 29)
 """kubeadm wants 10 addresses at least and 20 bits at most (MinimumAddressesInServiceSubnet,
 MaximumBitsForServiceSubnet)."""

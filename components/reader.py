@@ -14,7 +14,8 @@ from typing import cast
 
 from components.errors import ConfigError
 from components.forms import judge
-from components.keys import BY_PATH, REQUIRED, Key, children
+from components.key_table import BY_PATH, children
+from components.keys import REQUIRED, Key
 
 
 @dataclass
@@ -50,10 +51,6 @@ class Reader:
     def at(self, name: str) -> str:
         """The full path of a member."""
         return f"{self._path}.{name}" if self._path else name
-
-    def has(self, name: str) -> bool:
-        """Whether the member is given."""
-        return name in self._raw
 
     def text(self, name: str) -> str:
         return cast(str, self._value(name))

@@ -7,7 +7,7 @@ answers on two more addresses. What a host runs is not known here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from itertools import islice
@@ -21,18 +21,6 @@ NODE_INTERFACE = "ens160"
 ROUTER_INTERFACE = "ens192"
 """The router's second interface."""
 API_SERVER_PORT = 6443
-
-
-def overlapping(a: IPv4Network, b: IPv4Network) -> bool:
-    """Whether two ranges share an address."""
-    return a.overlaps(b)
-
-
-def node_blocks(pool: IPv4Network, mask_size: int) -> Iterator[IPv4Network]:
-    """The per-node blocks of a pool, lowest first: 172.20.0.0/16 by 24 gives 172.20.0.0/24, 172.20.1.0/24,
-    ...
-    """
-    return pool.subnets(new_prefix=mask_size) if pool.prefixlen <= mask_size else iter(())
 
 
 def node_capacity(pools: Iterable[IPv4Network], mask_size: int) -> int:
@@ -79,9 +67,7 @@ class DummyLink:
 
 @dataclass(frozen=True)
 class RouterNetwork:
-    """The network behind the router. Nodes reach all of `cidr` through the router's address on the node
-    network.
-    """
+    """The network behind the router. Nodes reach all of `cidr` through the router's address on the node network."""
 
     cidr: IPv4Network
     address: IPv4Address
@@ -107,9 +93,7 @@ class Hypervisor:
 
     @property
     def kind(self) -> MachineKind | None:
-        """qemu[+transport]:// makes virtual machines, lxc[+transport]:// containers; None for anything
-        else.
-        """
+        """qemu[+transport]:// makes virtual machines, lxc[+transport]:// containers; None for anything else."""
         scheme = self.uri.partition("://")[0].partition("+")[0]
         kinds: dict[str, MachineKind] = {"qemu": "vm", "lxc": "container"}
         return kinds.get(scheme)
@@ -141,9 +125,7 @@ class Host:
 
 @dataclass(frozen=True)
 class Topology:
-    """All hosts and networks. A validated one has exactly one control plane, one router and at least one
-    worker.
-    """
+    """All hosts and networks. A validated one has exactly one control plane, one router and at least one worker."""
 
     network: Network
     router_network: RouterNetwork
@@ -171,10 +153,6 @@ class Topology:
     def node_prefix_length(self) -> int:
         """The prefix length of every host's address on the node network, for example 20."""
         return self.network.cidr.prefixlen
-
-    def host(self, name: str) -> Host:
-        """The host of that name; KeyError when there is none."""
-        return {h.name: h for h in self.hosts}[name]
 
     def hypervisor_of(self, host: Host) -> Hypervisor:
         """The hypervisor that the host runs on; KeyError when it is not defined."""

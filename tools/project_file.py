@@ -14,10 +14,11 @@ import sys
 import yaml
 
 from components.errors import NAMESPACE
-from components.keys import KEYS, Key
+from components.key_table import KEYS
+from components.keys import Key
 
 _HEAD = f"""\
-# Made by tools/project_file.py from components/keys.py; change it there.
+# Made by tools/project_file.py from components/key_table.py; change it there.
 name: {NAMESPACE}
 description: The Cilium study lab, and the migration of its live cluster from one IPAM mode to another
 runtime:

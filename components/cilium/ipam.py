@@ -1,5 +1,4 @@
-"""The IPAM modes as pure functions: pools, native range, the list that is not masqueraded, and their Helm
-values.
+"""The IPAM modes as pure functions: pools, native range, the list that is not masqueraded, and their Helm values.
 
 Which traffic keeps its source address (read in cilium 1.17.6):
 - With bpf masquerading and the ip-masq-agent, a pod's packet keeps its source when its destination lies in
@@ -36,8 +35,7 @@ DEFAULT_POOL = "default"
 
 
 def pools(lab: LabConfig, in_use: Iterable[IPv4Network] = ()) -> tuple[IPv4Network, ...]:
-    """The ranges that the operator may hand out, in the order in which it uses them; empty in the mode
-    kubernetes.
+    """The ranges that the operator may hand out, in the order in which it uses them; empty in the mode kubernetes.
 
     In cluster-pool the pod CIDR comes last: the operator then adopts blocks that nodes have from their time
     in the mode kubernetes, and gives no new one from it while the pool has room. `in_use` are further ranges

@@ -48,9 +48,7 @@ OWNED: Mapping[str, str] = {
 
 
 def refuse_owned(given: Mapping[str, object], problems: Problems) -> None:
-    """Reports keys of `ciliumValues` that the program owns, and top-level keys that the chart does not
-    have.
-    """
+    """Reports keys of `ciliumValues` that the program owns, and top-level keys that the chart does not have."""
     if not problems.sound("ciliumValues"):
         return
     known = sorted(get_type_hints(ChartValues))

@@ -57,9 +57,7 @@ def values(lab: LabConfig, artifacts: Artifacts = ONLINE, in_use: Iterable[IPv4N
 
 
 def chart_values(lab: LabConfig, artifacts: Artifacts = ONLINE, in_use: Iterable[IPv4Network] = ()) -> ChartValues:
-    """The program's own values. `in_use` are ranges that live nodes still have blocks of (see
-    `ipam.pools`).
-    """
+    """The program's own values. `in_use` are ranges that live nodes still have blocks of (see `ipam.pools`)."""
     native = lab.routing_mode == "native"
     chart: ChartValues = {
         "k8sServiceHost": str(lab.topology.control_plane.address),
@@ -125,9 +123,7 @@ def _operator(lab: LabConfig, artifacts: Artifacts) -> ChartOperator:
 
 
 def merge(under: Mapping[str, object], over: Mapping[str, object]) -> dict[str, object]:
-    """Both as one tree; where both have a leaf, `over` has the say (the configuration's checks refuse that
-    case).
-    """
+    """Both as one tree; where both have a leaf, `over` has the say (the configuration's checks refuse that case)."""
     merged = dict(under)
     for key, value in over.items():
         below = merged.get(key)

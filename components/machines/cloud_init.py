@@ -39,8 +39,7 @@ def user_data(host: Host, topology: Topology, authorized_key: str, host_private_
 
 
 def network_config(host: Host, topology: Topology) -> str:
-    """Network configuration, version 2: interfaces found by hardware address, with the study's names and
-    addresses.
+    """Network configuration, version 2: interfaces found by hardware address, with the study's names and addresses.
 
     The gateway answers DNS as well. The router's second interface has an address and no route.
     """

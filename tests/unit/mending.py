@@ -9,7 +9,7 @@ from typing import Any
 
 from components.config import parse
 from components.errors import ConfigError, ConfigErrors
-from components.keys import BY_PATH
+from components.key_table import BY_PATH
 
 
 def errors_of(raw: Mapping[str, Any]) -> tuple[ConfigError, ...]:

@@ -10,17 +10,18 @@ from components.config import parse
 from components.machines.cloud_init import network_config, user_data
 
 TOPOLOGY = parse({}).topology
+HOSTS = {host.name: host for host in TOPOLOGY.hosts}
 PRIVATE = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk\n-----END OPENSSH PRIVATE KEY-----"
 
 
 def user(name: str) -> dict[str, Any]:
-    text = user_data(TOPOLOGY.host(name), TOPOLOGY, "ssh-ed25519 AAAA user\n", PRIVATE, "ssh-ed25519 BBBB host\n")
+    text = user_data(HOSTS[name], TOPOLOGY, "ssh-ed25519 AAAA user\n", PRIVATE, "ssh-ed25519 BBBB host\n")
     assert text.startswith("#cloud-config\n")
     return yaml.safe_load(text)
 
 
 def network(name: str) -> dict[str, Any]:
-    return yaml.safe_load(network_config(TOPOLOGY.host(name), TOPOLOGY))
+    return yaml.safe_load(network_config(HOSTS[name], TOPOLOGY))
 
 
 def test_root_logs_in_by_key_alone() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from components.cilium import ipam
 from components.cilium.values import values
 from components.config import parse
-from components.keys import KEYS
+from components.key_table import KEYS
 from components.kubernetes.documents import init_documents, join_documents, to_yaml
 from components.machines.cloud_init import network_config, user_data
 from components.network_checks import free_range, ranges

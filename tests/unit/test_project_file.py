@@ -10,7 +10,8 @@ import yaml
 
 from components.config import parse
 from components.forms import judge
-from components.keys import BY_PATH, KEYS, REQUIRED, Key
+from components.key_table import BY_PATH, KEYS
+from components.keys import REQUIRED, Key
 from tools.project_file import project_file
 
 ROOT = Path(__file__).parents[2]
