@@ -23,19 +23,9 @@ _VERIFY = (session.EXPECTATION, session.KUBECONFIG, session.SSH_CONFIG)
 def up(arguments: Sequence[str]) -> int:
     """Build, open the room, bring the stack up, check it; prints what each took."""
     figures = Figures()
-    with figures.part("prerequisites"):
-        prerequisites.install()
-    with figures.part("building"):
-        built = _build([*TOOLCHAIN, *BUNDLE])
-        venv.link_program_environment()
-    if any(part.fresh for part in built):
-        print(table(built))
-    with figures.part("opening the room"):
-        room.start()
-        session.prepare()
+    _open(figures)
     with figures.sampling_memory():
         with figures.part("pulumi up"):
-            session.run(session.pulumi("stack", "select", "--create", session.STACK))
             code = session.run(session.pulumi("up", "--yes", "--stack", session.STACK, *arguments))
         if code:
             return code
@@ -46,6 +36,20 @@ def up(arguments: Sequence[str]) -> int:
     if code == 0:
         print("\nNext: ./lab status   ./lab kubectl get pods -A -o wide   ./lab shell   ./lab destroy")
     return code
+
+
+def _open(figures: Figures) -> None:
+    """Build what is missing, open the room, and make the stack known; what is there already is left as it is."""
+    with figures.part("prerequisites"):
+        prerequisites.install()
+    with figures.part("building"):
+        built = _build([*TOOLCHAIN, *BUNDLE])
+        venv.link_program_environment()
+    if any(part.fresh for part in built):
+        print(table(built))
+    with figures.part("opening the room"):
+        room.start()
+        session.prepare()
 
 
 def build(arguments: Sequence[str]) -> int:
@@ -61,15 +65,12 @@ def destroy(arguments: Sequence[str]) -> int:
         room.stop()
         subprocess.run(["rm", "-rf", "--one-file-system", STATE], check=True)
         return 0
-    if room.pid() is None:
-        room.start()  # what is left of a stack is removed the same way
-    if (STATE / "backend").exists():
-        stacks = session.output(session.pulumi("stack", "ls", "--json"))
-        if f'"{session.STACK}"' in stacks:
-            code = session.run(session.pulumi("destroy", "--yes", "--stack", session.STACK, *arguments))
-            if code:
-                return code
-    room.stop()
+    if STATE.exists():
+        _open(Figures())  # what a stack has left without its room is removed in the same way
+        code = session.run(session.pulumi("destroy", "--yes", "--stack", session.STACK, *arguments))
+        if code:
+            return code
+        room.stop()
     for path in session.ACCESS_FILES:
         path.unlink(missing_ok=True)
     shutil.rmtree(STATE / "hosts", ignore_errors=True)
@@ -90,7 +91,10 @@ def status(_arguments: Sequence[str]) -> int:
 
 
 def pulumi(arguments: Sequence[str]) -> int:
-    """pulumi inside the room, for this project."""
+    """pulumi inside the room, for this project; the room is opened when it is not."""
+    if room.pid() is None:
+        _open(Figures())
+    session.release_dead_locks()
     return session.replace(session.pulumi(*arguments))
 
 
@@ -108,7 +112,9 @@ def ssh(arguments: Sequence[str]) -> int:
 
 
 def shell(arguments: Sequence[str]) -> int:
-    """A shell inside the room, or a command line for one."""
+    """A shell inside the room, or a command line for one; the room is opened when it is not."""
+    if room.pid() is None:
+        _open(Figures())
     program = os.environ.get("SHELL", "/bin/bash")
     return session.replace([program, "-c", " ".join(arguments)] if arguments else [program])
 

@@ -57,6 +57,22 @@ def prepare() -> None:
         os.close(descriptor)
     for name, version in PLUGINS.items():
         _install_plugin(name, version)
+    subprocess.run(
+        room.command(pulumi("stack", "select", "--create", STACK)), env=environment(), check=True, capture_output=True
+    )
+    release_dead_locks()
+
+
+def release_dead_locks() -> None:
+    """Remove the state's locks of Pulumi processes that are gone: killed, or closed in with their room.
+
+    The process numbers in a lock are the room's, where every Pulumi of this state runs.
+    """
+    for lock in (_BACKEND / ".pulumi" / "locks").rglob("*.json"):
+        holder = json.loads(lock.read_text())["pid"]
+        alive = subprocess.run(room.command(["kill", "-0", str(holder)], Path("/")), capture_output=True)
+        if alive.returncode:
+            lock.unlink(missing_ok=True)
 
 
 def _install_plugin(name: str, version: str) -> None:

@@ -46,6 +46,7 @@ class Fleet(pulumi.ComponentResource):
         self._libvirts[name] = libvirt.Provider(f"libvirt-{name}", uri=network_uri(hypervisor), opts=self._child)
         self._bridges[name] = Networks(
             f"networks-{name}",
+            hypervisor,
             topology.network,
             topology.router_network,
             uplink=self._config.artifacts == "online",

@@ -7,6 +7,7 @@ from xml.sax.saxutils import quoteattr
 import pulumi
 import pulumi_libvirt as libvirt
 
+from components.machines.leftovers import without_leftover_network
 from components.topology import Hypervisor, Network, RouterNetwork
 
 
@@ -41,6 +42,7 @@ class Networks(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
+        hypervisor: Hypervisor,
         network: Network,
         router_network: RouterNetwork,
         *,
@@ -49,7 +51,7 @@ class Networks(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("cilium-lab:machines:Networks", name, None, opts)
-        child = pulumi.ResourceOptions(parent=self, provider=provider)
+        uri = network_uri(hypervisor)
         stylesheet = gateway_stylesheet(network)
         nodes = libvirt.Network(
             f"{name}-nodes",
@@ -61,7 +63,7 @@ class Networks(pulumi.ComponentResource):
             dns=libvirt.NetworkDnsArgs(enabled=uplink),
             autostart=True,
             xml=libvirt.NetworkXmlArgs(xslt=stylesheet) if stylesheet else None,
-            opts=child,
+            opts=self._options(uri, "cilium-lab", provider),
         )
         behind = libvirt.Network(
             f"{name}-router",
@@ -71,7 +73,10 @@ class Networks(pulumi.ComponentResource):
             dhcp=libvirt.NetworkDhcpArgs(enabled=False),
             dns=libvirt.NetworkDnsArgs(enabled=False),
             autostart=True,
-            opts=child,
+            opts=self._options(uri, "cilium-lab-router", provider),
         )
         self.created = [nodes, behind]
         self.register_outputs({})
+
+    def _options(self, uri: str, network: str, provider: libvirt.Provider) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions(parent=self, provider=provider, hooks=without_leftover_network(uri, network))

@@ -1,12 +1,13 @@
 """Builds parts: what others wait for longest starts first, two run at a time, each is kept by the key of its inputs.
 
-A part is made in `<key>.partial` and renamed into place, so that a folder which is there is whole. A run that was
-ended anywhere is continued by the next one.
+A part is made in `<key>.partial` and renamed into place; the record beside it, `<key>.json`, is written last, so that
+a part with a record is whole. A run that was ended anywhere is continued by the next one.
 """
 
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import shutil
@@ -66,7 +67,7 @@ class Builder:
 
     def missing(self, wanted: Sequence[str]) -> list[str]:
         """What a build of the wanted parts would have to make."""
-        return [name for name in self._closure(wanted) if not (self.folder(name) / ".part.json").exists()]
+        return [name for name in self._closure(wanted) if not _record(self.folder(name)).exists()]
 
     def build(self, wanted: Sequence[str]) -> list[Built]:
         """Make what is missing, link all wanted parts under `current/`, and return every part that took part.
@@ -124,7 +125,7 @@ class Builder:
 
     def _load(self, name: str) -> Built:
         folder = self.folder(name)
-        record = json.loads((folder / ".part.json").read_text())
+        record = json.loads(_record(folder).read_text())
         return Built(name, self.key(name), folder, record["seconds"], record["size"], record["sha256"], fresh=False)
 
     def _make(self, part: Part, done: Mapping[str, Built]) -> Built:
@@ -132,11 +133,12 @@ class Builder:
         LOGS.mkdir(parents=True, exist_ok=True)
         PARTS.mkdir(parents=True, exist_ok=True)
         with _lock(PARTS / f"{part.name}.lock"):
-            if (folder / ".part.json").exists():  # another process made it while this one waited
+            if _record(folder).exists():  # another process made it while this one waited
                 return self._load(part.name)
             self._progress.started(part.name, part.cost)
             out, work = folder.with_suffix(".partial"), folder.with_suffix(".work")
-            shutil.rmtree(out, ignore_errors=True)
+            for stale in (out, folder):
+                shutil.rmtree(stale, ignore_errors=True)
             out.mkdir()
             work.mkdir(exist_ok=True)
             started = time.monotonic()
@@ -156,8 +158,8 @@ class Builder:
                 "size": size,
                 "sha256": sha256,
             }
-            (out / ".part.json").write_text(json.dumps(record, indent=1))
             out.rename(folder)
+            _record(folder).write_text(json.dumps(record))
             shutil.rmtree(work, ignore_errors=True)
         return Built(part.name, self.key(part.name), folder, seconds, size, sha256, fresh=True)
 
@@ -186,9 +188,12 @@ def _measure(folder: Path) -> tuple[int, str]:
     size = sum(path.stat().st_size for path in files)
     if len(files) == 1:
         return size, file_sha256(files[0])
-    listing = folder / ".sha256"
-    listing.write_text("".join(f"{file_sha256(path)}  {path.relative_to(folder)}\n" for path in files))
-    return size, file_sha256(listing)
+    listing = "".join(f"{file_sha256(path)}  {path.relative_to(folder)}\n" for path in files)
+    return size, hashlib.sha256(listing.encode()).hexdigest()
+
+
+def _record(folder: Path) -> Path:
+    return folder.with_suffix(".json")
 
 
 def _link(link: Path, target: Path) -> None:

@@ -39,7 +39,7 @@ if [ "$seed" != - ] && [ ! -e "$folder/data/containerd/.seeded" ]; then
     rm -rf "$folder/data/containerd"
     mkdir -p "$folder/data/containerd"
     cp -al "$seed/." "$folder/data/containerd/" 2> /dev/null || cp -a "$seed/." "$folder/data/containerd/"
-    find "$folder/data/containerd" -name '*.db' -o -name '*.bolt' | while read -r database; do
+    find "$folder/data/containerd" -type f -name '*.db' | while read -r database; do
         cp --preserve=mode "$database" "$database.own"
         mv "$database.own" "$database"
     done

@@ -1,0 +1,73 @@
+"""A clean copy of the project with a state of its own, and `./lab` as a person would call it there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """`folder` holds what git would clone now (and what is new and not ignored); `state` is empty at first."""
+
+    folder: Path
+    state: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "CILIUM_LAB_STATE": str(self.state)}
+
+    def lab(
+        self, *words: str, check: bool = True, stdin: str = "", timeout: float = 900
+    ) -> subprocess.CompletedProcess[str]:
+        """Run ./lab; what it prints is returned, and shown with the error when it fails."""
+        done = subprocess.run(
+            [self.folder / "lab", *words],
+            cwd="/",
+            env=self.environment,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+        if check and done.returncode:
+            raise AssertionError(f"./lab {' '.join(words)} ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def start(self, *words: str, log: Path) -> subprocess.Popen[bytes]:
+        """Start ./lab in a process group of its own, with its output in a file."""
+        with log.open("wb") as stream:
+            return subprocess.Popen(
+                [self.folder / "lab", *words],
+                cwd="/",
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+
+def copy_checkout(folder: Path) -> Checkout:
+    """Copy the project's files into `folder/lab`."""
+    target = folder / "lab"
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        source = ROOT / name
+        if source.exists():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target / name)
+    state = folder / "state"
+    state.mkdir(mode=0o700)
+    return Checkout(target, state)

@@ -1,0 +1,35 @@
+"""The real lab for these tests: a clean copy of the project, a state of its own, closed at the end whatever happens."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.checkout import Checkout, copy_checkout
+from tests.cluster.machine import Machine, look
+from tests.cluster.uplink import Capture
+
+
+@pytest.fixture(scope="session")
+def before() -> Machine:
+    """The machine before anything of the lab was there."""
+    return look()
+
+
+@pytest.fixture(scope="session")
+def uplink() -> Iterator[Capture]:
+    """A capture on the machine's own interfaces, from before the lab until after it."""
+    with Capture() as capture:
+        yield capture
+
+
+@pytest.fixture(scope="session")
+def checkout(tmp_path_factory: pytest.TempPathFactory, before: Machine, uplink: Capture) -> Iterator[Checkout]:
+    """A clean copy of the project. `before` and `uplink` are asked for, so that they come first."""
+    if os.geteuid() != 0:
+        pytest.fail("the tests of the real lab make namespaces and containers: run them as root")
+    made = copy_checkout(tmp_path_factory.mktemp("checkout"))
+    yield made
+    made.lab("destroy", "--force", check=False)

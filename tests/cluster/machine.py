@@ -1,0 +1,107 @@
+"""What the lab must leave as it was: links, routes, mounts, cgroups, kernel settings, namespaces, programs on cgroups."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+_NAMESPACES = ("cgroup", "ipc", "mnt", "net", "pid", "uts")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """One look at the machine, as sets of readable lines, so that a difference tells what changed."""
+
+    links: frozenset[str]
+    addresses: frozenset[str]
+    routes: frozenset[str]
+    mounts: frozenset[str]
+    cgroups: frozenset[str]
+    namespaces: frozenset[str]
+    sysctls: frozenset[str]
+    bpf_on_cgroups: frozenset[str]
+
+    def changed(self, after: Machine) -> dict[str, list[str]]:
+        """What came (+) and went (-), by field; empty when nothing did."""
+        found: dict[str, list[str]] = {}
+        for field in fields(self):
+            before_set: frozenset[str] = getattr(self, field.name)
+            after_set: frozenset[str] = getattr(after, field.name)
+            lines = [f"+ {line}" for line in after_set - before_set] + [f"- {line}" for line in before_set - after_set]
+            if lines:
+                found[field.name] = sorted(lines)
+        return found
+
+
+def look() -> Machine:
+    """The machine now. Settings that change by themselves within a second are left out."""
+    first = _sysctls()
+    time.sleep(1.1)
+    second = _sysctls()
+    steady = {f"{name}={value}" for name, value in second.items() if first.get(name) == value}
+    return Machine(
+        links=frozenset(_ip("link", "ifname", "address")),
+        addresses=frozenset(_addresses()),
+        routes=frozenset(_lines(["ip", "route", "show", "table", "all"])),
+        mounts=frozenset(_mounts()),
+        cgroups=frozenset(_cgroups()),
+        namespaces=frozenset(_namespaces()),
+        sysctls=frozenset(steady),
+        bpf_on_cgroups=frozenset(_lines(["bpftool", "cgroup", "tree", _unified()])),
+    )
+
+
+def _lines(argv: list[str]) -> list[str]:
+    done = subprocess.run(argv, capture_output=True, text=True, check=True)
+    return [line.strip() for line in done.stdout.splitlines() if line.strip()]
+
+
+def _ip(what: str, *names: str) -> list[str]:
+    done = subprocess.run(["ip", "-j", what], capture_output=True, text=True, check=True)
+    return [" ".join(str(item.get(name)) for name in names) for item in json.loads(done.stdout)]
+
+
+def _addresses() -> list[str]:
+    done = subprocess.run(["ip", "-j", "address"], capture_output=True, text=True, check=True)
+    return [f"{link['ifname']} {info['local']}" for link in json.loads(done.stdout) for info in link["addr_info"]]
+
+
+def _mounts() -> list[str]:
+    # without the mount's number, which is given anew
+    return [line.split(" ", 2)[2] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+
+
+def _cgroups() -> list[str]:
+    return [folder for folder, _, _ in os.walk("/sys/fs/cgroup")]
+
+
+def _unified() -> str:
+    return "/sys/fs/cgroup/unified" if Path("/sys/fs/cgroup/unified").exists() else "/sys/fs/cgroup"
+
+
+def _namespaces() -> set[str]:
+    found: set[str] = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        for name in _NAMESPACES:
+            try:
+                found.add(os.readlink(process / "ns" / name))
+            except OSError:  # it ended while we looked
+                continue
+    return found
+
+
+def _sysctls() -> dict[str, str]:
+    found: dict[str, str] = {}
+    for folder, _, names in os.walk("/proc/sys"):
+        for name in names:
+            path = Path(folder, name)
+            if path.stat().st_mode & 0o400:
+                try:
+                    found[str(path)] = path.read_text(errors="replace").strip()
+                except OSError:  # some settings can't be read, or only with a network of that kind
+                    continue
+    return found

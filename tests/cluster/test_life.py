@@ -1,0 +1,139 @@
+"""The life of a lab, three times over: up, used, destroyed; the second one is killed on its way up.
+
+The tests of this file build on each other: they are the steps of one story.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.checkout import Checkout
+from tests.cluster.machine import Machine, look
+from tests.cluster.uplink import Capture
+
+pytestmark = pytest.mark.timeout(1200)
+
+_LIFTED = {"/proc/sys/fs/inotify/max_user_instances"}
+"""What offline/room/sysctl.py names and puts back."""
+
+
+def up(checkout: Checkout) -> str:
+    """Bring the lab up and return what was printed; all checks of the running lab are part of it."""
+    printed = checkout.lab("up").stdout
+    assert re.search(r"(\d+) of \1 checks hold", printed), printed
+    return printed
+
+
+def assert_nothing_left(checkout: Checkout, before: Machine) -> None:
+    after = look()
+    assert before.changed(after) == {}
+    left = [path for path in checkout.state.rglob("*") if path.is_file() and "backend" not in path.parts]
+    assert {path.name for path in left} <= {"passphrase"}, left
+    assert not [pid for pid in Path("/proc").glob("[0-9]*") if _in_lab(pid)]
+
+
+def _in_lab(process: Path) -> bool:
+    try:
+        return "cilium-lab" in (process / "cgroup").read_text()
+    except OSError:
+        return False
+
+
+def test_first_up_passes_every_check_and_prints_its_figures(checkout: Checkout) -> None:
+    printed = up(checkout)
+    assert re.search(r"pulumi up +[\d.]+ s", printed), printed
+    assert re.search(r"peak memory +[\d.]+ GiB", printed), printed
+
+
+def test_nodes_have_the_addresses_and_version_of_the_study(checkout: Checkout) -> None:
+    nodes = json.loads(checkout.lab("kubectl", "get", "nodes", "-o", "json").stdout)["items"]
+    seen = {
+        node["metadata"]["name"]: (
+            node["status"]["addresses"][0]["address"],
+            node["status"]["nodeInfo"]["kubeletVersion"],
+        )
+        for node in nodes
+    }
+    assert seen == {
+        "k8s-cp": ("172.31.1.10", "v1.33.3"),
+        "k8s-w1": ("172.31.1.11", "v1.33.3"),
+        "k8s-w2": ("172.31.1.12", "v1.33.3"),
+    }
+
+
+def test_a_second_up_changes_nothing(checkout: Checkout) -> None:
+    checkout.lab("pulumi", "up", "--yes", "--stack", "embedded", "--expect-no-changes")
+
+
+def test_refresh_finds_no_drift(checkout: Checkout) -> None:
+    checkout.lab("pulumi", "refresh", "--yes", "--stack", "embedded", "--expect-no-changes")
+
+
+def test_commands_pass_exit_codes_and_pipes_through(checkout: Checkout) -> None:
+    assert checkout.lab("ssh", "router", "exit 7", check=False).returncode == 7
+    assert checkout.lab("kubectl", "get", "nosuchthing", check=False).returncode == 1
+    assert checkout.lab("ssh", "k8s-w1", "cat", stdin="through the pipe\n").stdout == "through the pipe\n"
+    assert checkout.lab("status").stdout.count("Ready") == 3
+    assert checkout.lab("shell", "exit 5", check=False).returncode == 5
+
+
+def test_the_machine_is_untouched_while_the_lab_runs(checkout: Checkout, before: Machine) -> None:
+    changed = before.changed(look())
+    changed.pop("namespaces")  # the lab's own, gone at the end
+    lab_cgroups = [line for line in changed.pop("cgroups") if not re.match(r"\+ /sys/fs/cgroup/.*cilium-lab", line)]
+    assert lab_cgroups == []
+    lifted = {line.split("=")[0].split(" ")[1] for line in changed.pop("sysctls", [])}
+    assert lifted <= _LIFTED
+    # programs may be attached to cgroups of the lab, never to the machine's own
+    programs = [line for line in changed.pop("bpf_on_cgroups", []) if line.startswith("+ /")]
+    assert all("cilium-lab" in line for line in programs), programs
+    assert changed == {}
+
+
+def test_secrets_lie_in_private_files_only(checkout: Checkout) -> None:
+    for path in checkout.state.iterdir():
+        if path.is_file():
+            assert path.stat().st_mode & 0o077 == 0, path
+    assert checkout.state.stat().st_mode & 0o077 == 0
+    exported = checkout.lab("pulumi", "stack", "export", "--stack", "embedded").stdout
+    key = (checkout.state / "ssh-key").read_text()
+    assert "PRIVATE KEY" in key
+    assert "PRIVATE KEY" not in exported
+    assert "client-key-data" not in exported
+
+
+def test_destroy_leaves_nothing(checkout: Checkout, before: Machine) -> None:
+    checkout.lab("destroy")
+    assert_nothing_left(checkout, before)
+
+
+def test_an_up_that_is_killed_anywhere_is_finished_by_the_next(checkout: Checkout, tmp_path: Path) -> None:
+    seconds = random.uniform(5, 60)
+    process = checkout.start("up", log=tmp_path / "killed.log")
+    time.sleep(seconds)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait(10)
+    # what it leaves running in the room is the room's to end; the stack may be locked by the dead one
+    checkout.lab("pulumi", "cancel", "--yes", "embedded", check=False)
+    print(f"killed after {seconds:.1f} s")
+    up(checkout)
+
+
+def test_it_comes_up_a_third_time(checkout: Checkout, before: Machine) -> None:
+    checkout.lab("destroy")
+    assert_nothing_left(checkout, before)
+    up(checkout)
+    checkout.lab("destroy")
+    assert_nothing_left(checkout, before)
+
+
+def test_no_packet_of_the_lab_left_through_the_machines_interfaces(uplink: Capture) -> None:
+    assert uplink.packets() == []

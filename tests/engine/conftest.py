@@ -1,0 +1,18 @@
+"""A room of its own for these tests: the real engine, the real providers, a real libvirt, and no hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.checkout import Checkout, copy_checkout
+
+
+@pytest.fixture(scope="session")
+def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    """A clean copy of the project whose room is open."""
+    made = copy_checkout(tmp_path_factory.mktemp("engine"))
+    made.lab("shell", "true")
+    yield made
+    made.lab("destroy", "--force")
