@@ -32,7 +32,8 @@ _VERSION = " ".join(
         "gitMajor": "1",
         "gitMinor": "33",
         "gitTreeState": "clean",
-        "buildDate": "2025-07-15T18:07:56Z",
+        "gitCommit": "",  # the proxy does not tell it, and the default is a placeholder
+        "buildDate": "2025-07-15T22:31:06Z",  # the module's own time
     }.items()
 )
 

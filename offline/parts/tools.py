@@ -57,7 +57,7 @@ def _prometheus(ws: Workspace) -> None:
 
 def _k9s(ws: Workspace) -> None:
     prefix = "github.com/derailed/k9s"
-    ws.go_build("k9s", {"k9s": prefix}, ldflags=f"-X {prefix}/cmd.version=v{K9S}")
+    ws.go_build("k9s", {"k9s": prefix}, ldflags=f"-X {prefix}/cmd.version=v{K9S} -X {prefix}/cmd.commit=c2f13166")
 
 
 def _termshark(ws: Workspace) -> None:
