@@ -1,0 +1,115 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	p "github.com/pulumi/pulumi-go-provider"
+	"golang.org/x/crypto/ssh"
+)
+
+// Grace of a cancelled command: after the polite signal, and after the other one. The engine gives its plugins
+// 5 seconds in all.
+const (
+	termGrace = 1500 * time.Millisecond
+	killGrace = 1 * time.Second
+)
+
+// task is one command for a host.
+type task struct {
+	command  string
+	stdin    string
+	required map[string]string // variables without which the command must not run
+	optional map[string]string // variables that a server may refuse
+	stdout   io.Writer
+	stderr   io.Writer
+}
+
+// execute runs a task to its end. The error says how it ended, but not where, nor what it printed.
+func (c *client) execute(ctx context.Context, t task) error {
+	session, err := c.NewSession()
+	if err != nil {
+		return fmt.Errorf("opening an SSH session: %w", err)
+	}
+	defer session.Close()
+	if err := setEnvironment(ctx, c.where, session, t); err != nil {
+		return err
+	}
+	session.Stdin = strings.NewReader(t.stdin)
+	session.Stdout, session.Stderr = t.stdout, t.stderr
+	if err := session.Start(t.command); err != nil {
+		return fmt.Errorf("starting the command: %w", err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- session.Wait() }()
+	select {
+	case err := <-ended:
+		return c.seen(err)
+	case <-ctx.Done():
+		c.interrupt(session, ended)
+		return fmt.Errorf("the command was ended, because %w", cancelled(ctx))
+	}
+}
+
+func setEnvironment(ctx context.Context, where string, session *ssh.Session, t task) error {
+	for name, value := range t.required {
+		if err := session.Setenv(name, value); err != nil {
+			return fmt.Errorf("the SSH server refused the environment variable %s: list it in AcceptEnv of its"+
+				" sshd_config, or write %s=... before the command: %w", name, name, err)
+		}
+	}
+	for name, value := range t.optional {
+		if err := session.Setenv(name, value); err != nil {
+			p.GetLogger(ctx).Warningf("%s: the SSH server refused the environment variable %s, so that the command runs"+
+				" without it: list it in AcceptEnv of its sshd_config, or set addPreviousOutputInEnv to false", where, name)
+		}
+	}
+	return nil
+}
+
+// seen says how a command ended.
+func (c *client) seen(err error) error {
+	var exit *ssh.ExitError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &exit) && exit.Signal() != "":
+		return fmt.Errorf("the command was ended by signal %s, expected exit status 0", exit.Signal())
+	case errors.As(err, &exit):
+		return fmt.Errorf("exit status %d, expected 0", exit.ExitStatus())
+	default:
+		return c.lost(err)
+	}
+}
+
+// interrupt ends a running command. To close the connection would not end it.
+func (c *client) interrupt(session *ssh.Session, ended <-chan error) {
+	for _, step := range []struct {
+		signal ssh.Signal
+		grace  time.Duration
+	}{{ssh.SIGTERM, termGrace}, {ssh.SIGKILL, killGrace}} {
+		_ = session.Signal(step.signal)
+		go c.killSiblings(step.signal)
+		select {
+		case <-ended:
+			return
+		case <-time.After(step.grace):
+		}
+	}
+}
+
+// killSiblings signals every other command of this connection through a session of its own: OpenSSH before 9.8 ignores
+// signals for root. All sessions are children of the connection's sshd, each the leader of its process group.
+func (c *client) killSiblings(signal ssh.Signal) {
+	session, err := c.NewSession()
+	if err != nil {
+		return // the connection is gone or will be closed
+	}
+	defer session.Close()
+	_ = session.Run(fmt.Sprintf(
+		`for p in $(cat /proc/$PPID/task/*/children); do [ "$p" = $$ ] || kill -%s -- "-$p"; done`, signal))
+}
