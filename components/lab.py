@@ -46,9 +46,8 @@ class Lab(pulumi.ComponentResource):
         cluster = Cluster("cluster", config, machines, opts=child)
 
         control_plane = machines[topology.control_plane.name].domain
-        inside = pulumi.ResourceOptions(
-            parent=self, deleted_with=control_plane, transformations=[_deleted_with(control_plane)]
-        )
+        # inherited by every child (the engine's inheritFromParent)
+        inside = pulumi.ResourceOptions(parent=self, deleted_with=control_plane)
         provider = kubernetes.Provider(
             "cluster-api",
             kubeconfig=cluster.kubeconfig,
@@ -126,15 +125,3 @@ def addon_plan(config: LabConfig, artifacts: Artifacts) -> AddonPlan:
     if has_hubble_ui(config, artifacts):
         had["hubble-ui"] = HUBBLE_UI_REPOSITORIES[0]
     return plan_addons([name for name, on in wanted.items() if on], had, artifacts.missing)
-
-
-def _deleted_with(machine: pulumi.Resource) -> pulumi.ResourceTransformation:
-    """Makes whatever Kubernetes holds go with the machine: option `deleted_with` is not inherited."""
-
-    def transform(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
-        if not args.type_.startswith("kubernetes:"):
-            return None
-        opts = pulumi.ResourceOptions.merge(args.opts, pulumi.ResourceOptions(deleted_with=machine))
-        return pulumi.ResourceTransformationResult(props=args.props, opts=opts)
-
-    return transform

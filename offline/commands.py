@@ -13,8 +13,9 @@ from offline import prerequisites, session, status_page, venv
 from offline.build.builder import Builder, Built
 from offline.build.paths import ROOT, STATE
 from offline.build.report import Progress, table
-from offline.catalogue import BUNDLE, TOOLCHAIN, catalogue
+from offline.catalogue import BUNDLE, TOOLCHAIN
 from offline.figures import Figures
+from offline.parts import PARTS
 from offline.room import room
 
 _VERIFY = (session.EXPECTATION, session.KUBECONFIG, session.SSH_CONFIG)
@@ -142,4 +143,4 @@ def test(arguments: Sequence[str]) -> int:
 
 
 def _build(wanted: Sequence[str]) -> list[Built]:
-    return Builder(catalogue(), Progress()).build(wanted)
+    return Builder(PARTS, Progress()).build(wanted)

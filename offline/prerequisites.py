@@ -37,6 +37,7 @@ PACKAGES = (
     Package("openssh-client", "ssh"),
     Package("openssh-server", "/usr/sbin/sshd"),
     Package("tcpdump", "tcpdump"),
+    Package("bpftool", "bpftool"),
     Package("procps", "ps"),
     Package("patch", "patch"),
     Package("jq", "jq"),

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from offline.build.paths import CACHE, CURRENT, ROOT, STATE
+from offline.parts.toolchain import PLUGINS
 from offline.room import room
 
 STACK = "embedded"
@@ -22,7 +23,6 @@ _KNOWN_HOSTS = STATE / "ssh-known-hosts"
 ACCESS_FILES = (KUBECONFIG, SSH_CONFIG, EXPECTATION, _SSH_KEY, _KNOWN_HOSTS)
 _BACKEND = STATE / "backend"
 _PASSPHRASE = STATE / "passphrase"
-PLUGINS = {"kubernetes": "4.25.0", "libvirt": "0.5.4", "command": "1.2.1"}
 
 
 def environment() -> dict[str, str]:

@@ -1,12 +1,12 @@
 #!/bin/bash
-# PID 1 of the room. Called as: init.sh STATE (in fresh network, mount and PID namespaces, whose /proc is still the
-# machine's), then again by itself as: init.sh STATE inside (in a cgroup namespace as well).
+# PID 1 of the room. Called as: init.sh STATE CGROUP (in fresh network, mount and PID namespaces, whose /proc is still
+# the machine's), then again by itself as: init.sh STATE CGROUP inside (in a cgroup namespace as well).
 #
-# Nothing is mounted in the machine's own mount namespace, and the only cgroups made are `cilium-lab` below the
+# Nothing is mounted in the machine's own mount namespace, and the only cgroups made are those named CGROUP below the
 # caller's own, one in each hierarchy. When this process ends, the kernel ends every process of the room, and with the
 # last of them the mounts, links, addresses and routes are gone.
 set -eu
-state=$1
+state=$1 cgroup=$2
 
 enter_own_cgroups() {
     local membership ctl path mount dir
@@ -23,7 +23,7 @@ enter_own_cgroups() {
         esac
         dir=/sys/fs/cgroup/${mount:+$mount}${path%/}
         [ -e "$dir/cgroup.procs" ] || continue
-        dir=$dir/cilium-lab
+        dir=$dir/$cgroup
         mkdir -p "$dir"
         if [ "$ctl" = cpuset ]; then
             cat "${dir%/*}/cpuset.cpus" > "$dir/cpuset.cpus"
@@ -60,11 +60,10 @@ mount_own_views() {
         mkdir /sys/fs/cgroup/systemd
         mount -t cgroup -o none,name=systemd cgroup /sys/fs/cgroup/systemd
     fi
-    # libvirt must not ask the machine's service manager for scopes
-    for name in /run/dbus /run/systemd; do
-        if [ -d "$name" ]; then mount -t tmpfs -o mode=755 tmpfs "$name"; fi
-    done
-    for name in run:/run/libvirt lib:/var/lib/libvirt etc:/etc/libvirt log:/var/log/libvirt cache:/var/cache/libvirt; do
+    # A /run of its own: two rooms may be open at once, and libvirt can't ask the machine's service manager for scopes.
+    mount -t tmpfs -o mode=755 tmpfs /run
+    mkdir /run/lock
+    for name in lib:/var/lib/libvirt etc:/etc/libvirt log:/var/log/libvirt cache:/var/cache/libvirt; do
         mkdir -p "$state/libvirt/${name%%:*}" "${name#*:}"
         mount --bind "$state/libvirt/${name%%:*}" "${name#*:}"
     done
@@ -82,7 +81,7 @@ add_libvirt_account() {
 }
 
 configure_libvirt() {
-    mkdir -p /var/lib/libvirt/{images,qemu,dnsmasq,boot,network,lxc} /etc/libvirt/{qemu/networks,lxc,storage}
+    mkdir -p /run/libvirt /var/lib/libvirt/{images,qemu,dnsmasq,boot,network,lxc} /etc/libvirt/{qemu/networks,lxc,storage}
     cat > /etc/libvirt/libvirtd.conf <<'CONF'
 unix_sock_rw_perms = "0700"
 auth_unix_rw = "none"
@@ -98,20 +97,18 @@ CONF
     echo 'security_driver = "none"' > /etc/libvirt/lxc.conf
 }
 
-if [ "${2-}" != inside ]; then
+if [ "${3-}" != inside ]; then
     read -r pid _ < /proc/self/stat
     : > "$state/cgroups"
     enter_own_cgroups
     echo "$pid" > "$state/pid"
-    exec unshare --cgroup "$0" "$state" inside
+    exec unshare --cgroup "$0" "$state" "$cgroup" inside
 fi
 
 mount_own_views
 add_libvirt_account
 configure_libvirt
 ip link set lo up
-# a daemon's pid file from before would keep it from starting: nothing of the room outlives the room
-find /run/libvirt -mindepth 1 -delete
 virtlogd --daemon
 libvirtd --daemon
 

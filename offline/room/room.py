@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import signal
@@ -14,9 +15,12 @@ from offline.build.paths import STATE
 from offline.room import sysctl
 
 FOLDER = STATE / "room"
+CGROUP = f"cilium-lab-{hashlib.sha256(str(FOLDER).encode()).hexdigest()[:8]}"
+"""Name of the room's cgroup in every hierarchy: a lab with another state has another room."""
 _HERE = Path(__file__).parent
 _START_LIMIT = 20.0
 _STOP_LIMIT = 20.0
+_UNSHARE = ("unshare", "--net", "--mount", "--pid", "--fork", "--propagation", "private")
 _NAMESPACES = ("--mount", "--net", "--pid", "--cgroup")
 
 
@@ -44,17 +48,7 @@ def start() -> bool:
     sysctl.lift(FOLDER)
     with (FOLDER / "log").open("wb") as log:
         opener = subprocess.Popen(
-            [
-                "unshare",
-                "--net",
-                "--mount",
-                "--pid",
-                "--fork",
-                "--propagation",
-                "private",
-                _HERE / "init.sh",
-                FOLDER,
-            ],
+            [*_UNSHARE, _HERE / "init.sh", FOLDER, CGROUP],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -1,4 +1,4 @@
-"""What the lab must leave as it was: links, routes, mounts, cgroups, kernel settings, namespaces, programs on cgroups."""
+"""What the lab must leave as it was: links, routes, mounts, cgroups, settings, namespaces, programs on cgroups."""
 
 from __future__ import annotations
 

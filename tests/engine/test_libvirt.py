@@ -24,8 +24,7 @@ class Stack:
         self.pulumi("config", "set", "engine:pool", str(pool))
 
     def pulumi(self, *words: str, check: bool = True) -> str:
-        done = self.shell("pulumi", "--cwd", str(self._program), "--non-interactive", *words, check=check)
-        return done
+        return self.shell("pulumi", "--cwd", str(self._program), "--non-interactive", *words, check=check)
 
     def virsh(self, *words: str) -> str:
         return self.shell("virsh", "-q", "-c", "qemu:///system", *words)
