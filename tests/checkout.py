@@ -8,6 +8,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from offline.room.room import cgroup_name
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -17,6 +19,11 @@ class Checkout:
 
     folder: Path
     state: Path
+
+    @property
+    def cgroup(self) -> str:
+        """The name of the lab's cgroup in every hierarchy."""
+        return cgroup_name(self.state / "room")
 
     @property
     def environment(self) -> dict[str, str]:

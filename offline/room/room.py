@@ -15,8 +15,6 @@ from offline.build.paths import STATE
 from offline.room import sysctl
 
 FOLDER = STATE / "room"
-CGROUP = f"cilium-lab-{hashlib.sha256(str(FOLDER).encode()).hexdigest()[:8]}"
-"""Name of the room's cgroup in every hierarchy: a lab with another state has another room."""
 _HERE = Path(__file__).parent
 _START_LIMIT = 20.0
 _STOP_LIMIT = 20.0
@@ -26,6 +24,11 @@ _NAMESPACES = ("--mount", "--net", "--pid", "--cgroup")
 
 class RoomError(Exception):
     """The room could not be opened or closed; the message says what was expected and what was seen."""
+
+
+def cgroup_name(folder: Path) -> str:
+    """Name of the cgroup, in every hierarchy, of the room kept in `folder`: each state has its own room."""
+    return f"cilium-lab-{hashlib.sha256(str(folder).encode()).hexdigest()[:8]}"
 
 
 def pid() -> int | None:
@@ -48,7 +51,7 @@ def start() -> bool:
     sysctl.lift(FOLDER)
     with (FOLDER / "log").open("wb") as log:
         opener = subprocess.Popen(
-            [*_UNSHARE, _HERE / "init.sh", FOLDER, CGROUP],
+            [*_UNSHARE, _HERE / "init.sh", FOLDER, cgroup_name(FOLDER)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

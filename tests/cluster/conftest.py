@@ -13,12 +13,6 @@ from tests.cluster.uplink import Capture
 
 
 @pytest.fixture(scope="session")
-def before() -> Machine:
-    """The machine before anything of the lab was there."""
-    return look()
-
-
-@pytest.fixture(scope="session")
 def uplink() -> Iterator[Capture]:
     """A capture on the machine's own interfaces, from before the lab until after it."""
     with Capture() as capture:
@@ -33,3 +27,9 @@ def checkout(tmp_path_factory: pytest.TempPathFactory, before: Machine, uplink: 
     made = copy_checkout(tmp_path_factory.mktemp("checkout"))
     yield made
     made.lab("destroy", "--force", check=False)
+
+
+@pytest.fixture(scope="session")
+def before(checkout: Checkout) -> Machine:
+    """The machine before anything of the lab was there."""
+    return look(checkout.cgroup)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import time
 from dataclasses import dataclass, fields
@@ -37,8 +38,11 @@ class Machine:
         return found
 
 
-def look() -> Machine:
-    """The machine now. Settings that change by themselves within a second are left out."""
+def look(own: str) -> Machine:
+    """The machine now. Settings that change by themselves within a second are left out, and so is what belongs to
+    another lab on this machine: `own` is the name of the tested lab's cgroup.
+    """
+    others = re.compile(rf"cilium-lab-(?!{own.removeprefix('cilium-lab-')})")
     first = _sysctls()
     time.sleep(1.1)
     second = _sysctls()
@@ -48,10 +52,10 @@ def look() -> Machine:
         addresses=frozenset(_addresses()),
         routes=frozenset(_lines(["ip", "route", "show", "table", "all"])),
         mounts=frozenset(_mounts()),
-        cgroups=frozenset(_cgroups()),
-        namespaces=frozenset(_namespaces()),
+        cgroups=frozenset(_cgroups(others)),
+        namespaces=frozenset(_namespaces(others)),
         sysctls=frozenset(steady),
-        bpf_on_cgroups=frozenset(_lines(["bpftool", "cgroup", "tree", _unified()])),
+        bpf_on_cgroups=frozenset(_programs(others)),
     )
 
 
@@ -75,19 +79,33 @@ def _mounts() -> list[str]:
     return [line.split(" ", 2)[2] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
 
 
-def _cgroups() -> list[str]:
-    return [folder for folder, _, _ in os.walk("/sys/fs/cgroup")]
+def _cgroups(others: re.Pattern[str]) -> list[str]:
+    return [folder for folder, _, _ in os.walk("/sys/fs/cgroup") if not others.search(folder)]
+
+
+def _programs(others: re.Pattern[str]) -> list[str]:
+    """BPF programs by the cgroup that they are attached to, which bpftool prints on a line before them."""
+    found: list[str] = []
+    cgroup = ""
+    for line in _lines(["bpftool", "cgroup", "tree", _unified()])[1:]:
+        if line.startswith("/"):
+            cgroup = line
+        elif not others.search(cgroup):
+            found.append(f"{cgroup} {line}")
+    return found
 
 
 def _unified() -> str:
     return "/sys/fs/cgroup/unified" if Path("/sys/fs/cgroup/unified").exists() else "/sys/fs/cgroup"
 
 
-def _namespaces() -> set[str]:
+def _namespaces(others: re.Pattern[str]) -> set[str]:
     found: set[str] = set()
     for process in Path("/proc").glob("[0-9]*"):
         for name in _NAMESPACES:
             try:
+                if others.search((process / "cgroup").read_text()):
+                    break
                 found.add(os.readlink(process / "ns" / name))
             except OSError:  # it ended while we looked
                 continue

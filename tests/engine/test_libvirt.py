@@ -56,7 +56,7 @@ def test_the_network_has_the_studys_gateway_and_no_dhcp(stack: Stack) -> None:
 
 
 def test_the_volume_lies_in_the_pool(stack: Stack) -> None:
-    assert "disk.qcow2" in stack.virsh("vol-list", "engine")
+    assert "disk.raw" in stack.virsh("vol-list", "engine")
 
 
 def test_a_second_up_and_a_refresh_find_nothing_to_do(stack: Stack) -> None:

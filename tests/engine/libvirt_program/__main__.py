@@ -19,4 +19,4 @@ Networks("networks", hypervisor, lab.topology.network, lab.topology.router_netwo
 opts = pulumi.ResourceOptions(provider=provider)
 target = libvirt.PoolTargetArgs(path=pulumi.Config("engine").require("pool"))
 pool = libvirt.Pool("pool", name="engine", type="dir", target=target, opts=opts)
-libvirt.Volume("volume", name="disk.qcow2", pool=pool.name, size=1024**3, format="qcow2", opts=opts)
+libvirt.Volume("volume", name="disk.raw", pool=pool.name, size=1024**3, format="raw", opts=opts)
