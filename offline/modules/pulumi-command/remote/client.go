@@ -8,23 +8,23 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// A host that answers no keepalive for this long is given up.
-var (
-	keepaliveInterval = 15 * time.Second
-	keepalivePatience = 45 * time.Second
-)
+// keepalive says how often a host is asked whether it is still there, and when it is given up.
+type keepalive struct{ interval, patience time.Duration }
 
-// client is a connection to one host. Its host is asked now and then whether it is still there.
+var usualKeepalive = keepalive{interval: 15 * time.Second, patience: 45 * time.Second}
+
+// client is a connection to one host.
 type client struct {
 	*ssh.Client
 	where   string
-	closers []func()
+	alive   keepalive
 	silent  atomic.Bool // given up because no keepalive was answered
+	closers []func()
 	done    chan struct{}
 }
 
-func newClient(connected *ssh.Client, where string) *client {
-	c := &client{Client: connected, where: where, done: make(chan struct{})}
+func newClient(connected *ssh.Client, where string, alive keepalive) *client {
+	c := &client{Client: connected, where: where, alive: alive, done: make(chan struct{})}
 	go c.keepAlive()
 	return c
 }
@@ -43,7 +43,7 @@ func (c *client) keepAlive() {
 		select {
 		case <-c.done:
 			return
-		case <-time.After(keepaliveInterval):
+		case <-time.After(c.alive.interval):
 		}
 		answered := make(chan error, 1)
 		go func() {
@@ -57,7 +57,7 @@ func (c *client) keepAlive() {
 			if err != nil { // the connection has ended; who uses it has been told
 				return
 			}
-		case <-time.After(keepalivePatience):
+		case <-time.After(c.alive.patience):
 			c.silent.Store(true)
 			_ = c.Client.Close()
 			return
@@ -68,7 +68,7 @@ func (c *client) keepAlive() {
 // lost says how the connection ended while something was running over it.
 func (c *client) lost(err error) error {
 	if c.silent.Load() {
-		return fmt.Errorf("the connection was given up: the host has answered no keepalive for %v", keepalivePatience)
+		return fmt.Errorf("the connection was given up: the host has answered no keepalive for %v", c.alive.patience)
 	}
 	return fmt.Errorf("the connection was lost before an exit status came: %w", err)
 }

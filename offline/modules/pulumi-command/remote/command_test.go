@@ -3,6 +3,7 @@ package remote
 import (
 	"context"
 	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -35,8 +36,20 @@ func TestStdinEnvironmentAndBothStreams(t *testing.T) {
 		t.Errorf("found %+v, %s", out, failure)
 	}
 	a.AddPreviousOutputInEnv = ptr(false)
-	if out, _ := run(t, a, `echo "${PULUMI_COMMAND_STDOUT-unset}"`); out.Stdout != "unset" {
-		t.Errorf("the previous output is there: %+v", out)
+	if out, failure := run(t, a, `echo "${PULUMI_COMMAND_STDOUT-unset}"`); out.Stdout != "unset" {
+		t.Errorf("the previous output is there: %+v, %s", out, failure)
+	}
+}
+
+func TestStdinThatNobodyReads(t *testing.T) {
+	a := CommandArgs{Connection: newServer(t).start().connection(), Stdin: ptr(strings.Repeat("x", 10<<20))}
+	for range 10 {
+		if out, failure := run(t, a, "echo done"); out.Stdout != "done" {
+			t.Fatalf("found %+v, %s", out, failure)
+		}
+	}
+	if _, failure := run(t, a, "exit 3"); !strings.Contains(failure, "exit status 3") {
+		t.Errorf("found %s", failure)
 	}
 }
 
@@ -104,18 +117,23 @@ func TestConnectionDroppedWithinOutput(t *testing.T) {
 }
 
 func TestHostThatFallsSilentIsGivenUp(t *testing.T) {
-	interval, patience := keepaliveInterval, keepalivePatience
-	keepaliveInterval, keepalivePatience = 100*time.Millisecond, 300*time.Millisecond
-	defer func() { keepaliveInterval, keepalivePatience = interval, patience }()
-	if out, failure := run(t, CommandArgs{Connection: newServer(t).start().connection()}, "sleep 1; echo done"); out.Stdout != "done" {
-		t.Errorf("a host that answers must not be given up: %s", failure)
+	sleep := func(s *server) error {
+		c := s.start().connection()
+		connected, err := c.attempt(context.Background(), (&net.Dialer{}).DialContext)
+		if err != nil {
+			t.Fatal(err)
+		}
+		host := newClient(connected, c.where(), keepalive{interval: 100 * time.Millisecond, patience: 300 * time.Millisecond})
+		defer host.Close()
+		return host.execute(context.Background(), task{command: "sleep 2"})
 	}
-	s := newServer(t)
-	s.mute = true
-	s.start()
-	_, failure := run(t, CommandArgs{Connection: s.connection()}, "sleep 5")
-	if !strings.Contains(failure, "answered no keepalive for 300ms") {
-		t.Errorf("found %q", failure)
+	if err := sleep(newServer(t)); err != nil {
+		t.Errorf("a host that answers must not be given up: %v", err)
+	}
+	silent := newServer(t)
+	silent.mute = true
+	if err := sleep(silent); err == nil || !strings.Contains(err.Error(), "answered no keepalive for 300ms") {
+		t.Errorf("found %v", err)
 	}
 }
 

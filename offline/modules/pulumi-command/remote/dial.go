@@ -49,7 +49,7 @@ func (e Endpoint) dial(ctx context.Context, open dialer, through string) (*clien
 	for attempt := 1; ; attempt++ {
 		connected, err := e.attempt(ctx, open)
 		if err == nil {
-			return newClient(connected, where), nil
+			return newClient(connected, where, usualKeepalive), nil
 		}
 		var wrong *wrongHostKey
 		var setting *badSetting

@@ -148,7 +148,7 @@ func (s *server) session(conn net.Conn, request ssh.NewChannel) {
 	var env []string
 	var cmd *exec.Cmd
 	for req := range requests {
-		ok := true
+		ok, afterReply := true, func() {}
 		switch req.Type {
 		case "env":
 			var v struct{ Name, Value string }
@@ -168,11 +168,11 @@ func (s *server) session(conn net.Conn, request ssh.NewChannel) {
 			if err := cmd.Start(); err != nil {
 				s.t.Error(err)
 			}
-			go func() {
+			afterReply = func() {
 				_ = cmd.Wait()
 				_, _ = channel.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{uint32(cmd.ProcessState.ExitCode())}))
 				channel.Close()
-			}()
+			}
 		case "signal":
 			if cmd != nil {
 				_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
@@ -188,6 +188,7 @@ func (s *server) session(conn net.Conn, request ssh.NewChannel) {
 		if req.WantReply {
 			_ = req.Reply(ok, nil)
 		}
+		go afterReply()
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	p "github.com/pulumi/pulumi-go-provider"
@@ -39,11 +38,18 @@ func (c *client) execute(ctx context.Context, t task) error {
 	if err := setEnvironment(ctx, c.where, session, t); err != nil {
 		return err
 	}
-	session.Stdin = strings.NewReader(t.stdin)
+	stdin, err := session.StdinPipe()
+	if err != nil {
+		return fmt.Errorf("opening standard input: %w", err)
+	}
 	session.Stdout, session.Stderr = t.stdout, t.stderr
 	if err := session.Start(t.command); err != nil {
 		return fmt.Errorf("starting the command: %w", err)
 	}
+	go func() {
+		defer stdin.Close()
+		_, _ = io.WriteString(stdin, t.stdin) // a command may end without having read all of it
+	}()
 	ended := make(chan error, 1)
 	go func() { ended <- session.Wait() }()
 	select {
@@ -103,13 +109,14 @@ func (c *client) interrupt(session *ssh.Session, ended <-chan error) {
 }
 
 // killSiblings signals every other command of this connection through a session of its own: OpenSSH before 9.8 ignores
-// signals for root. All sessions are children of the connection's sshd, each the leader of its process group.
+// signals for root. The sessions of a connection are children of an sshd that serves nothing else, each the leader of
+// its process group; under a server of another kind nothing is signalled.
 func (c *client) killSiblings(signal ssh.Signal) {
 	session, err := c.NewSession()
 	if err != nil {
 		return // the connection is gone or will be closed
 	}
 	defer session.Close()
-	_ = session.Run(fmt.Sprintf(
-		`for p in $(cat /proc/$PPID/task/*/children); do [ "$p" = $$ ] || kill -%s -- "-$p"; done`, signal))
+	_ = session.Run(fmt.Sprintf(`case $(cat /proc/$PPID/comm) in sshd*)`+
+		` for p in $(cat /proc/$PPID/task/*/children); do [ "$p" = $$ ] || kill -%s -- "-$p"; done;; esac`, signal))
 }
