@@ -42,7 +42,7 @@ class Lab(pulumi.ComponentResource):
         machines = fleet.machines
         topology = config.topology
         nodes = [machines[host.name] for host in topology.nodes]
-        Router("router", topology, machines[topology.router.name], nodes, opts=child)
+        Router("router", config, machines[topology.router.name], nodes, opts=child)
         cluster = Cluster("cluster", config, machines, opts=child)
 
         control_plane = machines[topology.control_plane.name].domain

@@ -27,3 +27,10 @@ def install_artifacts(machine: Machine, config: LabConfig, *, parent: pulumi.Res
         versions.termshark,
         parent=parent,
     )
+
+
+def install_router_packages(machine: Machine, config: LabConfig, *, parent: pulumi.Resource) -> list[remote.Command]:
+    """What the router serves its page with; the root file system of containers holds it already."""
+    if config.artifacts == "bundle":
+        return []
+    return [machine.run("packages", "install-packages.sh", "httpd", "tcpdump", parent=parent)]

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 import pulumi
 
+from components.hosts.artifacts import install_router_packages
 from components.machines.machine import Machine
-from components.topology import NODE_INTERFACE, Topology
+from components.model import LabConfig
+from components.topology import NODE_INTERFACE
 
 
 class Router(pulumi.ComponentResource):
@@ -16,17 +18,18 @@ class Router(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        topology: Topology,
+        config: LabConfig,
         router: Machine,
         nodes: Sequence[Machine],
         *,
-        depends_on: Sequence[pulumi.Resource] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("cilium-lab:hosts:Router", name, None, opts)
+        topology = config.topology
         behind = topology.router_network
+        packages = install_router_packages(router, config, parent=self)
         links = [f"{link.name}={link.interface}" for link in behind.links]
-        router.run("router", "router.sh", *links, parent=self, depends_on=depends_on)
+        router.run("router", "router.sh", *links, parent=self, depends_on=packages)
         for node in nodes:
             node.run(
                 "route",

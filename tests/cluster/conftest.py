@@ -20,8 +20,8 @@ def uplink() -> Iterator[Capture]:
 
 
 @pytest.fixture(scope="session")
-def checkout(tmp_path_factory: pytest.TempPathFactory, before: Machine, uplink: Capture) -> Iterator[Checkout]:
-    """A clean copy of the project. `before` and `uplink` are asked for, so that they come first."""
+def checkout(tmp_path_factory: pytest.TempPathFactory, uplink: Capture) -> Iterator[Checkout]:
+    """A clean copy of the project. `uplink` is asked for, so that it comes first."""
     if os.geteuid() != 0:
         pytest.fail("the tests of the real lab make namespaces and containers: run them as root")
     made = copy_checkout(tmp_path_factory.mktemp("checkout"))

@@ -10,6 +10,8 @@ import time
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+# A counter that may be written; all other counters are read-only, which tells them from settings.
+_COUNTERS = {"/proc/sys/kernel/ns_last_pid"}
 _NAMESPACES = ("cgroup", "ipc", "mnt", "net", "pid", "uts")
 
 
@@ -46,7 +48,7 @@ def look(own: str) -> Machine:
     first = _sysctls()
     time.sleep(1.1)
     second = _sysctls()
-    steady = {f"{name}={value}" for name, value in second.items() if first.get(name) == value}
+    steady = {f"{name}={second[name]}" for name in second.keys() - _COUNTERS if first.get(name) == second[name]}
     return Machine(
         links=frozenset(_ip("link", "ifname", "address")),
         addresses=frozenset(_addresses()),
@@ -87,7 +89,7 @@ def _programs(others: re.Pattern[str]) -> list[str]:
     """BPF programs by the cgroup that they are attached to, which bpftool prints on a line before them."""
     found: list[str] = []
     cgroup = ""
-    for line in _lines(["bpftool", "cgroup", "tree", _unified()])[1:]:
+    for line in _lines(["bpftool", "cgroup", "tree", _unified()])[2:]:  # after the table's head
         if line.startswith("/"):
             cgroup = line
         elif not others.search(cgroup):
@@ -117,7 +119,7 @@ def _sysctls() -> dict[str, str]:
     for folder, _, names in os.walk("/proc/sys"):
         for name in names:
             path = Path(folder, name)
-            if path.stat().st_mode & 0o400:
+            if path.stat().st_mode & 0o600 == 0o600:
                 try:
                     found[str(path)] = path.read_text(errors="replace").strip()
                 except OSError:  # some settings can't be read, or only with a network of that kind
