@@ -22,6 +22,7 @@ from components.hosts.router import Router
 from components.kubernetes.cluster import Cluster
 from components.machines.fleet import Fleet
 from components.machines.local_paths import LocalPaths, local_paths
+from components.machines.requirements import missing
 from components.model import LabConfig
 from components.workloads.workloads import Workloads, WorkloadsArgs
 
@@ -34,6 +35,7 @@ class Lab(pulumi.ComponentResource):
     def __init__(self, name: str, config: LabConfig, *, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("cilium-lab:index:Lab", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
+        refuse_without(missing(config))
         paths = local_paths(config)
         artifacts = find_artifacts(config, paths)
         plan = addon_plan(config, artifacts)
@@ -95,6 +97,13 @@ class Lab(pulumi.ComponentResource):
             "next": "./lab status, or: pulumi stack output kubeconfig --show-secrets > kubeconfig",
         }
         self.register_outputs({})
+
+
+def refuse_without(requirements: list[str]) -> None:
+    """Raises `pulumi.RunError` with everything that this machine lacks; nothing exists by then."""
+    if requirements:
+        lines = "\n".join(f"  {number}. {line}" for number, line in enumerate(requirements, 1))
+        raise pulumi.RunError(f"this machine is not ready for the lab:\n{lines}\nWithout libvirt or KVM: ./lab up")
 
 
 def find_artifacts(config: LabConfig, paths: LocalPaths) -> Artifacts:
