@@ -74,6 +74,7 @@ class Cluster(pulumi.ComponentResource):
                 str(config.topology.control_plane.address),
                 init.stdout,
                 stdin=files,
+                secret=True,
                 parent=self,
                 depends_on=[prepared[host.name], allowed],
             )

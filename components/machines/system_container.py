@@ -59,7 +59,8 @@ class SystemContainer(Machine):
             create=join([_UP, uri, host.name, str(own), str(paths.rootfs), seed]),
             delete=join([_DOWN, uri, host.name, str(own)]),
             stdin=pulumi.Output.all(access.user.public, access.host.private, access.host.public).apply(files),
-            logging=local.Logging.STDERR,
+            # it is given the host's private key
+            logging=local.Logging.NONE,
             add_previous_output_in_env=False,
             opts=pulumi.ResourceOptions(parent=self, depends_on=depends_on),
         )
