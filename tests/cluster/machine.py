@@ -82,7 +82,15 @@ def _mounts() -> list[str]:
 
 
 def _cgroups(others: re.Pattern[str]) -> list[str]:
-    return [folder for folder, _, _ in os.walk("/sys/fs/cgroup") if not others.search(folder)]
+    """The first level of every hierarchy, where whatever escapes would make its own, and all that a lab has anywhere.
+
+    Deeper ones come and go with other programs of the machine.
+    """
+    top = Path("/sys/fs/cgroup")
+    folders = [Path(folder) for folder, _, _ in os.walk(top)]
+    first = 2 if (top / "unified").exists() else 1
+    watched = [path for path in folders if len(path.relative_to(top).parts) <= first or "cilium-lab" in str(path)]
+    return [str(path) for path in watched if not others.search(str(path))]
 
 
 def _programs(others: re.Pattern[str]) -> list[str]:
