@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +10,16 @@ import pulumi
 from pulumi.runtime import rpc
 from pulumi.runtime.mocks import MockMonitor
 
+Outputs = Callable[[pulumi.runtime.MockResourceArgs], Mapping[str, Any]]
+"""What a resource has besides its inputs, once it is made."""
+
 
 @dataclass(frozen=True)
 class Registered:
-    """One registration: type token, name, the parent's name (empty for none), provider reference, inputs."""
+    """One registration: type token, name, the parent's name (empty for none), provider reference, inputs.
+
+    `request` is what the engine was sent, with unknown values and secrets as the protocol marks them.
+    """
 
     token: str
     name: str
@@ -21,19 +27,28 @@ class Registered:
     provider: str
     deleted_with: str
     inputs: dict[str, Any]
+    request: Any
+    urn: str
+
+
+def _nothing(_args: pulumi.runtime.MockResourceArgs) -> Mapping[str, Any]:
+    return {}
 
 
 class _Mocks(pulumi.runtime.Mocks):
+    def __init__(self, outputs: Outputs) -> None:
+        self._outputs = outputs
+
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[Any, Any]]:
-        return f"{args.name}-id", dict(args.inputs)
+        return f"{args.name}-id", {**args.inputs, **self._outputs(args)}
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], None]:
         raise AssertionError(f"no provider function is expected, but {args.token} was called")
 
 
 class _Monitor(MockMonitor):
-    def __init__(self) -> None:
-        super().__init__(_Mocks())
+    def __init__(self, outputs: Outputs) -> None:
+        super().__init__(_Mocks(outputs))
         self.registered: list[Registered] = []
         self.outputs: dict[str, dict[str, Any]] = {}
 
@@ -46,6 +61,8 @@ class _Monitor(MockMonitor):
                 request.provider,
                 request.deletedWith,
                 rpc.deserialize_properties(request.object),
+                request,
+                self.make_urn(request.parent, request.type, request.name),
             )
         )
         return super().RegisterResource(request)
@@ -67,10 +84,10 @@ class Recording:
         return {item.name: item for item in self.registered if item.token != "pulumi:pulumi:Stack"}
 
 
-def record(program: Callable[[], object]) -> Recording:
-    """Run `program` to its end as a Pulumi program."""
-    monitor = _Monitor()
-    pulumi.runtime.set_mocks(monitor.mocks, project="cilium-lab", stack="test", monitor=monitor)
+def record(program: Callable[[], object], *, outputs: Outputs = _nothing, preview: bool = False) -> Recording:
+    """Run `program` to its end as a Pulumi program. In a preview what a resource will have is not known."""
+    monitor = _Monitor(outputs)
+    pulumi.runtime.set_mocks(monitor.mocks, project="cilium-lab", stack="test", preview=preview, monitor=monitor)
 
     @pulumi.runtime.test
     def run() -> None:
