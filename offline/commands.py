@@ -49,7 +49,8 @@ def _open(figures: Figures) -> None:
     if any(part.fresh for part in built):
         print(table(built))
     with figures.part("opening the room"):
-        room.start()
+        if room.start():
+            session.bring_back_hosts()
         session.prepare()
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -21,6 +22,7 @@ EXPECTATION = STATE / "expectation.json"
 _SSH_KEY = STATE / "ssh-key"
 _KNOWN_HOSTS = STATE / "ssh-known-hosts"
 ACCESS_FILES = (KUBECONFIG, SSH_CONFIG, EXPECTATION, _SSH_KEY, _KNOWN_HOSTS)
+_CONTAINERS = "lxc:///system"
 _BACKEND = STATE / "backend"
 _PASSPHRASE = STATE / "passphrase"
 
@@ -61,6 +63,15 @@ def prepare() -> None:
         room.command(pulumi("stack", "select", "--create", STACK)), env=environment(), check=True, capture_output=True
     )
     release_dead_locks()
+
+
+def bring_back_hosts() -> None:
+    """Start the hosts that a room had which ended without being closed: the machine was switched off, for example."""
+    scripts = ROOT / "components" / "scripts" / "local"
+    for folder in sorted((STATE / "hosts").glob("*")):
+        print(f"bringing host {folder.name} back", file=sys.stderr, flush=True)
+        for words in (["container-mount.sh", folder.name, folder], ["container-start.sh", _CONTAINERS, folder.name]):
+            subprocess.run(room.command([scripts / words[0], *words[1:]], Path("/")), check=True)
 
 
 def release_dead_locks() -> None:

@@ -66,7 +66,7 @@ def start() -> bool:
             return True
         time.sleep(0.1)
     words = "\n".join([*_lines(FOLDER / "log"), *_errors(FOLDER / "libvirt" / "log" / "libvirtd.log")])
-    stop()
+    _end()
     raise RoomError(
         f"the room did not open: libvirt should answer on lxc:///system within {_START_LIMIT:.0f} s.\n"
         f"Its log says: {words or 'nothing'}\nNext: ./lab doctor"
@@ -74,19 +74,26 @@ def start() -> bool:
 
 
 def stop() -> None:
-    """End every process of the room, remove its cgroups and put back what was lifted. RoomError if something stays."""
-    number = pid()
-    if number is not None:
-        os.kill(number, signal.SIGKILL)
-        _wait_for_end(number)
-    _remove_cgroups()
-    sysctl.restore(FOLDER)
+    """Close the room for good: end all its processes, put back what was lifted, forget libvirt's definitions.
+
+    RoomError if something stays.
+    """
+    _end()
     for name in ("libvirt", "pid", "cgroups", "log", "passwd", "group"):
         path = FOLDER / name
         if path.is_dir():
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
+
+
+def _end() -> None:
+    number = pid()
+    if number is not None:
+        os.kill(number, signal.SIGKILL)
+        _wait_for_end(number)
+    _remove_cgroups()
+    sysctl.restore(FOLDER)
 
 
 def command(argv: Sequence[str | Path], folder: Path | None = None) -> list[str]:

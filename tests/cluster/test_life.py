@@ -110,6 +110,13 @@ def test_secrets_lie_in_private_files_only(checkout: Checkout) -> None:
     assert "client-key-data" not in exported
 
 
+def test_it_comes_back_after_the_machine_was_switched_off(checkout: Checkout) -> None:
+    # every process of the lab ends at once, as it would then; the state and the hosts' disks stay
+    os.kill(int((checkout.state / "room" / "pid").read_text()), signal.SIGKILL)
+    assert "not running" in checkout.lab("status", check=False).stdout
+    up(checkout)
+
+
 def test_destroy_leaves_nothing(checkout: Checkout, before: Machine) -> None:
     checkout.lab("destroy")
     assert_nothing_left(checkout, before)

@@ -12,25 +12,13 @@ set -euo pipefail
 uri=$1 name=$2 folder=$3 rootfs=$4 seed=$5
 umask 077
 
-fail() {
-    printf 'container %s: %s\n  expected: %s\n  seen: %s\n  next: %s\n' "$name" "$1" "$2" "$3" "$4" >&2
-    exit 1
-}
-
-[ -x "$rootfs/sbin/init" ] ||
-    fail 'no root file system' "an executable $rootfs/sbin/init" 'none' 'build it: ./lab build, or set rootfsPath'
-
 files=$(mktemp -d)
 trap 'rm -rf "$files"' EXIT
 base64 -d | tar -x -C "$files"
 
-mkdir -p "$folder"/{upper,work,root}
-chmod 755 "$folder"/{upper,root} # the upper layer's mode is the mode of the container's /
+"$(dirname "$0")/container-mount.sh" "$name" "$folder" "$rootfs"
 # these three cannot lie on an overlay, because what they hold is mounted as one again
 mkdir -p "$folder"/data/{containerd,kubelet,etcd}
-if ! mountpoint -q "$folder/root"; then
-    mount -t overlay -o "lowerdir=$rootfs,upperdir=$folder/upper,workdir=$folder/work" overlay "$folder/root"
-fi
 cp -a --no-preserve=ownership "$files/root/." "$folder/root/"
 
 # Content and committed snapshots are never written to, so they are shared by hard links; the databases are copied.
@@ -47,10 +35,4 @@ if [ "$seed" != - ] && [ ! -e "$folder/data/containerd/.seeded" ]; then
 fi
 
 virsh -q -c "$uri" define "$files/domain.xml" > /dev/null
-state=$(virsh -q -c "$uri" domstate "$name")
-if [ "$state" != running ]; then
-    virsh -q -c "$uri" start "$name" > /dev/null ||
-        fail 'did not start' 'state running' "state $(virsh -q -c "$uri" domstate "$name")" \
-            "read the log of libvirt's LXC driver for $name"
-fi
-echo "container $name runs" >&2
+"$(dirname "$0")/container-start.sh" "$uri" "$name"
