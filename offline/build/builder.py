@@ -75,7 +75,8 @@ class Builder:
         Raises BuildError with the names and log tails of all parts that failed.
         """
         order = self._closure(wanted)
-        done = {name: self._load(name) for name in order if name not in self.missing(order)}
+        lacking = set(self.missing(order))
+        done = {name: self._load(name) for name in order if name not in lacking}
         todo = sorted((name for name in order if name not in done), key=self._chain, reverse=True)
         self._progress.start(len(todo), len(done))
         failures: dict[str, str] = {}
@@ -109,6 +110,8 @@ class Builder:
         seen: dict[str, None] = {}
 
         def visit(name: str) -> None:
+            if name not in self._parts:
+                raise BuildError(f"no part is named {name!r}; there are: {', '.join(sorted(self._parts))}")
             if name not in seen:
                 for need in self._parts[name].needs:
                     visit(need)
@@ -136,19 +139,22 @@ class Builder:
             if _record(folder).exists():  # another process made it while this one waited
                 return self._load(part.name)
             self._progress.started(part.name, part.cost)
-            out, work = folder.with_suffix(".partial"), folder.with_suffix(".work")
+            out, work = _beside(folder, "partial"), _beside(folder, "work")
             for stale in (out, folder):
                 shutil.rmtree(stale, ignore_errors=True)
             out.mkdir()
             work.mkdir(exist_ok=True)
             started = time.monotonic()
             with (LOGS / f"{part.name}.log").open("wb") as log:
-                workspace = Workspace(out, work, {need: done[need].folder for need in part.needs}, log)
+                needed = {need: done[need].folder for need in part.needs}
+                workspace = Workspace(out, work, needed, log, stop=self._stop)
                 self._running.append(workspace)
                 try:
                     part.make(workspace)
                 finally:
                     self._running.remove(workspace)
+            if self._stop.is_set():  # a recipe that bears with failing commands may have made half of it
+                raise BuildError("interrupted")
             seconds = round(time.monotonic() - started, 1)
             size, sha256 = _measure(out)
             record = {
@@ -165,12 +171,12 @@ class Builder:
 
     @contextmanager
     def _interruptible(self) -> Iterator[None]:
-        """On SIGINT or SIGTERM, end the commands that run (their whole process groups) and let the threads return."""
+        """On SIGINT or SIGTERM, end the commands that run and let the threads return; none is started any more."""
 
         def stop(_number: int, _frame: object) -> None:
             self._stop.set()
-            for child in [child for workspace in self._running for child in workspace.children]:
-                os.killpg(child.pid, signal.SIGTERM)
+            for workspace in tuple(self._running):
+                workspace.end_children()
 
         if threading.current_thread() is not threading.main_thread():
             yield
@@ -193,7 +199,11 @@ def _measure(folder: Path) -> tuple[int, str]:
 
 
 def _record(folder: Path) -> Path:
-    return folder.with_suffix(".json")
+    return _beside(folder, "json")
+
+
+def _beside(folder: Path, what: str) -> Path:
+    return folder.with_name(f"{folder.name}.{what}")
 
 
 def _link(link: Path, target: Path) -> None:

@@ -52,9 +52,16 @@ def tree_files(top: Path) -> list[Path]:
 def _describe(source: Path) -> list[str]:
     if not source.exists():
         raise FileNotFoundError(f"an input of a recipe does not exist: {source}")
-    files = [path for path in tree_files(source) if "__pycache__" not in path.parts]
-    return [f"{_label(path)} {path.stat().st_mode & 0o111 != 0} {file_sha256(path)}" for path in files]
+    paths = [source] if source.is_file() else sorted(source.rglob("*"))
+    top = ROOT if source.is_relative_to(ROOT) else source.parent
+    return [
+        f"{path.relative_to(top)} {_content(path)}"
+        for path in paths
+        if (path.is_symlink() or path.is_file()) and "__pycache__" not in path.parts
+    ]
 
 
-def _label(path: Path) -> str:
-    return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path.name)
+def _content(path: Path) -> str:
+    if path.is_symlink():
+        return f"-> {path.readlink()}"
+    return f"{path.stat().st_mode & 0o111 != 0} {file_sha256(path)}"

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -42,6 +45,8 @@ class Workspace:
     needed: Mapping[str, Path]
     log: IO[bytes]
     root: Path = ROOT
+    stop: threading.Event = field(default_factory=threading.Event)
+    """Set when the build is interrupted: no command is started any more."""
     children: list[subprocess.Popen[bytes]] = field(default_factory=list[subprocess.Popen[bytes]])
 
     def need(self, name: str) -> Path:
@@ -74,6 +79,8 @@ class Workspace:
         stdout: IO[bytes] | int,
     ) -> bytes:
         words = [str(word) for word in argv]
+        if self.stop.is_set():
+            raise BuildError(f"interrupted before: {' '.join(words)[:300]}")
         self.log.write(f"$ {' '.join(words)}\n".encode())
         self.log.flush()
         child = subprocess.Popen(
@@ -86,11 +93,19 @@ class Workspace:
             start_new_session=True,  # the builder ends the whole group when it is interrupted
         )
         self.children.append(child)
+        if self.stop.is_set():  # it was set while this one started, and its end may have been missed
+            self.end_children()
         printed, _ = child.communicate(stdin)
         self.children.remove(child)
         if child.returncode:
             raise BuildError(f"exit status {child.returncode}: {' '.join(words)[:300]}\n{self._tail()}")
         return printed or b""
+
+    def end_children(self) -> None:
+        """End the commands that run, with all that they have started."""
+        for child in tuple(self.children):
+            with suppress(ProcessLookupError):  # it ended by itself a moment ago
+                os.killpg(child.pid, signal.SIGTERM)
 
     def _tail(self) -> str:
         self.log.flush()
