@@ -57,8 +57,9 @@ def local(uri: str) -> bool:
 def _over(uri: str, what: str, asked: Sequence[tuple[Resource, float]], limit: float | None) -> Iterator[Finding]:
     total = sum(size for _, size in asked)
     if limit is not None and total > limit:
-        names = ", ".join(f"{resource.name} {size:.0f}" for resource, size in asked)
-        yield Finding(asked[-1][0].urn, f"{uri} has {limit:.0f} {what}, and {total:.0f} are asked for: {names}")
+        largest = sorted(asked, key=lambda one: (-one[1], one[0].name))
+        names = ", ".join(f"{resource.name} {size:.0f}" for resource, size in largest)
+        yield Finding(largest[0][0].urn, f"{uri} has {limit:.0f} {what}, and {total:.0f} are asked for: {names}")
 
 
 def _memory(host: Resource) -> float | None:

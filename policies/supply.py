@@ -36,7 +36,7 @@ ACCEPTED_DOWNLOADS: Mapping[str, str] = {
 _DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
 _EXACT = re.compile(r"v?\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?")
 _SUM = re.compile(r"\b[0-9a-f]{64}\b")
-_MOVING = re.compile(r"(?<![\w-])(latest|stable)(?![\w-])")
+_MOVING = re.compile(r"(?<![A-Za-z0-9])(latest|stable)(?![A-Za-z0-9])")
 _PIPED = re.compile(r"\b(curl|wget)\b[^\n|]*\|\s*(sudo\s+)?(ba|da|z)?sh\b")
 _SAVED = re.compile(r"\b(curl|wget)\b[^\n]*\s(-O|-o|--output|--remote-name|--output-document)[= ](?!\s*/dev/null)")
 _ADDRESS = re.compile(r"https?://(?!127\.|localhost)[\w.-]+\.[a-z]{2,}/\S+")

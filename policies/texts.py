@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import io
+import re
 import shlex
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,9 +16,10 @@ import yaml
 from policies.resource import Resource, mapping
 
 REMOTE = ("command:remote:Command", "command:remote:CopyToRemote", "command:remote:CopyFile")
-COMMANDS = ("command:remote:Command", "command:local:Command", "command:local:run", "command:remote:run")
+COMMANDS = ("command:remote:Command", "command:local:Command")
 LINES = ("create", "update", "delete")
 """The properties of a command that a shell is given, and that process lists show."""
+_KIND = re.compile(r"\bkind\b\"?:")
 
 
 def words(resource: Resource) -> list[str]:
@@ -70,7 +72,7 @@ def documents(resource: Resource) -> list[Mapping[str, object]]:
     """The Kubernetes-style YAML documents among a command's texts: objects with a kind."""
     found: list[Mapping[str, object]] = []
     for _, text in texts(resource):
-        if "kind:" in text:
+        if _KIND.search(text):
             found.extend(load(text))
     return found
 
