@@ -57,7 +57,7 @@ class Lab(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=cluster.nodes),
         )
         chart = str(paths.bundle / "charts" / "cilium") if paths.bundle else None
-        cilium = Cilium("cilium", config, artifacts, chart, provider=provider, opts=inside)
+        cilium = Cilium("cilium", config, artifacts, chart, cluster.kubeconfig, provider=provider, opts=inside)
         after = pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(depends_on=[cilium]))
         addons_args = AddonsArgs(
             plan=plan,

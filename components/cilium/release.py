@@ -16,10 +16,12 @@ from components.cilium.ipam import (
     masquerade_cidrs,
     masquerade_config,
 )
+from components.cilium.leftovers import without_leftover_release
 from components.cilium.values import values
 from components.model import LabConfig
 
 NAMESPACE = "kube-system"
+_NAME = "cilium"
 _REPOSITORY = "https://helm.cilium.io/"
 _TIMEOUT = 600
 """Seconds that Helm waits for the agents, the operator and the relay."""
@@ -36,6 +38,7 @@ class Cilium(pulumi.ComponentResource):
         config: LabConfig,
         artifacts: Artifacts,
         chart: str | None,
+        kubeconfig: pulumi.Output[str],
         *,
         provider: kubernetes.Provider,
         opts: pulumi.ResourceOptions | None = None,
@@ -53,15 +56,16 @@ class Cilium(pulumi.ComponentResource):
                     opts=child,
                 )
             )
+        hooks = without_leftover_release(_NAME, NAMESPACE, kubeconfig)
         self.release = kubernetes.helm.v3.Release(
             f"{name}-release",
-            name="cilium",
+            name=_NAME,
             namespace=NAMESPACE,
             chart=chart or "cilium",
             version=None if chart else config.versions.cilium,
             repository_opts=None if chart else {"repo": _REPOSITORY},
             values=values(config, artifacts),
             timeout=_TIMEOUT,
-            opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=before)),
+            opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=before, hooks=hooks)),
         )
         self.register_outputs({})
