@@ -24,6 +24,7 @@ _COMMANDS: dict[str, tuple[str, Callable[[Sequence[str]], int]]] = {
         commands.shell,
     ),
     "build": ("build the toolchain and the bundle, or the parts named", commands.build),
+    "clean": ("remove parts from the cache that were made from other inputs than today's", commands.clean),
     "doctor": (
         "what this machine offers, which stack fits it, what to do about what is missing",
         commands.doctor,

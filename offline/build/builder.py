@@ -69,6 +69,11 @@ class Builder:
         """What a build of the wanted parts would have to make."""
         return [name for name in self._closure(wanted) if not _record(self.folder(name)).exists()]
 
+    def outdated(self) -> list[Path]:
+        """What lies in the cache and is no part of this catalogue any more: parts made from other inputs."""
+        current = {self.folder(name).name for name in self._parts}
+        return sorted(path for path in PARTS.iterdir() if path.is_dir() and path.name not in current)
+
     def build(self, wanted: Sequence[str]) -> list[Built]:
         """Make what is missing, link all wanted parts under `current/`, and return every part that took part.
 

@@ -117,6 +117,14 @@ def test_a_change_reaches_what_needs_it_and_nothing_else(folder: Folder, journal
     assert journal.lines == ["base", "upon", "top"]
 
 
+def test_what_was_made_from_other_inputs_is_outdated(folder: Folder, journal: Journal) -> None:
+    old = folder.builder(Part("one", journal.recipe("one"), inputs=("1",))).build(["one"])
+    newer = folder.builder(Part("one", journal.recipe("one"), inputs=("2",)))
+    new = newer.build(["one"])
+    assert newer.outdated() == [old[0].folder]
+    assert new[0].folder.exists()
+
+
 def test_an_input_that_is_not_there_is_named(folder: Folder, journal: Journal, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="nowhere"):
         folder.builder(Part("one", journal.recipe("one"), inputs=(tmp_path / "nowhere",))).build(["one"])
