@@ -53,5 +53,6 @@ def _forget(selector: str, namespace: str, kubeconfig: str) -> None:
         )
     if done.returncode:
         raise RuntimeError(f"looking for records of an interrupted Helm: {' '.join(words)}: {done.stderr.strip()}")
-    if done.stdout.strip():
-        pulumi.log.warn(f"Helm was interrupted; its records are removed: {' '.join(done.stdout.split())}")
+    removed = [line for line in done.stdout.splitlines() if line.startswith("secret/")]  # else: No resources found
+    if removed:
+        pulumi.log.warn(f"Helm was interrupted; its records are removed: {' '.join(removed)}")
