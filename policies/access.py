@@ -126,7 +126,7 @@ def _too_long(life: object, most: timedelta) -> Iterator[str]:
     if seconds == 0:
         yield f"a join token with ttl {text} never ends"
     elif seconds > most.total_seconds():
-        yield f"a join token lives {text}, longer than {most.total_seconds() / 60:.0f} minutes"
+        yield f"a join token lives {text}, longer than {most.total_seconds() / 60:g} minutes"
 
 
 RULES = (

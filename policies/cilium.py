@@ -153,8 +153,8 @@ RULES = (
     Rule(
         "cilium-masquerade-list-covers-ranges",
         "stack",
-        "Without its list the ip-masq-agent takes a built-in one with all private ranges, and the router sees pod "
-        "addresses; a list that lacks a range of pods rewrites their sources; one with more hides nothing but pods.",
+        "Without its list the ip-masq-agent takes a built-in one with all private ranges. A list that lacks a range of "
+        "pods rewrites their sources; with any other range in it, pods reach that range under their own addresses.",
         "list podCidr, every range of the pool and what live nodes still use, and nothing else",
         masquerade,
         options=(Option("inUse", [], _RANGES),),
@@ -162,8 +162,8 @@ RULES = (
     Rule(
         "cilium-pool-only-grows",
         "stack",
-        "A node whose block left the pool loses it at the operator's next start, and its pods with it. A policy sees "
-        "the stack as it shall be, not as it was: what must stay is kubeadm's podSubnet, and what the option held "
+        "A restarted operator adopts no block that lies outside the pool: its node is left with an error. A policy sees "
+        "the stack as it shall be, not as it was; so it judges that kubeadm's podSubnet stays, and what the option held "
         "names. The migration compares with the live cluster.",
         "add ranges before the others and remove none that a node has a block of; name those in held",
         pool_only_grows,

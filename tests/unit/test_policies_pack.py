@@ -14,6 +14,7 @@ from policies.pack import RULES
 from tests.unit.policy_pack import PACK, Pack, config, inputs
 from tests.unit.pulumi_recorder import Recording, Registered
 from tests.unit.recorded_lab import STACKS, record_lab
+from tools.policy_table import policy_table
 
 FAMILIES = {"cilium", "network", "supply", "access", "size"}
 
@@ -119,6 +120,11 @@ def test_reasons_may_be_stated(pack: Pack, embedded: Recording) -> None:
     assert {v.policy for v in pack.judge(embedded, wrong)} == {"cilium-values-typed"}
     pack.configure(**ROOMY, cilium_values_typed=config(reasons={"bandwidthManager": "measured in the study"}))
     assert pack.judge(embedded, wrong) == []
+
+
+def test_the_list_of_policies_is_current() -> None:
+    committed = (PACK.parent / "docs" / "policies.md").read_text()
+    assert committed == policy_table(), "run python3 -m tools.policy_table > docs/policies.md"
 
 
 def test_the_pack_runs_in_the_programs_environment() -> None:
