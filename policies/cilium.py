@@ -162,9 +162,9 @@ RULES = (
     Rule(
         "cilium-pool-only-grows",
         "stack",
-        "A restarted operator adopts no block that lies outside the pool: its node is left with an error. A policy sees "
-        "the stack as it shall be, not as it was; so it judges that kubeadm's podSubnet stays, and what the option held "
-        "names. The migration compares with the live cluster.",
+        "A restarted operator adopts no block that lies outside the pool: its node is left with an error. A policy "
+        "sees the stack as it shall be, not as it was; so it judges that kubeadm's podSubnet stays, and what the "
+        "option held names. The migration compares with the live cluster.",
         "add ranges before the others and remove none that a node has a block of; name those in held",
         pool_only_grows,
         options=(Option("held", [], _RANGES),),

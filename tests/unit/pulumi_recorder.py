@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from unittest.mock import patch
 
 import pulumi
 from pulumi.runtime import rpc
@@ -84,6 +85,17 @@ class Recording:
         return {item.name: item for item in self.registered if item.token != "pulumi:pulumi:Stack"}
 
 
+class _Callbacks:
+    """Stands in for the server by which an engine calls hooks: nothing is ever made here, so none is called."""
+
+    def register_resource_hook(self, _hook: object) -> None:
+        return None
+
+
+async def _callbacks() -> _Callbacks:
+    return _Callbacks()
+
+
 def record(program: Callable[[], object], *, outputs: Outputs = _nothing, preview: bool = False) -> Recording:
     """Run `program` to its end as a Pulumi program. In a preview what a resource will have is not known."""
     monitor = _Monitor(outputs)
@@ -93,5 +105,7 @@ def record(program: Callable[[], object], *, outputs: Outputs = _nothing, previe
     def run() -> None:
         program()
 
-    run()
+    # The mocked engine has no such server, and the SDK refuses hooks without one.
+    with patch("pulumi.runtime.resource._get_callbacks", _callbacks):
+        run()
     return Recording(tuple(monitor.registered), monitor.outputs)

@@ -57,8 +57,6 @@ def record_lab(stack: str, *, preview: bool = False, held_back: str = "", **conf
     lab = parse({**stack_config(stack), **config})
     held = bundle(held_back) if lab.artifacts == "bundle" else ONLINE
     with (
-        # The mocked engine can't call hooks back.
-        patch("components.machines.networks.without_leftover_network", lambda *_: None),
         patch("components.lab.find_artifacts", lambda *_: held),
         # What this machine lacks is no matter of what the lab is.
         patch("components.lab.missing", lambda *_: []),
