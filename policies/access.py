@@ -70,9 +70,9 @@ def _closure(resource: Resource, by_urn: dict[str, Resource]) -> set[str]:
 
 
 def not_logged(resources: Sequence[Resource], _options: Options) -> Iterator[Finding]:
-    """A command that is given a key or prints a secret logs nothing."""
+    """A command that is given a key or prints a secret logs its standard error at most."""
     for resource in resources:
-        if resource.type not in COMMANDS or resource.at("logging") == "none":
+        if resource.type not in COMMANDS or resource.at("logging") in ("none", "stderr"):
             continue
         given = [where for where, text in texts(resource) if holds_key(text)]
         if given or resource.secret_outputs & {"stdout", "stderr"}:
@@ -150,8 +150,9 @@ RULES = (
     Rule(
         "access-secrets-not-logged",
         "resource",
-        "What a command prints is shown by pulumi up, and kept by whatever runs it.",
-        "set logging to none: Machine.run(secret=True); errors are still told",
+        "What a command prints is shown by pulumi up, and kept by whatever runs it. Data goes to standard output, "
+        "standard error is for progress and for what failed.",
+        "set logging to stderr, as Machine.run does, or to none",
         not_logged,
     ),
     Rule(

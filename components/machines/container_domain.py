@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ from components.topology import NODE_INTERFACE, ROUTER_INTERFACE, Host, Network,
 INIT = "/usr/local/sbin/lab-init"
 """The root file system's wrapper around systemd, which gives the container cgroups of its own first."""
 BUNDLE = "/opt/bundle"
+_NAMESPACE = uuid.UUID("6f5f1c9e-2b0e-4a43-9f4e-0c1f6f3a7d55")
+"""Of the domains' UUIDs (RFC 9562, version 5): any fixed one will do."""
 _DATA = {"containerd": "/var/lib/containerd", "kubelet": "/var/lib/kubelet", "etcd": "/var/lib/etcd"}
 
 
@@ -26,6 +29,8 @@ def domain_xml(host: Host, network: Network, router: RouterNetwork | None, paths
     """The definition of the domain. `router` is given for the host that stands in both networks."""
     domain = ET.Element("domain", type="lxc")
     _text(domain, "name", host.name)
+    # without one libvirt makes one up each time, and then refuses to define a domain of the same name again
+    _text(domain, "uuid", str(uuid.uuid5(_NAMESPACE, f"{host.name} {host.address}")))
     _text(domain, "memory", str(host.memory_mib), unit="MiB")
     _text(domain, "vcpu", str(host.cpus))
     system = ET.SubElement(domain, "os")

@@ -25,7 +25,7 @@ def new_key_pair(name: str, comment: str, *, opts: pulumi.ResourceOptions | None
     made = local.Command(
         name,
         create=f"{_SCRIPT} {quote(comment)}",
-        logging=local.Logging.NONE,
+        logging=local.Logging.STDERR,
         opts=pulumi.ResourceOptions.merge(
             pulumi.ResourceOptions(additional_secret_outputs=["stdout"], ignore_changes=["create"]), opts
         ),

@@ -72,8 +72,8 @@ class Machine(pulumi.ComponentResource):
     ) -> remote.Command:
         """Run one of the program's scripts on the host, again whenever the script or what it is given changes.
 
-        The resource is named `<host>-<what>`. With `secret` nothing that the script prints is shown, and its
-        standard output is a secret; secrets go in by `stdin` alone, because arguments show in process lists.
+        The resource is named `<host>-<what>`. With `secret` what the script prints is a secret; secrets go in by
+        `stdin` alone, because arguments show in process lists.
         """
         path = remote_path(script)
         words = pulumi.Output.all(*arguments).apply(lambda values: " ".join([path, *map(quote, values)]))
@@ -83,7 +83,7 @@ class Machine(pulumi.ComponentResource):
             create=words,
             stdin=stdin,
             # standard error is progress and errors, standard output is data for the program
-            logging=remote.Logging.NONE if secret else remote.Logging.STDERR,
+            logging=remote.Logging.STDERR,
             add_previous_output_in_env=False,
             opts=pulumi.ResourceOptions(
                 parent=parent or self,

@@ -60,7 +60,7 @@ class SystemContainer(Machine):
             delete=join([_DOWN, uri, host.name, str(own)]),
             stdin=pulumi.Output.all(access.user.public, access.host.private, access.host.public).apply(files),
             # it is given the host's private key
-            logging=local.Logging.NONE,
+            logging=local.Logging.STDERR,
             add_previous_output_in_env=False,
             opts=pulumi.ResourceOptions(parent=self, depends_on=depends_on),
         )

@@ -46,7 +46,7 @@ CASES: list[Case] = [
     (KEYS, "lab", setting(NODE, "connection.proxy", PROXY), "connection.proxy to 172.31.1.20 has no hostKey"),
     (END, "embedded", setting(NODE, "delete", "rm -rf /etc/containerd"), "has a delete line"),
     (END, "lab", having(NODE, depends_on=frozenset()), "does not depend on the domain of its host"),
-    (LOGGED, "embedded", setting(JOIN, "logging", "stderr"), "is given a key (stdin, key), and its logging is stderr"),
+    (LOGGED, "embedded", setting(JOIN, "logging", "stdout"), "is given a key (stdin, key), and its logging is stdout"),
     (LOGGED, "embedded", setting("k8s-cp-domain", "logging", None), "its logging is stdoutAndStderr"),
     (LOGGED, "lab", setting("k8s-cp-kubeconfig", "logging", "stdout"), "has secret outputs"),
     (ARGUMENTS, "lab", setting(NODE, "create", f"kubeadm join --token {TOKEN}"), "create holds a key or token"),

@@ -13,8 +13,8 @@ const (
 
 // Failure is the error of a command: where it ran, what was seen, the command itself, and the end of its output.
 //
-// A resource whose logging is "none" may have printed a secret, so that its output is left out. Neither standard input
-// nor the environment is ever part of the message.
+// What the resource's logging leaves out may be a secret, so the message leaves it out as well. Neither standard input
+// nor the environment is ever part of it.
 func (r *Recorder) Failure(where string, seen error, command string) error {
 	failed := fmt.Errorf("%s: %w: running %q", where, seen, head(r.redactor.Redact(command)))
 	if r.logging == None {

@@ -29,7 +29,7 @@ func TestOutputsLoseOneLineFeed(t *testing.T) {
 }
 
 func TestFailureHoldsPlaceCauseCommandAndOutput(t *testing.T) {
-	err := print(t, Stderr, "out\n", "err\n").Failure("root@h:22", errors.New("exit status 3, expected 0"), "a \"b\"")
+	err := print(t, StdoutAndStderr, "out\n", "err\n").Failure("root@h:22", errors.New("exit status 3, expected 0"), "a \"b\"")
 	want := "root@h:22: exit status 3, expected 0: running \"a \\\"b\\\"\":\nout\nerr\n"
 	if err.Error() != want {
 		t.Errorf("found %q, expected %q", err, want)
@@ -39,6 +39,13 @@ func TestFailureHoldsPlaceCauseCommandAndOutput(t *testing.T) {
 func TestFailureWithoutLoggingHoldsNoOutput(t *testing.T) {
 	err := print(t, None, "token", "").Failure("h", errors.New("exit status 1"), "x")
 	if strings.Contains(err.Error(), "token") || !strings.Contains(err.Error(), "exit status 1") {
+		t.Errorf("found %q", err)
+	}
+}
+
+func TestFailureHoldsNoMoreThanIsLogged(t *testing.T) {
+	err := print(t, Stderr, "the kubeconfig", "no such file").Failure("h", errors.New("exit status 1"), "x")
+	if strings.Contains(err.Error(), "the kubeconfig") || !strings.Contains(err.Error(), "no such file") {
 		t.Errorf("found %q", err)
 	}
 }

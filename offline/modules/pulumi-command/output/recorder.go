@@ -35,7 +35,7 @@ type Recorder struct {
 	mu     sync.Mutex
 	stdout bytes.Buffer
 	stderr bytes.Buffer
-	joint  bytes.Buffer // both streams in the order in which they came, for the message of a failure
+	joint  bytes.Buffer // the streams that are shown, in the order in which they came, for the message of a failure
 }
 
 // Record starts to record a command whose output is shown in the log of the resource that ctx belongs to.
@@ -74,7 +74,10 @@ func (r *Recorder) writer(own *bytes.Buffer, shown bool) io.Writer {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		own.Write(data)
-		return r.joint.Write(data)
+		if shown {
+			r.joint.Write(data)
+		}
+		return len(data), nil
 	})
 	if !shown {
 		return keep
