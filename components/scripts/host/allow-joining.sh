@@ -13,7 +13,7 @@ put /usr/local/sbin/cilium-lab-join-file 755 << 'SCRIPT' || true
 # Prints a kubeconfig with the cluster's CA and a join token of 15 minutes: kubeadm's discovery file.
 set -euo pipefail
 export KUBECONFIG=/etc/kubernetes/admin.conf
-token=$(kubeadm token create --ttl 15m --description 'cilium-lab: one worker joins' 2> /dev/null)
+token=$(kubeadm token create --ttl 15m --description 'cilium-lab: one worker joins')
 server=$(kubectl config view --output jsonpath='{.clusters[0].cluster.server}')
 cat << FILE
 apiVersion: v1
@@ -27,8 +27,8 @@ SCRIPT
 
 # A file of its own: the one of root is written anew whenever the host's identity is.
 keys=/etc/ssh/cilium-lab-join-keys
-echo "restrict,from=\"$network\",command=\"/usr/local/sbin/cilium-lab-join-file\" $key" | put "$keys" 600 || true
-if echo "AuthorizedKeysFile .ssh/authorized_keys $keys" | put /etc/ssh/sshd_config.d/10-cilium-lab-join.conf; then
+put "$keys" 600 <<< "restrict,from=\"$network\",command=\"/usr/local/sbin/cilium-lab-join-file\" $key" || true
+if put /etc/ssh/sshd_config.d/10-cilium-lab-join.conf <<< "AuthorizedKeysFile .ssh/authorized_keys $keys"; then
     systemctl reload sshd.service 2> /dev/null || systemctl reload ssh.service
 fi
 say 'workers may join'

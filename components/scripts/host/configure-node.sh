@@ -9,7 +9,7 @@ alone
 
 # A kernel without modules has no modprobe to ask; what it lacks then shows in kubeadm's preflight.
 if [ -e /proc/modules ]; then
-    printf 'overlay\nbr_netfilter\n' | put /etc/modules-load.d/cilium-lab.conf || true
+    put /etc/modules-load.d/cilium-lab.conf <<< $'overlay\nbr_netfilter' || true
     modprobe -a overlay br_netfilter
 fi
 if put /etc/sysctl.d/90-cilium-lab.conf << 'CONF'; then

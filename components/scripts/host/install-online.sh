@@ -24,28 +24,32 @@ signed_repository kubernetes "$packages/" "$packages/repodata/repomd.xml.key"
 signed_repository docker-ce "$docker/9/\$basearch/stable" "$docker/gpg"
 
 say "installing Kubernetes $kubernetes and containerd $containerd"
-log=$(mktemp)
-dnf install -y "kubeadm-$kubernetes" "kubelet-$kubernetes" "kubectl-$kubernetes" "containerd.io-$containerd" \
-    conntrack-tools socat ethtool iproute-tc jq tar tcpdump wireshark-cli > "$log" 2>&1 ||
-    { tail -n 20 "$log" >&2; fail 'dnf install' 'exit status 0' 'the lines above' 'see that the repositories are reached'; }
-rm "$log"
+quietly 'dnf install' 'see that the repositories are reached' \
+    dnf install -y "kubeadm-$kubernetes" "kubelet-$kubernetes" "kubectl-$kubernetes" "containerd.io-$containerd" \
+    conntrack-tools socat ethtool iproute-tc jq tar tcpdump wireshark-cli
 
 # tool NAME VERSION URL SUMS: one program out of a release archive, checked against the sums that upstream publishes
 tool() {
-    local name=$1 version=$2 url=$3 sums=$4 mark=$done_folder/$1-$2 folder expected seen
-    if [ -e "$mark" ]; then return; fi
+    local name=$1 version=$2 url=$3 sums=$4 mark=$done_folder/$1 expected seen
+    if [ "$(cat "$mark" 2> /dev/null)" = "$version" ]; then return; fi
     say "downloading $name $version"
-    folder=$(mktemp -d)
-    curl --fail --location --silent --show-error --output "$folder/archive" "$url"
-    expected=$(curl --fail --location --silent --show-error "$sums" | awk -v file="${url##*/}" '$2 == file {print $1}')
-    seen=$(sha256sum "$folder/archive" | cut -d ' ' -f 1)
+    rm -rf "${downloads:?}"/*
+    download "$url" "$downloads/archive"
+    download "$sums" "$downloads/sums"
+    expected=$(awk -v file="${url##*/}" '$2 == file {print $1}' "$downloads/sums")
+    seen=$(sha256sum "$downloads/archive" | cut -d ' ' -f 1)
     [ "$seen" = "$expected" ] || fail "checking $url" "sha256 ${expected:-published at $sums}" "sha256 $seen" \
         'run pulumi up again; if it stays so, do not use this release'
-    tar -xzf "$folder/archive" -C "$folder"
-    install -m 755 "$(find "$folder" -type f -name "$name" | head -n 1)" "/usr/local/bin/$name"
-    rm -rf "$folder"
-    touch "$mark"
+    tar -xzf "$downloads/archive" -C "$downloads"
+    install -m 755 "$(find "$downloads" -type f -name "$name" | head -n 1)" "/usr/local/bin/$name"
+    echo "$version" > "$mark"
 }
+download() {
+    curl --fail --location --silent --show-error --output "$2" "$1" ||
+        fail "downloading $1" 'exit status 0' "curl's words above" 'see that the host reaches it'
+}
+downloads=$(mktemp -d)
+trap 'rm -rf "$downloads"' EXIT
 github=https://github.com
 mkdir -p "$done_folder"
 cilium_archive=$github/cilium/cilium-cli/releases/download/v$cilium_cli/cilium-linux-$arch.tar.gz

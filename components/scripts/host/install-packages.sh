@@ -7,8 +7,5 @@ alone
 
 if ! rpm --quiet --query "$@"; then
     say "installing $*"
-    log=$(mktemp)
-    dnf install -y "$@" > "$log" 2>&1 ||
-        { tail -n 20 "$log" >&2; fail 'dnf install' 'exit status 0' 'the lines above' 'see that the repositories are reached'; }
-    rm "$log"
+    quietly 'dnf install' 'see that the repositories are reached' dnf install -y "$@"
 fi

@@ -11,22 +11,18 @@ documents=/etc/kubernetes/kubeadm.yaml
 alone
 
 if [ ! -e "$done_folder/initialised" ]; then
-    kubeadm config validate --config "$documents" > /dev/null
-    if compgen -G '/etc/kubernetes/manifests/*' > /dev/null || [ -d /var/lib/etcd/member ]; then
+    next='mend the cause and run pulumi up again: it starts over'
+    quietly 'kubeadm config validate' "$next" kubeadm config validate --config "$documents"
+    if compgen -G '/etc/kubernetes/pki/*' > /dev/null || compgen -G '/etc/kubernetes/manifests/*' > /dev/null ||
+        [ -d /var/lib/etcd/member ]; then
         say 'an earlier kubeadm init was cut off: starting over'
-        kubeadm reset --force > /dev/null 2>&1
+        quietly 'kubeadm reset' "$next" kubeadm reset --force
     fi
     say 'kubeadm init'
-    log=$(mktemp)
-    if ! kubeadm init --config "$documents" --skip-token-print > "$log" 2>&1; then
-        cat "$log" >&2
-        fail 'kubeadm init' 'exit status 0' 'the lines above' 'mend the cause and run pulumi up again: it starts over'
-    fi
-    rm "$log"
+    quietly 'kubeadm init' "$next" kubeadm init --config "$documents" --skip-token-print
     touch "$done_folder/initialised"
 fi
 export KUBECONFIG=/etc/kubernetes/admin.conf
 until_true 120 'the API server is ready' kubectl get --raw /readyz
 say 'the control plane is ready'
-openssl x509 -pubkey -noout -in /etc/kubernetes/pki/ca.crt | openssl pkey -pubin -outform der 2> /dev/null |
-    openssl dgst -sha256 -hex | sed 's/.* /sha256:/'
+public_key_hash < /etc/kubernetes/pki/ca.crt

@@ -13,6 +13,7 @@ trap 'rm -rf "$files"' EXIT
 unpack "$files"
 alone
 
+next='mend the cause and run pulumi up again: it starts over'
 mkdir -p "$done_folder"
 if [ "$(cat "$done_folder/joined" 2> /dev/null)" = "$expected" ]; then
     say 'joined already'
@@ -20,7 +21,7 @@ if [ "$(cat "$done_folder/joined" 2> /dev/null)" = "$expected" ]; then
 fi
 if [ -e /etc/kubernetes/kubelet.conf ] || [ -e /etc/kubernetes/bootstrap-kubelet.conf ]; then
     say 'an earlier kubeadm join was cut off: starting over'
-    kubeadm reset --force > /dev/null 2>&1
+    quietly 'kubeadm reset' "$next" kubeadm reset --force
 fi
 
 say 'asking the control plane for a join token'
@@ -31,17 +32,13 @@ ssh -i "$files/key" -o UserKnownHostsFile="$files/known_hosts" -o StrictHostKeyC
     -o ConnectTimeout=10 -o ServerAliveInterval=5 "root@$control_plane" > "$discovery" ||
     fail 'asking for a join token' "a kubeconfig from $control_plane" "ssh's words above" \
         "see that sshd and the API server run on $control_plane"
-seen=$(sed -n 's/.*certificate-authority-data: "\([^"]*\)".*/\1/p' "$discovery" | base64 -d |
-    openssl x509 -pubkey -noout | openssl pkey -pubin -outform der 2> /dev/null | openssl dgst -sha256 -hex |
-    sed 's/.* /sha256:/')
+seen=$(sed -n 's/.*certificate-authority-data: "\([^"]*\)".*/\1/p' "$discovery" | base64 -d | public_key_hash) ||
+    seen='no certificate'
 [ "$seen" = "$expected" ] || fail 'the CA of the cluster' "$expected" "$seen" \
     "do not join: $control_plane answers for another cluster"
 
 say 'kubeadm join'
 install -D -m 600 "$files/kubeadm.yaml" /etc/kubernetes/kubeadm.yaml
-if ! kubeadm join --config /etc/kubernetes/kubeadm.yaml > "$files/log" 2>&1; then
-    cat "$files/log" >&2
-    fail 'kubeadm join' 'exit status 0' 'the lines above' 'mend the cause and run pulumi up again: it starts over'
-fi
+quietly 'kubeadm join' "$next" kubeadm join --config /etc/kubernetes/kubeadm.yaml
 echo "$expected" > "$done_folder/joined"
 say 'joined'

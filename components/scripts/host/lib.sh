@@ -24,26 +24,48 @@ alone() {
 
 # until_true SECONDS WHAT COMMAND...: polls a named condition
 until_true() {
-    local seconds=$1 what=$2 seen
+    local seconds=$1 what=$2 seen end=$((EPOCHSECONDS + $1))
     shift 2
-    for ((i = 0; i < seconds * 5; i++)); do
+    while ((EPOCHSECONDS <= end)); do
         if seen=$("$@" 2>&1); then return; fi
         sleep 0.2
     done
     fail "waiting for: $what" "true within $seconds s" "${seen:-nothing} ($*)" "run it on $(hostname) by hand"
 }
 
-# put FILE [MODE]: writes stdin to FILE when it differs; true if it was changed
+# quietly WHAT NEXT COMMAND...: runs the command; what it prints is shown only when it fails
+quietly() {
+    local what=$1 next=$2 log
+    shift 2
+    log=$(mktemp)
+    if ! "$@" > "$log" 2>&1; then
+        tail -n 40 "$log" >&2
+        rm "$log"
+        fail "$what" 'exit status 0' 'the lines above' "$next"
+    fi
+    rm "$log"
+}
+
+# put FILE [MODE]: writes stdin to FILE when it differs; true if it was changed, false if not, the script's end if it
+# can't be written. So it must not stand behind a pipe, whose parts are shells of their own: put FILE <<< text.
 put() {
     local fresh
-    fresh=$(mktemp)
-    cat > "$fresh"
+    if ! { fresh=$(mktemp) && cat > "$fresh"; }; then
+        fail "writing $1" 'space for a temporary file' 'the line above' 'see the file systems of this host: df'
+    fi
     if cmp -s "$fresh" "$1"; then
         rm "$fresh"
         return 1
     fi
-    install -D -m "${2:-644}" "$fresh" "$1"
+    install -D -m "${2:-644}" "$fresh" "$1" ||
+        fail "writing $1" 'a file that can be written' 'the line above' 'see the file systems of this host: df, mount'
     rm "$fresh"
+}
+
+# public_key_hash: sha256:... of the public key in the certificate on stdin, as kubeadm counts it
+public_key_hash() {
+    openssl x509 -pubkey -noout | openssl pkey -pubin -outform der 2> /dev/null | openssl dgst -sha256 -hex |
+        sed 's/.* /sha256:/'
 }
 
 # unpack FOLDER: extracts the bundle of files on stdin (base64 of a tar) where only root can read it

@@ -5,19 +5,27 @@
 . "$(dirname "$0")/lib.sh"
 alone
 
-{
-    echo '#!/bin/bash'
-    echo '# Made by cilium-lab: the addresses of the networks behind the router.'
-    echo 'set -eu'
-    for link in "$@"; do
-        # A kernel built without dummy links has bridges: one without a port answers for its address just as well.
-        cat << LINES
-ip link show ${link%%=*} > /dev/null 2>&1 || ip link add ${link%%=*} type dummy 2> /dev/null || ip link add ${link%%=*} type bridge
-ip link set ${link%%=*} up
-ip addr replace ${link#*=} dev ${link%%=*}
-LINES
+links() {
+    cat << 'LINES'
+#!/bin/bash
+# Made by cilium-lab: the addresses of the networks behind the router, and no others on links of its own.
+set -eu
+only() {
+    for name in $(ip -o link show | sed -n 's/^[0-9]*: \([^:@]*\).* alias cilium-lab$/\1/p'); do
+        case " $* " in *" $name "*) ;; *) ip link delete "$name" ;; esac
     done
-} | put /usr/local/sbin/cilium-lab-links 755 || true
+}
+link() {
+    # A kernel built without dummy links has bridges: one without a port answers for its address just as well.
+    ip link show "$1" > /dev/null 2>&1 || ip link add "$1" type dummy 2> /dev/null || ip link add "$1" type bridge
+    ip link set "$1" up alias cilium-lab
+    ip -4 -o addr show dev "$1" | grep -qF " $2 " || { ip -4 addr flush dev "$1"; ip addr add "$2" dev "$1"; }
+}
+LINES
+    echo "only ${*%%=*}"
+    for link in "$@"; do echo "link ${link%%=*} ${link#*=}"; done
+}
+put /usr/local/sbin/cilium-lab-links 755 < <(links "$@") || true
 put /etc/systemd/system/cilium-lab-links.service << 'CONF' || true
 [Unit]
 Description=The addresses of the networks behind the router
@@ -31,16 +39,16 @@ ExecStart=/usr/local/sbin/cilium-lab-links
 [Install]
 WantedBy=multi-user.target
 CONF
-echo 'net.ipv4.ip_forward = 1' | put /etc/sysctl.d/90-cilium-lab.conf || true
+put /etc/sysctl.d/90-cilium-lab.conf <<< 'net.ipv4.ip_forward = 1' || true
 sysctl -q -p /etc/sysctl.d/90-cilium-lab.conf
 
 page="<h1>Web Server : $(hostname)</h1>"
 if command -v httpd > /dev/null && [ -d /var/www/html ]; then # Apache, as in the study
     unit=httpd.service
-    echo "$page" | put /var/www/html/index.html || true
+    put /var/www/html/index.html <<< "$page" || true
 else
     unit=cilium-lab-web.service
-    echo "$page" | put /srv/cilium-lab-web/index.html || true
+    put /srv/cilium-lab-web/index.html <<< "$page" || true
     busybox=$(command -v busybox) || fail 'no web server' 'httpd or busybox on the PATH' 'neither' 'install httpd'
     put "/etc/systemd/system/$unit" << CONF || true
 [Unit]

@@ -5,13 +5,25 @@
 set -euo pipefail
 url=$1 folder=$2 file=$2/${1##*/}
 
+download() { curl --fail --location --silent --show-error "$@"; }
+sum() { sha256sum "$file.partial" 2> /dev/null | cut -d ' ' -f 1; }
+
 mkdir -p "$folder"
 if [ ! -f "$file" ]; then
-    echo "downloading ${url##*/}" >&2
-    curl --fail --location --silent --show-error --continue-at - --output "$file.partial" "$url"
-    expected=$(curl --fail --location --silent --show-error "$url.CHECKSUM" |
-        sed -n "s/^SHA256 (${url##*/}) = \([0-9a-f]\{64\}\)$/\1/p")
-    seen=$(sha256sum "$file.partial" | cut -d ' ' -f 1)
+    expected=$(download "$url.CHECKSUM" | sed -n "s/^SHA256 (${url##*/}) = \([0-9a-f]\{64\}\)$/\1/p")
+    seen=$(sum) || true # a run that was cut off before its check may have left all of it
+    if [ -z "$seen" ] || [ "$seen" != "$expected" ]; then
+        echo "downloading ${url##*/}" >&2
+        download --continue-at - --output "$file.partial" "$url" || case $? in
+            22 | 33) # the rest is longer than the image, or the server does not continue downloads
+                [ -e "$file.partial" ] || exit 1
+                echo 'it cannot be continued: downloading all of it' >&2
+                download --output "$file.partial" "$url"
+                ;;
+            *) exit 1 ;; # it broke off: the next run continues it
+        esac
+        seen=$(sum)
+    fi
     if [ "$seen" != "$expected" ]; then
         rm "$file.partial"
         printf '%s: the download is damaged or was changed\n  expected: sha256 %s\n  seen: sha256 %s\n  next: %s\n' \

@@ -1,0 +1,257 @@
+"""kubeadm's scripts with stand-ins for kubeadm, kubectl and ssh: what is done once, started over, or refused."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from components.machines.files import File, pack
+from tests.unit.sandbox import NAME, Sandbox, needs_root
+
+pytestmark = needs_root
+
+_INIT = """
+case $1 in
+    config) grep -q valid "$4" ;;
+    init)
+        mkdir -p /etc/kubernetes/pki /etc/kubernetes/manifests /var/lib/etcd/member
+        cp /authority/ca.crt /etc/kubernetes/pki/ca.crt
+        if [ -e /cut ]; then echo 'cut off here' >&2; rm /cut; exit 5; fi
+        echo api > /etc/kubernetes/manifests/kube-apiserver.yaml
+        echo admin > /etc/kubernetes/admin.conf
+        ;;
+    reset)
+        if [ -e /stuck ]; then echo 'cannot unmount' >&2; exit 1; fi
+        rm -rf /etc/kubernetes/pki/* /etc/kubernetes/manifests/* /var/lib/etcd/* /etc/kubernetes/*.conf
+        ;;
+    join)
+        cp "$3" /etc/kubernetes/seen.yaml
+        echo kubelet > /etc/kubernetes/bootstrap-kubelet.conf
+        if [ -e /cut ]; then echo 'cut off here' >&2; rm /cut; exit 5; fi
+        mv /etc/kubernetes/bootstrap-kubelet.conf /etc/kubernetes/kubelet.conf
+        ;;
+    token) [ ! -e /no-api ] || { echo 'no API server' >&2; exit 1; }; echo abcdef.0123456789abcdef ;;
+esac
+"""
+_CONTROL_PLANE = "172.31.1.10"
+
+
+def authority(folder: Path, name: str) -> tuple[Path, str]:
+    """A new CA's certificate, and the sha256 of its public key as kubeadm's documentation tells to compute it."""
+    key, certificate = folder / f"{name}.key", folder / f"{name}.crt"
+    new = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    subprocess.run([*new, "-subj", f"/CN={name}", "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    count = (
+        f"openssl x509 -pubkey -in {certificate} | openssl ec -pubin -outform der | openssl dgst -sha256 -hex"
+        " | sed 's/^.* //'"
+    )
+    printed = subprocess.run(["sh", "-c", count], check=True, capture_output=True, text=True).stdout
+    return certificate, f"sha256:{printed.strip()}"
+
+
+@pytest.fixture
+def ca_hash(sandbox: Sandbox, tmp_path: Path) -> str:
+    """Stand-ins are in place; the cluster's CA lies where kubeadm finds it."""
+    certificate, digest = authority(tmp_path, "kubernetes")
+    sandbox.write("/authority/ca.crt", certificate.read_text())
+    sandbox.stand_in("kubeadm", _INIT)
+    sandbox.stand_in("kubectl", "echo https://172.31.1.10:6443")
+    return digest
+
+
+def init(sandbox: Sandbox) -> subprocess.CompletedProcess[str]:
+    return sandbox.run("host/kubeadm-init.sh", stdin="valid: true\n")
+
+
+# --- init
+
+
+def test_init_prints_the_hash_of_the_clusters_authority(sandbox: Sandbox, ca_hash: str) -> None:
+    done = init(sandbox)
+    assert (done.returncode, done.stdout) == (0, f"{ca_hash}\n"), done.stderr
+    verbs = [call.split()[1] for call in sandbox.calls() if call.startswith("kubeadm ")]
+    assert verbs == ["config", "init"]
+    assert sandbox.path("/etc/kubernetes/kubeadm.yaml").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_second_init_changes_nothing(sandbox: Sandbox, ca_hash: str) -> None:
+    init(sandbox)
+    before = sandbox.written()
+    sandbox.calls()
+    done = init(sandbox)
+    assert (done.returncode, done.stdout) == (0, f"{ca_hash}\n")
+    assert [call for call in sandbox.calls() if call.startswith("kubeadm")] == []
+    assert sandbox.written() == before
+
+
+def test_an_init_that_was_cut_off_shows_its_words_and_is_started_over(sandbox: Sandbox, ca_hash: str) -> None:
+    sandbox.write("/cut", "")
+    done = init(sandbox)
+    assert done.returncode == 1
+    assert "cut off here\n" in done.stderr
+    assert "kubeadm-init.sh failed: kubeadm init" in done.stderr
+    assert done.stdout == ""
+    sandbox.calls()
+    again = init(sandbox)
+    assert (again.returncode, again.stdout) == (0, f"{ca_hash}\n"), again.stderr
+    assert "cut off: starting over" in again.stderr
+    verbs = [call.split()[1] for call in sandbox.calls() if call.startswith("kubeadm ")]
+    assert verbs == ["config", "reset", "init"]
+
+
+@pytest.mark.parametrize("rest", ["pki/ca.key", "manifests/etcd.yaml"])
+def test_an_init_that_was_killed_anywhere_is_started_over(sandbox: Sandbox, ca_hash: str, rest: str) -> None:
+    sandbox.write(f"/etc/kubernetes/{rest}", "half of")
+    done = init(sandbox)
+    assert (done.returncode, done.stdout) == (0, f"{ca_hash}\n"), done.stderr
+    assert "kubeadm reset --force" in sandbox.calls()
+
+
+def test_a_reset_that_fails_says_why(sandbox: Sandbox, ca_hash: str) -> None:
+    sandbox.write("/etc/kubernetes/manifests/etcd.yaml", "rest")
+    sandbox.write("/stuck", "")
+    done = init(sandbox)
+    assert done.returncode == 1
+    assert "cannot unmount\n" in done.stderr
+    assert "failed: kubeadm reset" in done.stderr
+
+
+def test_documents_that_kubeadm_refuses_stop_before_anything_is_made(sandbox: Sandbox, ca_hash: str) -> None:
+    done = sandbox.run("host/kubeadm-init.sh", stdin="wrong: true\n")
+    assert done.returncode == 1
+    assert "failed: kubeadm config validate" in done.stderr
+    assert not sandbox.path("/etc/kubernetes/pki").exists()
+
+
+# --- what a worker gets from the control plane
+
+
+def test_only_the_join_key_may_do_one_thing(sandbox: Sandbox, ca_hash: str) -> None:
+    sandbox.stand_in("systemctl")
+    for _ in range(2):
+        assert sandbox.run("host/allow-joining.sh", "172.31.0.0/20", stdin="ssh-ed25519 AAAA join\n").returncode == 0
+    keys = sandbox.path("/etc/ssh/cilium-lab-join-keys")
+    forced = 'restrict,from="172.31.0.0/20",command="/usr/local/sbin/cilium-lab-join-file"'
+    assert keys.read_text() == f"{forced} ssh-ed25519 AAAA join\n"
+    assert keys.stat().st_mode & 0o777 == 0o600
+    assert [call for call in sandbox.calls() if call.startswith("systemctl")] == ["systemctl reload sshd.service"]
+
+
+def test_the_join_file_holds_a_short_token_and_the_authority(sandbox: Sandbox, ca_hash: str) -> None:
+    init(sandbox)
+    sandbox.stand_in("systemctl")
+    sandbox.run("host/allow-joining.sh", "172.31.0.0/20", stdin="key")
+    sandbox.calls()
+    done = sandbox.run("/usr/local/sbin/cilium-lab-join-file")
+    config = yaml.safe_load(done.stdout)
+    assert config["clusters"][0]["cluster"]["server"] == f"https://{_CONTROL_PLANE}:6443"
+    assert config["users"][0]["user"]["token"] == "abcdef.0123456789abcdef"
+    assert any("--ttl 15m" in call for call in sandbox.calls())
+    sandbox.write("/no-api", "")
+    failed = sandbox.run("/usr/local/sbin/cilium-lab-join-file")
+    assert failed.returncode != 0
+    assert (failed.stdout, failed.stderr) == ("", "no API server\n")
+
+
+# --- join
+
+
+@pytest.fixture
+def joinable(sandbox: Sandbox, ca_hash: str) -> str:
+    """A control plane that answers by ssh with the join file."""
+    init(sandbox)
+    sandbox.stand_in("systemctl")
+    sandbox.run("host/allow-joining.sh", "172.31.0.0/20", stdin="key")
+    for made in ("admin.conf", "pki", "manifests"):  # this host is a worker now
+        sandbox.run("rm", "-rf", f"/etc/kubernetes/{made}", "/var/lib/etcd", "/var/lib/cilium-lab")
+    sandbox.stand_in(
+        "ssh",
+        "[ ! -e /no-ssh ] || { echo 'Connection refused' >&2; exit 255; }\n"
+        "mkdir -p /etc/kubernetes/pki; cp /authority/ca.crt /etc/kubernetes/pki/ca.crt\n"
+        "cilium-lab-join-file; rm -r /etc/kubernetes/pki",
+    )
+    sandbox.calls()
+    return ca_hash
+
+
+def join(sandbox: Sandbox, expected: str) -> subprocess.CompletedProcess[str]:
+    files = pack({"kubeadm.yaml": File("join: true\n"), "key": File("private"), "known_hosts": File("pinned")})
+    return sandbox.run("host/kubeadm-join.sh", _CONTROL_PLANE, expected, stdin=files)
+
+
+def assert_no_secret_left(sandbox: Sandbox) -> None:
+    assert [path.name for path in sandbox.path("/run").iterdir()] == ["lock"]
+    assert list(sandbox.path("/tmp").iterdir()) == []
+
+
+def test_a_worker_joins_with_a_fresh_token_and_a_pinned_control_plane(sandbox: Sandbox, joinable: str) -> None:
+    done = join(sandbox, joinable)
+    assert done.returncode == 0, done.stderr
+    calls = sandbox.calls()
+    ssh = next(call for call in calls if call.startswith("ssh "))
+    assert ssh.endswith(f"root@{_CONTROL_PLANE}")
+    assert "StrictHostKeyChecking=yes" in ssh
+    assert "kubeadm join --config /etc/kubernetes/kubeadm.yaml" in calls
+    assert "kubeadm reset --force" not in calls
+    assert sandbox.path("/etc/kubernetes/seen.yaml").read_text() == "join: true\n"
+    assert_no_secret_left(sandbox)
+
+
+def test_a_second_join_asks_nobody(sandbox: Sandbox, joinable: str) -> None:
+    join(sandbox, joinable)
+    before = sandbox.written()
+    sandbox.calls()
+    done = join(sandbox, joinable)
+    assert done.returncode == 0
+    assert f"{NAME}: joined already" in done.stderr
+    assert sandbox.calls() == []
+    assert sandbox.written() == before
+
+
+def test_a_join_that_was_cut_off_is_started_over(sandbox: Sandbox, joinable: str) -> None:
+    sandbox.write("/cut", "")
+    done = join(sandbox, joinable)
+    assert done.returncode == 1
+    assert "cut off here" in done.stderr
+    assert_no_secret_left(sandbox)
+    sandbox.calls()
+    assert join(sandbox, joinable).returncode == 0
+    assert "kubeadm reset --force" in sandbox.calls()
+
+
+def test_a_worker_of_another_cluster_is_reset_and_joins_this_one(sandbox: Sandbox, joinable: str) -> None:
+    join(sandbox, joinable)
+    sandbox.write("/var/lib/cilium-lab/joined", f"sha256:{'0' * 64}\n")
+    sandbox.calls()
+    assert join(sandbox, joinable).returncode == 0
+    assert "kubeadm reset --force" in sandbox.calls()
+
+
+def test_a_control_plane_that_does_not_answer_is_named(sandbox: Sandbox, joinable: str) -> None:
+    sandbox.write("/no-ssh", "")
+    done = join(sandbox, joinable)
+    assert done.returncode == 1
+    assert "Connection refused" in done.stderr
+    assert f"see that sshd and the API server run on {_CONTROL_PLANE}" in done.stderr
+    assert_no_secret_left(sandbox)
+
+
+def test_another_authority_is_refused_with_both_hashes(sandbox: Sandbox, joinable: str, tmp_path: Path) -> None:
+    other, seen = authority(tmp_path, "other")
+    sandbox.write("/authority/ca.crt", other.read_text())
+    done = join(sandbox, joinable)
+    assert done.returncode == 1
+    assert f"expected: {joinable}\n" in done.stderr
+    assert f"seen: {seen}\n" in done.stderr
+    assert not any("kubeadm join" in call for call in sandbox.calls())
+
+
+def test_an_answer_without_an_authority_is_refused(sandbox: Sandbox, joinable: str) -> None:
+    sandbox.stand_in("ssh", "echo 'apiVersion: v1'")
+    done = join(sandbox, joinable)
+    assert done.returncode == 1
+    assert "seen: no certificate" in done.stderr
+    assert not any("kubeadm join" in call for call in sandbox.calls())
