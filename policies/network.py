@@ -111,8 +111,9 @@ def _ports(resources: Sequence[Resource]) -> Iterator[tuple[str, int, str]]:
     for resource in resources:
         if resource.type == "kubernetes:core/v1:Service":
             for port in map(mapping, items(resource.at("spec.ports"))):
-                if isinstance(port.get("nodePort"), int | float):
-                    yield resource.urn, int(str(port["nodePort"]).partition(".")[0]), str(port.get("protocol", "TCP"))
+                asked = port.get("nodePort")
+                if isinstance(asked, int | float):
+                    yield resource.urn, int(asked), str(port.get("protocol", "TCP"))
     for release in releases(resources):
         port = release.at("values.hubble.ui.service.nodePort")
         if release.at("values.hubble.ui.enabled") is True and isinstance(port, int | float):

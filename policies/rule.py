@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 from policies.resource import Resource
 
@@ -64,8 +64,8 @@ def reasons(options: Options, name: str) -> Mapping[str, str]:
     value = options[name]
     if not isinstance(value, Mapping):
         raise TypeError(f"option {name} is {value!r}, not an object")
-    pairs = {str(key): str(reason).strip() for key, reason in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-    return {key: reason for key, reason in pairs.items() if reason}
+    pairs = cast(Mapping[str, object], value).items()
+    return {key: str(reason) for key, reason in pairs if str(reason).strip()}
 
 
 REASONS_SCHEMA: Mapping[str, object] = {

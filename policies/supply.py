@@ -38,7 +38,9 @@ _EXACT = re.compile(r"v?\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?")
 _SUM = re.compile(r"\b[0-9a-f]{64}\b")
 _MOVING = re.compile(r"(?<![A-Za-z0-9])(latest|stable)(?![A-Za-z0-9])")
 _PIPED = re.compile(r"\b(curl|wget)\b[^\n|]*\|\s*(sudo\s+)?(ba|da|z)?sh\b")
-_SAVED = re.compile(r"\b(curl|wget)\b[^\n]*\s(-O|-o|--output|--remote-name|--output-document)[= ](?!\s*/dev/null)")
+_SAVED = re.compile(
+    r"\b(curl|wget)\b[^\n]*\s(-[A-Za-z]*[oO]|--output|--output-document|--remote-name)\b(?![= ]*/dev/null)"
+)
 _ADDRESS = re.compile(r"https?://(?!127\.|localhost)[\w.-]+\.[a-z]{2,}/\S+")
 
 
@@ -127,7 +129,9 @@ def downloads(resources: Sequence[Resource], options: Options) -> Iterator[Findi
     accepted = {**ACCEPTED_DOWNLOADS, **reasons(options, "unchecked")}
     for resource in resources:
         for where, text in texts(resource) if resource.type in COMMANDS else ():
-            if any(name in (where if where.startswith("stdin") else text) for name in accepted):
+            # A script is named where it stands: in the line that runs it, or in the archive that carries it.
+            named = where if where.startswith("stdin") else text
+            if any(script in named for script in accepted):
                 continue
             if _PIPED.search(text):
                 yield Finding(resource.urn, f"{where}: a download is piped into a shell")

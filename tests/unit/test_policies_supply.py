@@ -52,6 +52,7 @@ CASES: list[Case] = [
     (VERSIONS, "lab", setting("router-router", "create", "sh -c 'curl https://a.io/stable.txt'"), "what is stable"),
     (DOWNLOADS, "lab", setting(FETCH, "create", "curl -O https://a.example/b.qcow2"), "compared with no sha256"),
     (DOWNLOADS, "embedded", script("curl -sL https://a.example/get | bash\n"), "a/step.sh: a download is piped"),
+    (DOWNLOADS, "embedded", script('curl -sSLo /tmp/tool "$url"\n'), "no sha256"),
     (DOWNLOADS, "embedded", script('curl --output /tmp/a "$url"\ninstall /tmp/a /usr/bin\n'), "no sha256"),
 ]
 
