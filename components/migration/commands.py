@@ -1,0 +1,123 @@
+"""The two commands: `preflight` changes nothing unless all is well, `run` goes the road."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from ipaddress import IPv4Network
+
+from components.migration.api import ApiError
+from components.migration.cluster import AGENT, Cluster
+from components.migration.document import Desired
+from components.migration.engine import Engine, utc_stamp
+from components.migration.gates import Clock, GateFailed, Gates, Tell
+from components.migration.model import Snapshot
+from components.migration.plan import turns
+from components.migration.preflight import nodes_to_move, outages, ranges_in_use, refusals
+
+OPERATOR = "cilium-operator"
+
+
+def tell(line: str) -> None:
+    """Progress goes to standard error, a line at a time; standard output is for the next resource."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def preflight(
+    desired: Desired,
+    cluster: Cluster,
+    *,
+    say: Tell = tell,
+    clock: Clock | None = None,
+    stamp: Callable[[], str] = utc_stamp,
+) -> str | None:
+    """Standard output for the resources that follow, or None if the road is closed: then nothing was changed.
+
+    A node or an agent that is only on its way up gets `limits.nodes` seconds.
+    """
+    time = clock or Clock()
+    started = time.now()
+    while True:
+        snapshot = cluster.look()
+        found = refusals(desired, snapshot)
+        if not any(refusal.passing for refusal in found) or time.now() - started >= desired.limits.nodes:
+            break
+        time.sleep(1.0)
+    if found:
+        say(f"the change to {desired.mode} is refused, nothing was changed:")
+        for refusal in found:
+            say(f"  - {refusal}")
+        return None
+    say(describe(desired, snapshot))
+    for line in outages(desired, snapshot):
+        say(f"  note: {line}")
+    recovered = cluster.recover_release()
+    if recovered:
+        say(f"Helm's notes of interrupted runs were removed: {', '.join(recovered)}")
+    return result(ranges_in_use(desired, snapshot), snapshot, stamp())
+
+
+def describe(desired: Desired, snapshot: Snapshot) -> str:
+    """What will happen, in one line."""
+    now = snapshot.configured
+    if now is None:
+        return f"Cilium is not installed yet; it will be, in {desired.mode}"
+    moving = nodes_to_move(desired, snapshot)
+    order = [f"{node.name} -> {moving[node.name]}" for node in turns(snapshot.nodes) if node.name in moving]
+    return f"{now.mode} -> {desired.mode}; nodes that get a new block: {', '.join(order) or 'none'}"
+
+
+def result(in_use: tuple[IPv4Network, ...], snapshot: Snapshot, stamp: str) -> str:
+    """What the preflight leaves: `run` makes the resources behind it look again, `blocks` is the snapshot."""
+    blocks = {name: [str(block) for block in node.blocks] for name, node in sorted(snapshot.cilium_nodes.items())}
+    return json.dumps({"inUse": [str(cidr) for cidr in in_use], "run": stamp, "blocks": blocks}, sort_keys=True)
+
+
+def run(
+    desired: Desired,
+    cluster: Cluster,
+    *,
+    say: Tell = tell,
+    clock: Clock | None = None,
+    stamp: Callable[[], str] = utc_stamp,
+) -> bool:
+    """True when the cluster is as desired. A failure is told with Cilium's own last words, and frees the nodes."""
+    gates = Gates(say, clock or Clock())
+    engine = Engine(desired, cluster, gates, stamp)
+    started = gates.clock.now()
+    try:
+        steps = engine.run()
+    except (GateFailed, ApiError) as error:
+        say(f"stopped in stage {gates.stage.strip()}: {error}")
+        _tell_last_words(cluster, say, error.node if isinstance(error, GateFailed) else "")
+        _release(engine, say)
+        say("the next run goes on from here; to turn round, set the mode back")
+        return False
+    say(f"{len(steps)} steps in {gates.clock.now() - started:.1f} s")
+    return True
+
+
+def _tell_last_words(cluster: Cluster, say: Tell, node: str) -> None:
+    try:
+        snapshot = cluster.snapshot()
+    except ApiError as error:
+        say(f"the cluster does not answer: {error}")
+        return
+    if node:
+        say(f"last words of the agent of {node}:")
+        for line in cluster.last_words(snapshot.agent(node), AGENT):
+            say(f"  | {line}")
+    say("last words of the operator:")
+    for line in cluster.last_words(snapshot.operator(), OPERATOR):
+        say(f"  | {line}")
+
+
+def _release(engine: Engine, say: Tell) -> None:
+    try:
+        freed = engine.release_nodes()
+    except ApiError as error:
+        say(f"the nodes could not be uncordoned: {error}")
+        return
+    if freed:
+        say(f"uncordoned: {', '.join(freed)}")

@@ -1,0 +1,206 @@
+"""A live cluster as frozen data: what plans, gates and invariants are functions of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Network
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Node:
+    """A Kubernetes node. `block` is what the controller manager gave it (spec.podCIDR)."""
+
+    name: str
+    address: IPv4Address | None
+    block: IPv4Network | None
+    ready: bool
+    cordoned: bool
+    control_plane: bool
+    cpu: int
+    """Allocatable, in millicores."""
+    memory: int
+    """Allocatable, in bytes."""
+    pods: int
+    """How many pods the kubelet takes."""
+
+
+@dataclass(frozen=True)
+class CiliumNode:
+    """The blocks that peers have routes to, the one in use first, and the operator's error (empty: none)."""
+
+    name: str
+    blocks: tuple[IPv4Network, ...]
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Pod:
+    """A pod that is not finished. `owner` is (kind, name) of the workload that brings it back, None for a bare pod."""
+
+    namespace: str
+    name: str
+    uid: str
+    node: str
+    address: IPv4Address | None
+    owner: tuple[str, str] | None
+    host_network: bool
+    ready: bool
+    terminating: bool
+    created: str = ""
+    """RFC 3339 in UTC, so that texts compare as times do."""
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    cpu: int = 0
+    """Requested, in millicores."""
+    memory: int = 0
+    """Requested, in bytes."""
+
+    @property
+    def key(self) -> str:
+        """namespace/name"""
+        return f"{self.namespace}/{self.name}"
+
+    @property
+    def on_pod_network(self) -> bool:
+        """Whether it has, or will have, an address of its node's block."""
+        return not self.host_network
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A Deployment, StatefulSet or ReplicaSet."""
+
+    kind: str
+    namespace: str
+    name: str
+    replicas: int
+    ready: int
+    complete: bool
+    """The controller has seen the newest version and all replicas are of it and available."""
+    surges: bool
+    """A restart brings each new pod up before it takes an old one down."""
+    own_node_each: bool = False
+    """Required anti-affinity: no two of its pods share a node."""
+
+    @property
+    def key(self) -> str:
+        """kind namespace/name"""
+        return f"{self.kind} {self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True)
+class Budget:
+    """A PodDisruptionBudget: of `expected` pods, `desired` have to be healthy."""
+
+    namespace: str
+    name: str
+    expected: int
+    desired: int
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A CiliumEndpoint: what an agent has made of a pod."""
+
+    namespace: str
+    name: str
+    address: IPv4Address | None
+    ready: bool
+
+    @property
+    def key(self) -> str:
+        """namespace/name of its pod"""
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True)
+class Route:
+    """One of a node's routes inside the pod ranges."""
+
+    destination: IPv4Network
+    gateway: IPv4Address | None
+    device: str
+
+
+@dataclass(frozen=True)
+class AgentView:
+    """How an agent really runs: asked of itself, not of a ConfigMap."""
+
+    node: str
+    mode: str | None
+    """None if only its routes or maps were asked for; so is `block`."""
+    block: IPv4Network | None
+    routes: tuple[Route, ...] = ()
+    masquerade: tuple[IPv4Network, ...] | None = None
+    """What its BPF map excepts from masquerading; None if the map was not asked for."""
+    drops: Mapping[str, int] | None = None
+    """Reason -> packets dropped so far; None if not asked for."""
+
+
+@dataclass(frozen=True)
+class Configured:
+    """The ConfigMap cilium-config: what an agent or operator that starts now will read."""
+
+    mode: str
+    pools: tuple[IPv4Network, ...]
+    mask_size: int | None
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a run must remember for the next one: nodes whose turn has begun, bare pods that it has to make again."""
+
+    turns: tuple[str, ...] = ()
+    pods: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One look at the cluster. `views` holds the agents that were asked."""
+
+    nodes: tuple[Node, ...]
+    cilium_nodes: Mapping[str, CiliumNode] = field(default_factory=dict[str, CiliumNode])
+    pods: tuple[Pod, ...] = ()
+    workloads: tuple[Workload, ...] = ()
+    budgets: tuple[Budget, ...] = ()
+    endpoints: tuple[Endpoint, ...] = ()
+    backends: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Service `namespace/name` -> its ready backends."""
+    configured: Configured | None = None
+    """None: Cilium is not installed."""
+    record: Record = field(default_factory=Record)
+    views: Mapping[str, AgentView] = field(default_factory=dict[str, AgentView])
+
+    def node(self, name: str) -> Node:
+        """Raises KeyError."""
+        for node in self.nodes:
+            if node.name == name:
+                return node
+        raise KeyError(name)
+
+    def blocks(self, node: str) -> tuple[IPv4Network, ...]:
+        """A node's blocks in its CiliumNode, the one in use first; empty if it has none."""
+        found = self.cilium_nodes.get(node)
+        return found.blocks if found else ()
+
+    def agent(self, node: str) -> Pod | None:
+        """The Cilium agent on a node that is not being deleted."""
+        for pod in self.pods:
+            if pod.node == node and pod.labels.get("k8s-app") == "cilium" and not pod.terminating:
+                return pod
+        return None
+
+    def operator(self) -> Pod | None:
+        """The ready Cilium operator that is not being deleted."""
+        for pod in self.pods:
+            if pod.labels.get("io.cilium/app") == "operator" and pod.ready and not pod.terminating:
+                return pod
+        return None
+
+    def workload(self, pod: Pod) -> Workload | None:
+        """What brings the pod back elsewhere."""
+        for workload in self.workloads:
+            if workload.namespace == pod.namespace and (workload.kind, workload.name) == pod.owner:
+                return workload
+        return None

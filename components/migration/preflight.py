@@ -1,0 +1,266 @@
+"""Whether the road to the desired mode can be gone at all: every reason why not, before anything is changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+from itertools import combinations
+
+from components.migration.blocks import targets
+from components.migration.document import Desired
+from components.migration.model import Node, Pod, Snapshot
+from components.migration.moves import CANARY_LABEL, moves
+from components.migration.record import pod_key
+
+LIVE = ("kubernetes", "cluster-pool")
+"""The modes between which a live cluster can be carried."""
+KNOWN = (*LIVE, "multi-pool")
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why the cluster cannot get there, and what the user may do."""
+
+    what: str
+    instead: str
+    passing: bool = False
+    """It may go by itself: something is only on its way up."""
+
+    def __str__(self) -> str:
+        return f"{self.what}; {self.instead}"
+
+
+Refusals = tuple[Refusal, ...]
+
+
+def refusals(desired: Desired, snapshot: Snapshot) -> Refusals:
+    """Everything that stands in the way; empty if the road is open. A cluster without Cilium has its ranges checked."""
+    found = (*_modes(desired, snapshot), *_ranges(desired, snapshot))
+    if snapshot.configured is None or found or desired.mode not in LIVE:
+        return found
+    found = (*_health(snapshot), *_blocks(desired, snapshot))
+    moving = nodes_to_move(desired, snapshot)
+    if not moving:
+        return found
+    return (
+        *found,
+        *_movable(desired, snapshot, moving),
+        *_budgets(snapshot),
+        *_room(snapshot, moving),
+    )
+
+
+def nodes_to_move(desired: Desired, snapshot: Snapshot) -> dict[str, IPv4Network]:
+    """Node -> the block that it shall get, for those that are on another one."""
+    goal = targets(desired, snapshot)
+    view = snapshot.views
+    return {
+        name: block
+        for name, block in goal.items()
+        if (view[name].block if name in view else next(iter(snapshot.blocks(name)), None)) != block
+    }
+
+
+def ranges_in_use(desired: Desired, snapshot: Snapshot) -> tuple[IPv4Network, ...]:
+    """Blocks of nodes outside every range of the configuration: a list that lacked one would make the operator refuse
+    the node's block, and traffic to its pods would be masqueraded."""
+    known = desired.masqueraded_not
+    blocks = {block for node in snapshot.cilium_nodes.values() for block in node.blocks}
+    return tuple(sorted(block for block in blocks if not any(block.subnet_of(wide) for wide in known)))
+
+
+def _modes(desired: Desired, snapshot: Snapshot) -> Refusals:
+    now = snapshot.configured.mode if snapshot.configured else desired.mode
+    for mode in (now, desired.mode):
+        if mode not in KNOWN:
+            where = "the cluster runs in" if mode == now and snapshot.configured else "the configuration asks for"
+            return (
+                Refusal(
+                    f"{where} IPAM mode {mode!r}, whose addresses come from a cloud or from objects made by hand",
+                    f"use one of {', '.join(KNOWN)}",
+                ),
+            )
+    if now != desired.mode and "multi-pool" in (now, desired.mode):
+        return (
+            Refusal(
+                f"{now} -> {desired.mode} cannot be done on a live cluster: multi-pool has no block per node that an "
+                "agent could adopt, it would drop every endpoint",
+                "destroy the lab and bring it up in the wanted mode",
+            ),
+        )
+    return ()
+
+
+def _ranges(desired: Desired, snapshot: Snapshot) -> Refusals:
+    if desired.mode == "kubernetes":
+        return ()
+    found: list[Refusal] = []
+    for one, other in combinations(desired.pools, 2):
+        if one.overlaps(other):
+            found.append(Refusal(f"the pools {one} and {other} overlap", "give disjoint ranges in clusterPool.cidrs"))
+    others = {"the pod range of the mode kubernetes (podCidr)": desired.pod_cidr, **desired.foreign}
+    for pool in desired.pools:
+        for name, cidr in others.items():
+            if pool.overlaps(cidr) and pool != desired.pod_cidr:
+                found.append(Refusal(f"the pool {pool} overlaps {name} {cidr}", "choose a range that nobody uses"))
+    nodes = len(snapshot.nodes)
+    wide = [pool for pool in desired.pools if pool.prefixlen <= desired.mask_size]
+    capacity = sum(2 ** (desired.mask_size - pool.prefixlen) for pool in wide)
+    if capacity < nodes:
+        pools = ", ".join(map(str, desired.pools))
+        found.append(
+            Refusal(
+                f"{pools} has room for {capacity} blocks of /{desired.mask_size}, the cluster has {nodes} nodes",
+                "add a range to clusterPool.cidrs",
+            )
+        )
+    return tuple(found)
+
+
+def _health(snapshot: Snapshot) -> Refusals:
+    found: list[Refusal] = []
+    for node in snapshot.nodes:
+        agent = snapshot.agent(node.name)
+        if not node.ready:
+            found.append(
+                Refusal(f"node {node.name} is not ready", "repair it or remove it from the cluster", passing=True)
+            )
+        elif agent is None or not agent.ready:
+            seen = "missing" if agent is None else "not ready"
+            found.append(
+                Refusal(f"the Cilium agent of {node.name} is {seen}", "look at its log and repair it", passing=True)
+            )
+        if node.cordoned and node.name not in snapshot.record.turns:
+            found.append(Refusal(f"node {node.name} is cordoned, so nothing could move there", "uncordon it"))
+    if snapshot.operator() is None:
+        found.append(
+            Refusal("no Cilium operator is ready", "look at the log of deployment/cilium-operator", passing=True)
+        )
+    for name, cilium in sorted(snapshot.cilium_nodes.items()):
+        # With a second block it is an interrupted run's, and goes away with the operator's restart.
+        if cilium.error and len(cilium.blocks) < 2:
+            found.append(Refusal(f"the operator reports for {name}: {cilium.error}", "solve that first"))
+    return tuple(found)
+
+
+def _blocks(desired: Desired, snapshot: Snapshot) -> Refusals:
+    found: list[Refusal] = []
+    for node in snapshot.nodes:
+        blocks = snapshot.blocks(node.name)
+        for block in blocks:
+            if block.prefixlen != desired.mask_size:
+                found.append(
+                    Refusal(
+                        f"node {node.name} has {block}, and clusterPool.maskSize is {desired.mask_size}: the operator "
+                        "adopts no block of another size",
+                        f"set it to {block.prefixlen}, or bring the lab up anew",
+                    )
+                )
+        view = snapshot.views.get(node.name)
+        if view and view.mode == "kubernetes" and node.block not in blocks:
+            seen = ", ".join(map(str, blocks)) or "none"
+            found.append(
+                Refusal(f"node {node.name} has block {node.block}, its CiliumNode {seen}", "restart that node's agent")
+            )
+        if desired.mode == "kubernetes" and node.block is None:
+            found.append(
+                Refusal(
+                    f"node {node.name} has no block from the controller manager (spec.podCIDR)",
+                    "run it with --allocate-node-cidrs and --cluster-cidr",
+                )
+            )
+    if not desired.masquerade_list and nodes_to_move(desired, snapshot):
+        found.append(
+            Refusal(
+                "without the ip-masq-agent pods of the old and of the new range would see each other under node "
+                "addresses while nodes move",
+                "set masquerade to bpf first, or bring the lab up anew",
+            )
+        )
+    return tuple(found)
+
+
+def _movable(desired: Desired, snapshot: Snapshot, moving: dict[str, IPv4Network]) -> Refusals:
+    saved = {pod_key(manifest) for manifest in snapshot.record.pods}
+    return tuple(
+        Refusal(
+            f"pod {pod.key} on {name} has no controller, so nothing brings it back after its node's turn",
+            f"delete it, or add {pod.key} to migration.recreate and it is made again with a new address",
+        )
+        for name, block in sorted(moving.items())
+        for pod in moves(snapshot, name, block).bare
+        if pod.key not in desired.recreate and pod.key not in saved
+    )
+
+
+def _budgets(snapshot: Snapshot) -> Refusals:
+    return tuple(
+        Refusal(
+            f"the disruption budget {budget.namespace}/{budget.name} wants {budget.desired} of {budget.expected} pods "
+            "healthy, so none of them may ever move",
+            "raise the replicas or lower minAvailable",
+        )
+        for budget in snapshot.budgets
+        if budget.expected > 0 and budget.desired >= budget.expected
+    )
+
+
+def _room(snapshot: Snapshot, moving: dict[str, IPv4Network]) -> Refusals:
+    found: list[Refusal] = []
+    for name, block in sorted(moving.items()):
+        leave = moves(snapshot, name, block)
+        going = [*leave.evict, *(pod for w in leave.restart for pod in _pods_of(snapshot, w.namespace, w.kind, w.name))]
+        others = [node for node in snapshot.nodes if node.name != name]
+        for what, needs, free, unit in (
+            ("CPU", sum(pod.cpu for pod in going), sum(_free_cpu(snapshot, n) for n in others), "m"),
+            ("memory", sum(pod.memory for pod in going), sum(_free_memory(snapshot, n) for n in others), " bytes"),
+            ("pods", len(going), sum(n.pods - len(_on(snapshot, n)) for n in others), ""),
+        ):
+            if needs > free:
+                found.append(
+                    Refusal(
+                        f"the other nodes lack room for what runs on {name}: {what} {needs}{unit}, free {free}{unit}",
+                        "add a node, or lower the requests",
+                    )
+                )
+    for workload in snapshot.workloads:
+        if workload.own_node_each and workload.replicas >= len(snapshot.nodes) and moving:
+            found.append(
+                Refusal(
+                    f"{workload.key} wants {workload.replicas} nodes for as many replicas, so no node can be emptied",
+                    "lower its replicas or prefer instead of require its anti-affinity",
+                )
+            )
+    return tuple(found)
+
+
+def _pods_of(snapshot: Snapshot, namespace: str, kind: str, name: str) -> list[Pod]:
+    return [pod for pod in snapshot.pods if pod.namespace == namespace and pod.owner == (kind, name)]
+
+
+def _on(snapshot: Snapshot, node: Node) -> list[Pod]:
+    return [pod for pod in snapshot.pods if pod.node == node.name and CANARY_LABEL not in pod.labels]
+
+
+def _free_cpu(snapshot: Snapshot, node: Node) -> int:
+    return node.cpu - sum(pod.cpu for pod in _on(snapshot, node))
+
+
+def _free_memory(snapshot: Snapshot, node: Node) -> int:
+    return node.memory - sum(pod.memory for pod in _on(snapshot, node))
+
+
+def outages(desired: Desired, snapshot: Snapshot) -> tuple[str, ...]:
+    """What will be away for a moment however careful one is: told before anything happens, not refused."""
+    found: list[str] = []
+    for name, block in sorted(nodes_to_move(desired, snapshot).items()):
+        leave = moves(snapshot, name, block)
+        found += [f"bare pod {pod.key} is removed and made again on {name}" for pod in leave.bare]
+        found += [f"pod {pod.key} of a DaemonSet is made again on {name}" for pod in leave.daemons]
+        for pod in leave.evict:
+            workload = snapshot.workload(pod)
+            if workload is None or workload.replicas == 1:
+                found.append(
+                    f"{pod.key} is the only replica of a workload that cannot surge; it moves away from {name}"
+                )
+    return tuple(found)
