@@ -18,7 +18,10 @@ from policies.texts import COMMANDS, LINES, REMOTE, documents, texts
 
 _KEY = re.compile(r"PRIVATE KEY-----|client-key-data: *\S|\b[a-z0-9]{6}\.[a-z0-9]{16}\b")
 """A private key, a kubeconfig with one, a bootstrap token."""
-_PRINTS_KEY = re.compile(r"\b(kubeconfig|new-key|admin\.conf|ssh-keygen|token create|print-join-command)\b")
+_PRINTS_KEY = re.compile(
+    r"\b(kubeconfig\.sh|new-key\.sh|ssh-keygen|token create|print-join-command|config view --raw)\b"
+    r"|\bcat\b[^\n|;&]*\badmin\.conf\b"
+)
 """What a command that prints a secret says in its line."""
 _TOKEN = re.compile(r"token create\b(?P<rest>[^\n]*)")
 _TTL = re.compile(r"--ttl[ =](\S+)")

@@ -53,6 +53,7 @@ CASES: list[Case] = [
     (ARGUMENTS, "embedded", setting(NODE, "update", f"echo '{PRIVATE_KEY}'"), "update holds a key or token"),
     (OUTPUTS, "embedded", having("k8s-cp-kubeconfig", secret_outputs=frozenset({"connection"})), "prints a key"),
     (OUTPUTS, "lab", having("lab-user-key", secret_outputs=frozenset()), "prints a key"),
+    (OUTPUTS, "lab", setting(NODE, "create", "sudo cat /etc/kubernetes/admin.conf"), "prints a key"),
     (OUTPUTS, "lab", having(NODE, outputs={"stdout": KUBECONFIG}), "printed a key"),
     (TOKENS, "embedded", init("ttl: 1m0s", "ttl: 24h0m0s"), "lives 24h0m0s, longer than 60 minutes"),
     (TOKENS, "embedded", init("ttl: 1m0s", "ttl: 0s"), "a join token with ttl 0s never ends"),
@@ -88,6 +89,11 @@ def test_joining_with_the_hash_of_the_ca_passes() -> None:
 def test_a_stated_reason_allows_a_delete_line() -> None:
     resources = setting(NODE, "delete", "kubeadm reset --force")(lab("lab"))
     assert findings(END, resources, deletes={NODE: "the host outlives the stack"}) == []
+
+
+def test_to_use_a_kubeconfig_is_not_to_print_it() -> None:
+    line = setting(NODE, "create", "kubectl --kubeconfig /etc/kubernetes/admin.conf get nodes")
+    assert findings(OUTPUTS, line(lab("lab"))) == []
 
 
 def test_another_hosts_domain_is_not_enough() -> None:
