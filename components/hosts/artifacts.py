@@ -31,6 +31,6 @@ def install_artifacts(machine: Machine, config: LabConfig, *, parent: pulumi.Res
 
 def install_router_packages(machine: Machine, config: LabConfig, *, parent: pulumi.Resource) -> list[remote.Command]:
     """What the router serves its page with; the root file system of containers holds it already."""
-    if config.artifacts == "bundle":
+    if config.artifacts == "bundle" or machine.host.machine == "container":
         return []
     return [machine.run("packages", "install-packages.sh", "httpd", "tcpdump", parent=parent)]

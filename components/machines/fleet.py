@@ -30,6 +30,7 @@ class Fleet(pulumi.ComponentResource):
         topology = config.topology
         user = new_key_pair("lab-user-key", "cilium-lab", opts=self._child)
         self._images: dict[str, BaseImage] = {}
+        # by the URI of libvirt's network driver
         self._bridges: dict[str, Networks] = {}
         self._libvirts: dict[str, libvirt.Provider] = {}
         for hypervisor in topology.hypervisors:
@@ -42,24 +43,26 @@ class Fleet(pulumi.ComponentResource):
         self.register_outputs({})
 
     def _prepare(self, hypervisor: Hypervisor) -> None:
-        topology, name = self._config.topology, hypervisor.name
-        self._libvirts[name] = libvirt.Provider(f"libvirt-{name}", uri=network_uri(hypervisor), opts=self._child)
-        self._bridges[name] = Networks(
-            f"networks-{name}",
-            hypervisor,
-            topology.network,
-            topology.router_network,
-            uplink=self._config.artifacts == "online",
-            provider=self._libvirts[name],
-            opts=self._child,
-        )
+        topology, name, uri = self._config.topology, hypervisor.name, network_uri(hypervisor)
+        if uri not in self._libvirts:  # one machine may be two hypervisors, for virtual machines and for containers
+            self._libvirts[uri] = libvirt.Provider(f"libvirt-{name}", uri=uri, opts=self._child)
+            self._bridges[uri] = Networks(
+                f"networks-{name}",
+                hypervisor,
+                topology.network,
+                topology.router_network,
+                uplink=self._config.artifacts == "online",
+                provider=self._libvirts[uri],
+                opts=self._child,
+            )
         if hypervisor.kind == "vm":
             self._images[name] = BaseImage(
-                f"image-{name}", self._config, provider=self._libvirts[name], opts=self._child
+                f"image-{name}", self._config, provider=self._libvirts[uri], opts=self._child
             )
 
     def _make(self, host: Host, access: Access) -> Machine:
-        networks = self._bridges[host.hypervisor]
+        uri = network_uri(self._config.topology.hypervisor_of(host))
+        networks = self._bridges[uri]
         if host.machine == "container":
             depends_on = networks.created
             topology = self._config.topology
@@ -70,6 +73,6 @@ class Fleet(pulumi.ComponentResource):
             self._images[host.hypervisor],
             access,
             depends_on=networks.created,
-            provider=self._libvirts[host.hypervisor],
+            provider=self._libvirts[uri],
             opts=self._child,
         )
