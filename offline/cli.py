@@ -49,10 +49,16 @@ def main(argv: Sequence[str]) -> int:
         return 1
     except subprocess.CalledProcessError as error:
         print(f"lab {argv[0]}: exit status {error.returncode}: {' '.join(map(str, error.cmd))}", file=sys.stderr)
+        if error.stderr:  # of a command whose words were kept back
+            print(_text(error.stderr).strip()[-2000:], file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"lab {argv[0]}: interrupted; run it again to go on", file=sys.stderr)
         return 130
+
+
+def _text(words: str | bytes) -> str:
+    return words if isinstance(words, str) else words.decode(errors="replace")
 
 
 def usage() -> str:

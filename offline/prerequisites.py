@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 from dataclasses import dataclass
 
 
@@ -22,7 +23,7 @@ class Package:
 
 
 PACKAGES = (
-    Package("python3-venv", f"/usr/lib/python3.{sys.version_info.minor}/ensurepip"),
+    Package("python3-venv", f"{sysconfig.get_path('stdlib')}/ensurepip"),
     Package("ca-certificates", "/etc/ssl/certs/ca-certificates.crt"),
     Package("git", "git"),
     Package("gcc", "gcc"),

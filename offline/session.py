@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -22,6 +24,8 @@ EXPECTATION = STATE / "expectation.json"
 _SSH_KEY = STATE / "ssh-key"
 _KNOWN_HOSTS = STATE / "ssh-known-hosts"
 ACCESS_FILES = (KUBECONFIG, SSH_CONFIG, EXPECTATION, _SSH_KEY, _KNOWN_HOSTS)
+_LEFT_OVER_LIMIT = 20.0
+"""Seconds for a Pulumi whose caller was killed to end what it has begun."""
 _CONTAINERS = "lxc:///system"
 _BACKEND = STATE / "backend"
 _PASSPHRASE = STATE / "passphrase"
@@ -57,12 +61,25 @@ def prepare() -> None:
         descriptor = os.open(_PASSPHRASE, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
         os.write(descriptor, secrets.token_urlsafe(32).encode())
         os.close(descriptor)
+        forget_salt()
     for name, version in PLUGINS.items():
         _install_plugin(name, version)
     subprocess.run(
         room.command(pulumi("stack", "select", "--create", STACK)), env=environment(), check=True, capture_output=True
     )
     release_dead_locks()
+
+
+def forget_salt() -> None:
+    """Take the salt out of the stack's file: it belongs to one passphrase, and this state has another one or none.
+
+    Pulumi writes it there when it opens the stack, and refuses one that does not fit.
+    """
+    file = ROOT / f"Pulumi.{STACK}.yaml"
+    lines = file.read_text().splitlines(keepends=True)
+    kept = [line for line in lines if not line.startswith("encryptionsalt:")]
+    if kept != lines:
+        file.write_text("".join(kept))
 
 
 def bring_back_hosts() -> None:
@@ -75,15 +92,27 @@ def bring_back_hosts() -> None:
 
 
 def release_dead_locks() -> None:
-    """Remove the state's locks of Pulumi processes that are gone: killed, or closed in with their room.
+    """Remove the state's locks of Pulumi processes that are gone or left over: killed, or closed in with their room.
 
-    The process numbers in a lock are the room's, where every Pulumi of this state runs.
+    The process numbers in a lock are the room's, where every Pulumi of this state runs. One whose caller was killed is
+    a child of the room's PID 1; it was told to end, and gets some seconds to do so.
     """
     for lock in (_BACKEND / ".pulumi" / "locks").rglob("*.json"):
         holder = json.loads(lock.read_text())["pid"]
-        alive = subprocess.run(room.command(["kill", "-0", str(holder)], Path("/")), capture_output=True)
-        if alive.returncode:
+        limit = time.monotonic() + _LEFT_OVER_LIMIT
+        while (parent := _parent(holder)) == 1 and time.monotonic() < limit:
+            time.sleep(0.2)
+        if parent == 1:
+            subprocess.run(room.command(["kill", "-KILL", str(holder)], Path("/")), check=False)
+        if parent in (None, 1):
             lock.unlink(missing_ok=True)
+
+
+def _parent(process: int) -> int | None:
+    """The number of a process's parent in the room (0 for one outside), or None when there is no such process."""
+    asked = room.command(["ps", "-o", "ppid=", "-p", str(process)], Path("/"))
+    printed = subprocess.run(asked, capture_output=True, text=True).stdout.strip()
+    return int(printed) if printed else None
 
 
 def _install_plugin(name: str, version: str) -> None:
@@ -98,13 +127,21 @@ def _install_plugin(name: str, version: str) -> None:
 
 
 def run(argv: Sequence[str | Path], *, folder: Path | None = None) -> int:
-    """Run a program in the lab with this process's terminal and streams; its exit status."""
-    return subprocess.run(room.command(argv, folder), env=environment()).returncode
+    """Run a program in the lab with this process's terminal and streams; its exit status.
+
+    Ctrl-C is the program's to answer: Pulumi ends what it has begun and notes it.
+    """
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        return subprocess.run(room.command(argv, folder), env=environment()).returncode
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def replace(argv: Sequence[str | Path], *, folder: Path | None = None) -> NoReturn:
     """Become a program in the lab: signals, pipes and the exit status are its own."""
     words = room.command(argv, folder)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # see run
     os.execvpe(words[0], words, environment())
 
 
