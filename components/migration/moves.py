@@ -74,7 +74,8 @@ def next_evictions(snapshot: Snapshot, wanted: tuple[Pod, ...]) -> tuple[Pod, ..
     chosen: dict[tuple[str, str, str], Pod] = {}
     for pod in wanted:
         workload = snapshot.workload(pod)
-        if workload is not None and not (workload.complete and workload.ready >= workload.replicas):
+        # A pod that is not ready serves nobody: it may go at once, or a broken workload would hold its node for ever.
+        if pod.ready and workload is not None and not (workload.complete and workload.ready >= workload.replicas):
             continue
         kind, name = pod.owner or ("", pod.name)
         chosen.setdefault((kind, pod.namespace, name), pod)

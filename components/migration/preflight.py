@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from ipaddress import IPv4Network
 from itertools import combinations
 
 from components.migration.blocks import targets
 from components.migration.document import Desired
-from components.migration.model import Node, Pod, Snapshot
-from components.migration.moves import CANARY_LABEL, moves
+from components.migration.model import Snapshot
+from components.migration.moves import moves
 from components.migration.record import pod_key
+from components.migration.refusal import Refusal, Refusals
+from components.migration.room import room_for
 
 LIVE = ("kubernetes", "cluster-pool")
 """The modes between which a live cluster can be carried."""
 KNOWN = (*LIVE, "multi-pool")
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """Why the cluster cannot get there, and what the user may do."""
-
-    what: str
-    instead: str
-    passing: bool = False
-    """It may go by itself: something is only on its way up."""
-
-    def __str__(self) -> str:
-        return f"{self.what}; {self.instead}"
-
-
-Refusals = tuple[Refusal, ...]
 
 
 def refusals(desired: Desired, snapshot: Snapshot) -> Refusals:
@@ -46,7 +31,7 @@ def refusals(desired: Desired, snapshot: Snapshot) -> Refusals:
         *found,
         *_movable(desired, snapshot, moving),
         *_budgets(snapshot),
-        *_room(snapshot, moving),
+        *room_for(snapshot, moving),
     )
 
 
@@ -203,51 +188,6 @@ def _budgets(snapshot: Snapshot) -> Refusals:
         for budget in snapshot.budgets
         if budget.expected > 0 and budget.desired >= budget.expected
     )
-
-
-def _room(snapshot: Snapshot, moving: dict[str, IPv4Network]) -> Refusals:
-    found: list[Refusal] = []
-    for name, block in sorted(moving.items()):
-        leave = moves(snapshot, name, block)
-        going = [*leave.evict, *(pod for w in leave.restart for pod in _pods_of(snapshot, w.namespace, w.kind, w.name))]
-        others = [node for node in snapshot.nodes if node.name != name]
-        for what, needs, free, unit in (
-            ("CPU", sum(pod.cpu for pod in going), sum(_free_cpu(snapshot, n) for n in others), "m"),
-            ("memory", sum(pod.memory for pod in going), sum(_free_memory(snapshot, n) for n in others), " bytes"),
-            ("pods", len(going), sum(n.pods - len(_on(snapshot, n)) for n in others), ""),
-        ):
-            if needs > free:
-                found.append(
-                    Refusal(
-                        f"the other nodes lack room for what runs on {name}: {what} {needs}{unit}, free {free}{unit}",
-                        "add a node, or lower the requests",
-                    )
-                )
-    for workload in snapshot.workloads:
-        if workload.own_node_each and workload.replicas >= len(snapshot.nodes) and moving:
-            found.append(
-                Refusal(
-                    f"{workload.key} wants {workload.replicas} nodes for as many replicas, so no node can be emptied",
-                    "lower its replicas or prefer instead of require its anti-affinity",
-                )
-            )
-    return tuple(found)
-
-
-def _pods_of(snapshot: Snapshot, namespace: str, kind: str, name: str) -> list[Pod]:
-    return [pod for pod in snapshot.pods if pod.namespace == namespace and pod.owner == (kind, name)]
-
-
-def _on(snapshot: Snapshot, node: Node) -> list[Pod]:
-    return [pod for pod in snapshot.pods if pod.node == node.name and CANARY_LABEL not in pod.labels]
-
-
-def _free_cpu(snapshot: Snapshot, node: Node) -> int:
-    return node.cpu - sum(pod.cpu for pod in _on(snapshot, node))
-
-
-def _free_memory(snapshot: Snapshot, node: Node) -> int:
-    return node.memory - sum(pod.memory for pod in _on(snapshot, node))
 
 
 def outages(desired: Desired, snapshot: Snapshot) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 from simulated_cluster import NODES, Deployment, Pod, SimulatedCluster
@@ -36,18 +37,20 @@ class SimulatedApi:
             return self._pod(self._find(match[1], match[2]))
         if path.startswith("/api/v1/namespaces/kube-system/secrets"):
             return {"items": cluster.secrets}
-        lists: dict[str, Any] = {
-            "/api/v1/nodes": [self._node(name) for name in cluster.nodes],
-            "/api/v1/pods": [self._pod(pod) for pod in cluster.pods.values()],
-            "/apis/cilium.io/v2/ciliumnodes": [self._cilium_node(name) for name in cluster.nodes],
-            "/apis/cilium.io/v2/ciliumendpoints": [e for pod in cluster.pods.values() if (e := self._endpoint(pod))],
-            "/apis/apps/v1/deployments": [self._deployment(d) for d in cluster.deployments],
-            "/apis/apps/v1/statefulsets": [],
-            "/apis/apps/v1/replicasets": [],
-            "/apis/policy/v1/poddisruptionbudgets": cluster.budgets,
-            "/apis/discovery.k8s.io/v1/endpointslices": [self._slice(d) for d in cluster.deployments],
+        lists: dict[str, Callable[[], Any]] = {
+            "/api/v1/nodes": lambda: [self._node(name) for name in cluster.nodes],
+            "/api/v1/pods": lambda: [self._pod(pod) for pod in cluster.pods.values()],
+            "/apis/cilium.io/v2/ciliumnodes": lambda: [self._cilium_node(name) for name in cluster.nodes],
+            "/apis/cilium.io/v2/ciliumendpoints": lambda: [
+                e for pod in cluster.pods.values() if (e := self._endpoint(pod))
+            ],
+            "/apis/apps/v1/deployments": lambda: [self._deployment(d) for d in cluster.deployments],
+            "/apis/apps/v1/statefulsets": list,
+            "/apis/apps/v1/replicasets": list,
+            "/apis/policy/v1/poddisruptionbudgets": lambda: cluster.budgets,
+            "/apis/discovery.k8s.io/v1/endpointslices": lambda: [self._slice(d) for d in cluster.deployments],
         }
-        return {"items": lists[path]}
+        return {"items": lists[path]()}
 
     def text(self, path: str) -> str:
         pod = self._find(path.split("/")[4], path.split("/")[6])
