@@ -79,6 +79,7 @@ def destroy(arguments: Sequence[str]) -> int:
     if "--force" in arguments:
         room.stop()
         subprocess.run(["rm", "-rf", "--one-file-system", STATE], check=True)
+        session.forget_salt()
         return 0
     if STATE.exists():
         _open(Figures())  # what a stack has left without its room is removed in the same way
@@ -89,6 +90,7 @@ def destroy(arguments: Sequence[str]) -> int:
     for path in session.ACCESS_FILES:
         path.unlink(missing_ok=True)
     shutil.rmtree(STATE / "hosts", ignore_errors=True)
+    session.forget_salt()
     print("the lab is gone; what was built stays in the cache")
     return 0
 

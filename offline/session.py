@@ -109,10 +109,10 @@ def release_dead_locks() -> None:
 
 
 def _parent(process: int) -> int | None:
-    """The number of a process's parent in the room (0 for one outside), or None when there is no such process."""
-    asked = room.command(["ps", "-o", "ppid=", "-p", str(process)], Path("/"))
-    printed = subprocess.run(asked, capture_output=True, text=True).stdout.strip()
-    return int(printed) if printed else None
+    """The number of a Pulumi's parent in the room, 0 for one outside; None when no Pulumi has that number."""
+    asked = room.command(["ps", "-o", "ppid=,comm=", "-p", str(process)], Path("/"))
+    printed = subprocess.run(asked, capture_output=True, text=True).stdout.split()
+    return int(printed[0]) if printed[1:] == ["pulumi"] else None
 
 
 def _install_plugin(name: str, version: str) -> None:

@@ -1,8 +1,8 @@
 #!/bin/bash
 # Runs a command in the room. Called inside its namespaces as: enter.sh FOLDER COMMAND [ARGUMENT...]
 #
-# The command joins the room's cgroups, so that its memory is counted with the lab's, and dies with its parent, which
-# is the process that the caller sees, signals and waits for.
+# The command joins the room's cgroups, so that its memory is counted with the lab's. It is told to end when its parent
+# ends, which is the process that the caller sees, signals and waits for; Ctrl-C reaches it directly, and it alone.
 set -eu
 folder=$1
 shift
@@ -17,4 +17,4 @@ fi
 cd "$folder"
 # there is nothing that a proxy could reach from here
 unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY all_proxy ALL_PROXY
-exec setpriv --pdeathsig TERM "$@"
+exec setpriv --pdeathsig TERM env --default-signal=INT "$@"
