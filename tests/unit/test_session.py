@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -54,6 +55,20 @@ def test_only_locks_of_a_running_pulumi_are_kept(locks: Path, running: dict[str,
     taken_over = lock(locks, running["sleep"].pid)  # the number of another process now
     session.release_dead_locks()
     assert [path.exists() for path in (held, gone, taken_over)] == [True, False, False]
+
+
+def test_a_pulumi_whose_caller_was_killed_is_ended(
+    locks: Path, running: dict[str, subprocess.Popen[bytes]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "_LEFT_OVER_LIMIT", 0.1)
+    orphan = subprocess.run(
+        ["sh", "-c", f"{tmp_path / 'pulumi'} 60 > {os.devnull} 2>&1 & echo $!"], capture_output=True, text=True, check=True
+    )
+    number = int(orphan.stdout)
+    left = lock(locks, number)
+    session.release_dead_locks()
+    assert not left.exists()
+    assert not Path(f"/proc/{number}").exists() or "(zombie)" in Path(f"/proc/{number}/status").read_text()
 
 
 def test_no_locks_no_question(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
