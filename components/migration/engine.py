@@ -14,7 +14,7 @@ from components.migration.cluster import Cluster
 from components.migration.document import Desired
 from components.migration.gates import GateFailed, Gates, Verdict, holds, waits
 from components.migration.model import Snapshot
-from components.migration.plan import Step, plan
+from components.migration.plan import LIVE, Step, plan
 from components.migration.turn import Turn
 
 EVERYTHING = Ask.STATUS | Ask.MASQUERADE | Ask.DROPS
@@ -49,6 +49,9 @@ class Engine:
         self._lists()
         self._gates.stage = "2 operator"
         self._gates.wait("operator configured", self._configured, self._limits.operator)
+        if self._desired.mode not in LIVE:
+            self._gates.done("nothing to carry", "", 0.0, f"{self._desired.mode} is only had from the first day on")
+            return ()
         done: list[Step] = []
         snapshot = self._cluster.look(EVERYTHING)
         self._drops = {name: dict(view.drops or {}) for name, view in snapshot.views.items()}
@@ -64,7 +67,8 @@ class Engine:
             self._gates.done("done", step.node, self._gates.clock.now() - started, step.kind)
             done.append(step)
             snapshot = self._cluster.look()
-        self._finish()
+        if done:
+            self._finish()
         return tuple(done)
 
     def release_nodes(self) -> tuple[str, ...]:

@@ -142,11 +142,9 @@ def endpoints_ready(snapshot: Snapshot) -> Violations:
 
 
 def services_backed(snapshot: Snapshot, services: Iterable[str]) -> Violations:
-    """I7: DNS and each named Service have a ready backend."""
+    """I7: DNS and each named Service have a ready backend. A Service that does not exist has no slice, so no entry."""
     return tuple(
-        Violation("I7", service, "a ready backend", f"{snapshot.backends.get(service, 0)}")
-        for service in services
-        if snapshot.backends.get(service, 0) == 0
+        Violation("I7", service, "a ready backend", "0") for service in services if snapshot.backends.get(service) == 0
     )
 
 

@@ -13,6 +13,8 @@ from components.migration.blocks import targets
 from components.migration.document import Desired
 from components.migration.model import Node, Snapshot
 
+LIVE = ("kubernetes", "cluster-pool")
+"""The modes between which a live cluster can be carried."""
 Kind = Literal["operator", "retire", "adopt", "reserve", "renumber"]
 STAGES: dict[Kind, int] = {"operator": 2, "retire": 2, "adopt": 3, "reserve": 4, "renumber": 4}
 
@@ -37,7 +39,7 @@ class Step:
 
 def plan(desired: Desired, snapshot: Snapshot) -> tuple[Step, ...]:
     """All steps, in order. `snapshot.views` must hold every agent. Empty: the cluster is as desired."""
-    if desired.mode not in ("kubernetes", "cluster-pool"):
+    if desired.mode not in LIVE:
         return ()
     goal = targets(desired, snapshot)
     order = [node.name for node in turns(snapshot.nodes) if node.name in goal and node.name in snapshot.views]

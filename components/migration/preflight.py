@@ -9,12 +9,11 @@ from components.migration.blocks import targets
 from components.migration.document import Desired
 from components.migration.model import Snapshot
 from components.migration.moves import moves
+from components.migration.plan import LIVE
 from components.migration.record import pod_key
 from components.migration.refusal import Refusal, Refusals
 from components.migration.room import room_for
 
-LIVE = ("kubernetes", "cluster-pool")
-"""The modes between which a live cluster can be carried."""
 KNOWN = (*LIVE, "multi-pool")
 
 

@@ -7,9 +7,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from simulated_cluster import NODES, Deployment, Pod, SimulatedCluster
-
 from components.migration.api import ApiError
+from tests.unit.simulated_cluster import NODES, Deployment, Pod, SimulatedCluster
 
 MARK = "=====cilium-lab====="
 

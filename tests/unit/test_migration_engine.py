@@ -6,13 +6,13 @@ import json
 from ipaddress import IPv4Network
 
 import pytest
-from simulated_api import Killed, SimulatedApi
-from simulated_cluster import OLD, SimulatedCluster
 
 from components.migration.cluster import Cluster
 from components.migration.commands import preflight, run
 from components.migration.document import Canary, Desired, Limits
 from components.migration.gates import Clock
+from tests.unit.simulated_api import Killed, SimulatedApi
+from tests.unit.simulated_cluster import OLD, SimulatedCluster
 
 NEW = {"k8s-cp": ["172.20.0.0/24"], "k8s-w1": ["172.20.1.0/24"], "k8s-w2": ["172.20.2.0/24"]}
 POOL, POD_CIDR = IPv4Network("172.20.0.0/16"), IPv4Network("192.168.0.0/16")

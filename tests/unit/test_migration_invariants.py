@@ -6,7 +6,12 @@ from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 
 import pytest
-from migration_world import (
+
+from components.migration import invariants
+from components.migration.invariants import Violations
+from components.migration.model import AgentView, CiliumNode, Endpoint, Route
+from components.migration.plan import plan
+from tests.unit.migration_world import (
     ADDRESS,
     BACK,
     FORWARD,
@@ -23,11 +28,6 @@ from migration_world import (
     with_blocks,
     world,
 )  # fmt: skip
-
-from components.migration import invariants
-from components.migration.invariants import Violations
-from components.migration.model import AgentView, CiliumNode, Endpoint, Route
-from components.migration.plan import plan
 
 RANGES = (POOL, POD_CIDR)
 
@@ -132,7 +132,13 @@ def test_i6_more_endpoints_than_pods_and_a_pod_without_address() -> None:
 
 
 def test_i7_service_without_backend() -> None:
-    one(invariants.services_backed(world(backends={}), FORWARD.services), "I7", "kube-system/kube-dns", "seen 0")
+    one(
+        invariants.services_backed(world(backends={"kube-system/kube-dns": 0}), FORWARD.services),
+        "I7",
+        "kube-system/kube-dns",
+        "seen 0",
+    )
+    assert invariants.services_backed(world(backends={}), FORWARD.services) == ()
 
 
 def test_i8_new_drops() -> None:

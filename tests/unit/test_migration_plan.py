@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import IPv4Network
 
-from migration_world import (
+from components.migration.blocks import lowest_free, targets
+from components.migration.document import Desired
+from components.migration.model import CiliumNode, Record, Snapshot, Workload
+from components.migration.moves import moves, next_evictions, unsettled
+from components.migration.plan import Step, plan, turns
+from tests.unit.migration_world import (
     BACK,
     FORWARD,
     NAMES,
@@ -21,12 +26,6 @@ from migration_world import (
     with_blocks,
     world,
 )  # fmt: skip
-
-from components.migration.blocks import lowest_free, targets
-from components.migration.document import Desired
-from components.migration.model import CiliumNode, Record, Snapshot, Workload
-from components.migration.moves import moves, next_evictions, unsettled
-from components.migration.plan import Step, plan, turns
 
 
 def kinds(steps: tuple[Step, ...]) -> list[tuple[str, str]]:

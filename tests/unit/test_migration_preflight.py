@@ -6,7 +6,11 @@ from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 
 import pytest
-from migration_world import (
+
+from components.migration.document import Desired
+from components.migration.model import Budget, CiliumNode, Configured, Record, Snapshot, Workload
+from components.migration.preflight import outages, ranges_in_use, refusals
+from tests.unit.migration_world import (
     BACK,
     FORWARD,
     NAMES,
@@ -24,10 +28,6 @@ from migration_world import (
     with_blocks,
     world,
 )  # fmt: skip
-
-from components.migration.document import Desired
-from components.migration.model import Budget, CiliumNode, Configured, Record, Snapshot, Workload
-from components.migration.preflight import outages, ranges_in_use, refusals
 
 
 def refused(desired: Desired, snapshot: Snapshot, *words: str) -> None:

@@ -7,8 +7,6 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 import pytest
-from migration_world import pod as world_pod
-from migration_world import world
 
 from components.migration import agent_view, canary, helm, reading
 from components.migration.agent_view import Ask
@@ -17,6 +15,8 @@ from components.migration.manifest import pod_manifest, split_manager
 from components.migration.model import Record, Route
 from components.migration.quantities import millicores, octets
 from components.migration.record import parse_record, render_record
+from tests.unit.migration_world import pod as world_pod
+from tests.unit.migration_world import world
 
 
 def pod_object(**changed: Any) -> dict[str, Any]:
