@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 import subprocess
@@ -16,7 +17,7 @@ class PrerequisiteError(Exception):
 
 @dataclass(frozen=True)
 class Package:
-    """A package, and a path or command whose presence shows that it is installed."""
+    """A package, and a command or a path (with wildcards) whose presence shows that it is installed."""
 
     name: str
     shown_by: str
@@ -26,12 +27,12 @@ PACKAGES = (
     Package("python3-venv", f"{sysconfig.get_path('stdlib')}/ensurepip"),
     Package("ca-certificates", "/etc/ssl/certs/ca-certificates.crt"),
     Package("git", "git"),
-    Package("gcc", "gcc"),
-    Package("libc6-dev", "/usr/include/stdio.h"),
     Package("debootstrap", "debootstrap"),
     Package("libvirt-daemon", "libvirtd"),
     Package("libvirt-daemon-driver-lxc", "/usr/lib/libvirt/libvirt_lxc"),
+    Package("libvirt-daemon-driver-qemu", "/usr/lib/*/libvirt/connection-driver/libvirt_driver_qemu.so"),
     Package("libvirt-clients", "virsh"),
+    Package("dnsmasq-base", "dnsmasq"),
     Package("xsltproc", "xsltproc"),
     Package("iptables", "iptables"),
     Package("iproute2", "ip"),
@@ -41,7 +42,6 @@ PACKAGES = (
     Package("bpftool", "bpftool"),
     Package("procps", "ps"),
     Package("patch", "patch"),
-    Package("jq", "jq"),
 )
 
 
@@ -72,5 +72,5 @@ def install() -> None:
 
 def _present(shown_by: str) -> bool:
     if shown_by.startswith("/"):
-        return os.path.exists(shown_by)
+        return bool(glob.glob(shown_by))
     return shutil.which(shown_by, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin") is not None
