@@ -1,0 +1,38 @@
+"""The definitions of system containers are what libvirt's own schema allows, and libvirt keeps what they say."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from components.config import parse
+from components.machines.container_domain import ContainerPaths, domain_xml
+from components.topology import Host
+from tests.checkout import Checkout
+
+LAB = parse({"machines": "container", "artifacts": "bundle"}).topology
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.mark.parametrize("host", LAB.hosts, ids=lambda host: host.name)
+def test_libvirt_accepts_the_definition_and_keeps_it(room: Checkout, tmp_path: Path, host: Host) -> None:
+    behind = LAB.router_network if host.role == "router" else None
+    text = domain_xml(host, LAB.network, behind, ContainerPaths(tmp_path / host.name, tmp_path / "bundle"))
+    (tmp_path / "domain.xml").write_text(text)
+    try:
+        virsh(room, "define", "--validate", str(tmp_path / "domain.xml"))
+        virsh(room, "define", "--validate", str(tmp_path / "domain.xml"))  # as a second run does
+        kept = ET.fromstring(virsh(room, "dumpxml", host.name))
+    finally:
+        virsh(room, "undefine", host.name)
+    given = ET.fromstring(text)
+    for path in ("devices/interface/mac", "devices/interface/ip", "devices/filesystem/target", "uuid"):
+        assert [(e.attrib, e.text) for e in kept.findall(path)] == [(e.attrib, e.text) for e in given.findall(path)], (
+            path
+        )
+
+
+def virsh(room: Checkout, *words: str) -> str:
+    return room.lab("shell", " ".join(["virsh", "-q", "-c", "lxc:///system", *words])).stdout
