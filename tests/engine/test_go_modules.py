@@ -11,7 +11,7 @@ import pytest
 from offline.build import golang
 from offline.build.paths import MODULES
 
-OWN = ("pulumi-command", "pulumi-language-python", "http-echo", "local-path", "pulumi-libvirt", "pulumi-kubernetes")
+OWN = sorted({path.relative_to(MODULES).parts[0] for path in MODULES.rglob("*.go")})
 """Modules with code of the project; the others only pin what is built from upstream."""
 
 
@@ -19,10 +19,6 @@ def go(module: str, *words: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, **golang.environment()}
     command = [golang.command(), *words]
     return subprocess.run(command, cwd=golang.module_folder(module), env=environment, capture_output=True, text=True)
-
-
-def test_no_module_with_code_is_left_out() -> None:
-    assert {path.relative_to(MODULES).parts[0] for path in MODULES.rglob("*.go")} == set(OWN)
 
 
 @pytest.mark.timeout(900)
