@@ -1,5 +1,7 @@
 """The whole lab, in the order in which it comes up: machines, router, cluster, Cilium, add-ons, workloads.
 
+Between the cluster and Cilium stands the migration's preflight, behind Cilium its road: quick unless the IPAM changes.
+
 It owns the order and what belongs to what. Everything inside the cluster is deleted with the control plane's
 machine, so a destroy never waits for an API server.
 """
@@ -23,6 +25,7 @@ from components.kubernetes.cluster import Cluster
 from components.machines.fleet import Fleet
 from components.machines.local_paths import LocalPaths, local_paths
 from components.machines.requirements import missing
+from components.migration.component import Migration
 from components.model import LabConfig
 from components.workloads.workloads import Workloads, WorkloadsArgs
 
@@ -57,7 +60,11 @@ class Lab(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=cluster.nodes),
         )
         chart = str(paths.bundle / "charts" / "cilium") if paths.bundle else None
-        cilium = Cilium("cilium", config, artifacts, chart, cluster.kubeconfig, provider=provider, opts=inside)
+        joined = pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(depends_on=cluster.nodes))
+        migration = Migration("migration", config, cluster.kubeconfig, opts=joined)
+        in_use = migration.passed.apply(lambda passed: passed.in_use)
+        cilium = Cilium("cilium", config, artifacts, chart, cluster.kubeconfig, in_use, provider=provider, opts=inside)
+        migration.go(after=cilium.parts)
         after = pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(depends_on=[cilium]))
         addons_args = AddonsArgs(
             plan=plan,

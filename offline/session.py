@@ -35,7 +35,6 @@ def environment() -> dict[str, str]:
     """The environment of every program in the lab; the state's passphrase is named by file, never by value."""
     folders = [
         CURRENT / "pulumi" / "bin",
-        CURRENT / "pulumi-language-python" / "bin",
         CURRENT / "bundle" / "bin",
     ]
     return {

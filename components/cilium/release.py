@@ -6,6 +6,8 @@ private ranges, and pods would reach the router under their own addresses.
 
 from __future__ import annotations
 
+from ipaddress import IPv4Network
+
 import pulumi
 import pulumi_kubernetes as kubernetes
 
@@ -31,6 +33,8 @@ class Cilium(pulumi.ComponentResource):
     """The Helm release and what has to be there before it. `release` is up when the nodes are ready."""
 
     release: kubernetes.helm.v3.Release
+    parts: list[pulumi.Resource]
+    """Everything that has to be as wanted before the agents are led to it."""
 
     def __init__(
         self,
@@ -39,20 +43,23 @@ class Cilium(pulumi.ComponentResource):
         artifacts: Artifacts,
         chart: str | None,
         kubeconfig: pulumi.Output[str],
+        in_use: pulumi.Output[tuple[IPv4Network, ...]],
         *,
         provider: kubernetes.Provider,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """`chart` is a chart's folder; None takes it from upstream's repository."""
+        """`chart` is a chart's folder; None takes it from upstream's repository. `in_use` are ranges besides the
+        configuration's own that nodes still have blocks of: what holds a pod is neither masqueraded nor dropped.
+        """
         super().__init__("cilium-lab:cilium:Cilium", name, None, opts)
         child = pulumi.ResourceOptions(parent=self, provider=provider)
-        before: list[pulumi.Resource] = []
+        self.parts: list[pulumi.Resource] = []
         if masquerade_agent(config):
-            before.append(
+            self.parts.append(
                 kubernetes.core.v1.ConfigMap(
                     f"{name}-masquerade",
                     metadata={"name": MASQUERADE_CONFIG_MAP, "namespace": NAMESPACE},
-                    data=masquerade_config(masquerade_cidrs(config)),
+                    data=in_use.apply(lambda ranges: masquerade_config(masquerade_cidrs(config, ranges))),
                     opts=child,
                 )
             )
@@ -64,8 +71,9 @@ class Cilium(pulumi.ComponentResource):
             chart=chart or "cilium",
             version=None if chart else config.versions.cilium,
             repository_opts=None if chart else {"repo": _REPOSITORY},
-            values=values(config, artifacts),
+            values=in_use.apply(lambda ranges: values(config, artifacts, ranges)),
             timeout=_TIMEOUT,
-            opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=before, hooks=hooks)),
+            opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=list(self.parts), hooks=hooks)),
         )
+        self.parts.append(self.release)
         self.register_outputs({})

@@ -77,6 +77,8 @@ def _outputs(args: pulumi.runtime.MockResourceArgs) -> Mapping[str, Any]:
 
 
 def _stdout(name: str) -> str:
+    if name == "migration-preflight":
+        return '{"run": "2026-01-01T00:00:00+00:00", "inUse": [], "blocks": {}}'
     if name.endswith("-key"):
         private = PRIVATE_KEY.replace("\n", "\\n")
         return f'{{"private": "{private}", "public": "ssh-ed25519 AAAA {name}"}}'

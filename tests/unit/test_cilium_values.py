@@ -211,7 +211,7 @@ def test_what_is_owned_is_set_or_must_stay_unset() -> None:
     ],
 )
 def test_helm_makes_the_agents_settings_of_them(mode: str, settings: dict[str, str], tmp_path: Path) -> None:
-    helm = shutil.which("helm", path=str(CURRENT / "helm")) or shutil.which("helm")
+    helm = shutil.which("helm", path=str(CURRENT / "bundle" / "bin")) or shutil.which("helm")
     if helm is None:
         pytest.skip("no helm here: neither built (./lab build) nor installed")
     file = tmp_path / "values.json"

@@ -95,7 +95,7 @@ def test_yaml_is_a_stream_of_the_same_documents() -> None:
 
 @pytest.mark.parametrize("raw", [{}, CONTAINERS], ids=["machines", "containers"])
 def test_kubeadm_takes_them(raw: dict[str, Any], tmp_path: Path) -> None:
-    kubeadm = shutil.which("kubeadm", path=str(CURRENT / "kubernetes")) or shutil.which("kubeadm")
+    kubeadm = shutil.which("kubeadm", path=str(CURRENT / "bundle" / "bin")) or shutil.which("kubeadm")
     if kubeadm is None:
         pytest.skip("no kubeadm here: neither built (./lab build) nor installed")
     lab = parse(raw)
