@@ -36,10 +36,11 @@ TOLERATED_DROPS = (
     "VLAN traffic disallowed by VLAN filter",
     "Reverse NAT: no entry",
     "No mapping for NAT masquerade",
+    "Unsupported protocol for NAT masquerade",
     "Forbidden ICMPv6 message",
 )
-"""Drops that say nothing about the migration: packets to an address that has just gone (their senders are told),
-IPv6 chatter of the links, and answers that come after their connection has ended."""
+"""Drops that say nothing about the migration: packets to an address that has just gone and ICMP's words about them
+(which masquerading does not translate), IPv6 chatter of the links, and answers after the end of their connection."""
 
 
 def disjoint_blocks(snapshot: Snapshot, ranges: Iterable[IPv4Network], mask_size: int) -> Violations:

@@ -1,0 +1,3 @@
+module cilium-lab/probe
+
+go 1.24.0

@@ -1,0 +1,105 @@
+// Command probe measures what users of a Service notice, and serves what it measures with.
+//
+//	probe serve [-http ADDRESS] [-echo ADDRESS]
+//	probe run [-for DURATION] NAME=KIND:HOST:PORT@RATE...
+//
+// KIND is http (a new connection each time, one second), tcp (one lasting connection), udp, or
+// dns/QUESTION (for example dns/kubernetes.default.svc.cluster.local). RATE is requests a second.
+// run prints JSON lines (see record.go) and ends after -for, or on SIGTERM.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// limit is how long an answer may take before it counts as failed.
+const limit = time.Second
+
+// target is one thing to measure, as written on the command line.
+type target struct {
+	name, kind, address string
+	every               time.Duration
+}
+
+func parseTarget(text string) (target, error) {
+	name, rest, named := strings.Cut(text, "=")
+	rest, rate, rated := strings.Cut(rest, "@")
+	kind, address, placed := strings.Cut(rest, ":")
+	perSecond, err := strconv.ParseFloat(rate, 64)
+	if !named || !rated || !placed || err != nil || perSecond <= 0 {
+		return target{}, fmt.Errorf("%q is not NAME=KIND:HOST:PORT@RATE", text)
+	}
+	if plain, _, _ := strings.Cut(kind, "/"); runners[plain] == nil {
+		return target{}, fmt.Errorf("%q: there is no kind %q", text, kind)
+	}
+	return target{name, kind, address, time.Duration(float64(time.Second) / perSecond)}, nil
+}
+
+// runners ask until the context ends and record what came of it.
+var runners = map[string]func(context.Context, target, *record){
+	"http": runHTTP, "tcp": runStream, "udp": runDatagrams, "dns": runDNS,
+}
+
+func run(ctx context.Context, arguments []string) error {
+	flags := flag.NewFlagSet("run", flag.ContinueOnError)
+	duration := flags.Duration("for", 0, "how long; 0: until SIGTERM")
+	if err := flags.Parse(arguments); err != nil {
+		return err
+	}
+	var targets []target
+	for _, text := range flags.Args() {
+		parsed, err := parseTarget(text)
+		if err != nil {
+			return err
+		}
+		targets = append(targets, parsed)
+	}
+	if *duration > 0 {
+		var stop context.CancelFunc
+		ctx, stop = context.WithTimeout(ctx, *duration)
+		defer stop()
+	}
+	out := newPrinter(os.Stdout)
+	var all sync.WaitGroup
+	for _, one := range targets {
+		kind, _, _ := strings.Cut(one.kind, "/")
+		recorded := newRecord(one.name, out)
+		start(&all, func() { recorded.flushEverySecond(ctx) })
+		start(&all, func() { runners[kind](ctx, one, recorded) })
+	}
+	all.Wait()
+	return nil
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	err := fmt.Errorf("usage: probe serve | probe run NAME=KIND:HOST:PORT@RATE...")
+	if len(os.Args) > 1 && os.Args[1] == "serve" {
+		err = serve(ctx, os.Args[2:])
+	} else if len(os.Args) > 2 && os.Args[1] == "run" {
+		err = run(ctx, os.Args[2:])
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "probe:", err)
+		os.Exit(1)
+	}
+}
+
+// start runs a function beside this one and lets the group wait for it.
+func start(group *sync.WaitGroup, function func()) {
+	group.Add(1)
+	go func() {
+		defer group.Done()
+		function()
+	}()
+}

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// served starts a server on free ports; the function ends it.
+func served(t *testing.T) (pages, echo string, end func()) {
+	t.Helper()
+	free := func() string {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer listener.Close()
+		return listener.Addr().String()
+	}
+	pages, echo = free(), free()
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- serve(ctx, []string{"-http", pages, "-echo", echo}) }()
+	for range 100 {
+		if connection, err := net.Dial("tcp", pages); err == nil {
+			connection.Close()
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return pages, echo, func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func lines(t *testing.T, out *bytes.Buffer) (seconds []second, events []event) {
+	t.Helper()
+	for _, line := range strings.Split(strings.TrimSpace(out.String()), "\n") {
+		var kind struct{ Event string }
+		if err := json.Unmarshal([]byte(line), &kind); err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		if kind.Event == "" {
+			var one second
+			json.Unmarshal([]byte(line), &one)
+			seconds = append(seconds, one)
+		} else {
+			var one event
+			json.Unmarshal([]byte(line), &one)
+			events = append(events, one)
+		}
+	}
+	return seconds, events
+}
+
+func TestEveryKindGetsItsAnswers(t *testing.T) {
+	pages, echo, end := served(t)
+	defer end()
+	for kind, address := range map[string]string{"http": pages, "tcp": echo, "udp": echo} {
+		ctx, stop := context.WithTimeout(context.Background(), 500*time.Millisecond)
+		var out bytes.Buffer
+		r := newRecord(kind, newPrinter(&out))
+		runners[kind](ctx, target{kind, kind, address, 10 * time.Millisecond}, r)
+		stop()
+		r.flush()
+		seconds, events := lines(t, &out)
+		if len(events) != 0 || seconds[0].Failed != 0 || seconds[0].Sent < 20 || len(seconds[0].Latency) != seconds[0].Sent {
+			t.Errorf("%s: %+v %+v", kind, seconds, events)
+		}
+	}
+}
+
+func TestNobodyThereIsAFailure(t *testing.T) {
+	listener, _ := net.Listen("tcp", "127.0.0.1:0")
+	address := listener.Addr().String()
+	listener.Close()
+	for kind, run := range runners {
+		ctx, stop := context.WithTimeout(context.Background(), 100*time.Millisecond)
+		var out bytes.Buffer
+		r := newRecord(kind, newPrinter(&out))
+		run(ctx, target{kind, kind + "/a.b", address, 20 * time.Millisecond}, r)
+		stop()
+		r.flush()
+		seconds, events := lines(t, &out)
+		if len(events) == 0 || seconds[len(seconds)-1].Failed == 0 || len(seconds[0].Latency) != 0 {
+			t.Errorf("%s: %+v %+v", kind, seconds, events)
+		}
+	}
+}
+
+func TestALastingConnectionEndsWithAFin(t *testing.T) {
+	_, echo, end := served(t)
+	ctx, stop := context.WithTimeout(context.Background(), time.Second)
+	defer stop()
+	var out bytes.Buffer
+	r := newRecord("tcp", newPrinter(&out))
+	finished := make(chan struct{})
+	go func() {
+		runStream(ctx, target{"tcp", "tcp", echo, 5 * time.Millisecond}, r)
+		close(finished)
+	}()
+	time.Sleep(200 * time.Millisecond)
+	end()
+	<-finished
+	_, events := lines(t, &out)
+	if events[0].What != "ended" || events[0].Why != "fin" {
+		t.Errorf("%+v", events)
+	}
+}
+
+func TestTheLongestGapIsBetweenAnswers(t *testing.T) {
+	r := newRecord("x", newPrinter(io.Discard))
+	r.answered(time.Now())
+	time.Sleep(60 * time.Millisecond)
+	r.answered(time.Now())
+	r.answered(time.Now())
+	if r.now.Gap < 55 || r.now.Gap > 500 {
+		t.Errorf("gap %v", r.now.Gap)
+	}
+}
+
+func TestHowAConnectionEnds(t *testing.T) {
+	for err, want := range map[error]string{
+		io.EOF: "fin", syscall.ECONNRESET: "reset", syscall.EPIPE: "reset", os.ErrDeadlineExceeded: "timeout",
+	} {
+		if got := ending(&net.OpError{Op: "read", Err: err}); got != want {
+			t.Errorf("%v: %s, not %s", err, got, want)
+		}
+	}
+}
+
+func TestTargets(t *testing.T) {
+	got, err := parseTarget("dns=dns/a.b.c:10.96.0.10:53@50")
+	if err != nil || got != (target{"dns", "dns/a.b.c", "10.96.0.10:53", 20 * time.Millisecond}) {
+		t.Errorf("%+v %v", got, err)
+	}
+	for _, wrong := range []string{"", "x", "a=http:h:1", "a=nope:h:1@5", "a=http:h:1@0", "a=http:h:1@x"} {
+		if _, err := parseTarget(wrong); err == nil {
+			t.Errorf("%q was taken", wrong)
+		}
+	}
+}
+
+func TestTheQuestionIsADNSPacket(t *testing.T) {
+	want := []byte{0x43, 0x4c, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, 'a', 2, 'b', 'c', 0, 0, 1, 0, 1}
+	if got := dnsQuestion("a.bc."); !bytes.Equal(got, want) {
+		t.Errorf("% x", got)
+	}
+}

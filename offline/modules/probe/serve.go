@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+)
+
+// serve answers pages on one port and echoes TCP and UDP on another, until the context ends. Lasting connections then
+// end with a FIN.
+func serve(ctx context.Context, arguments []string) error {
+	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
+	pages := flags.String("http", ":8080", "address for pages")
+	echo := flags.String("echo", ":7007", "address for echoes, TCP and UDP")
+	if err := flags.Parse(arguments); err != nil {
+		return err
+	}
+	stream, err := net.Listen("tcp", *echo)
+	if err != nil {
+		return err
+	}
+	datagrams, err := net.ListenPacket("udp", *echo)
+	if err != nil {
+		return err
+	}
+	web, err := net.Listen("tcp", *pages)
+	if err != nil {
+		return err
+	}
+	host, _ := os.Hostname()
+	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, "Hostname: %s\n", host) })
+	server := &http.Server{Handler: page}
+	go server.Serve(web)
+	go echoDatagrams(datagrams)
+	open := &connections{all: map[net.Conn]bool{}}
+	go open.accept(stream)
+	<-ctx.Done()
+	stream.Close()
+	open.close()
+	return server.Shutdown(context.Background())
+}
+
+func echoDatagrams(socket net.PacketConn) {
+	packet := make([]byte, 1500)
+	for {
+		size, from, err := socket.ReadFrom(packet)
+		if err != nil {
+			return
+		}
+		socket.WriteTo(packet[:size], from)
+	}
+}
+
+// connections are those that are open.
+type connections struct {
+	mutex sync.Mutex
+	all   map[net.Conn]bool
+}
+
+func (c *connections) accept(listener net.Listener) {
+	for {
+		connection, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		c.mutex.Lock()
+		c.all[connection] = true
+		c.mutex.Unlock()
+		go func() {
+			io.Copy(connection, connection)
+			connection.Close()
+			c.mutex.Lock()
+			delete(c.all, connection)
+			c.mutex.Unlock()
+		}()
+	}
+}
+
+// close ends all of them in both directions, after what has been read was sent back.
+func (c *connections) close() {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	for connection := range c.all {
+		connection.(*net.TCPConn).CloseWrite()
+	}
+}
