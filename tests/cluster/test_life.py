@@ -1,6 +1,7 @@
-"""The life of a lab, three times over: up, used, destroyed; the second one is killed on its way up.
+"""The life of a lab: up, used, switched off, destroyed; and once more, killed on its way up.
 
-The tests of this file build on each other: they are the steps of one story.
+The tests of this file build on each other: they are the steps of one story, of which test_migration tells the third
+part.
 """
 
 from __future__ import annotations
@@ -134,10 +135,7 @@ def test_an_up_that_is_killed_anywhere_is_finished_by_the_next(checkout: Checkou
     up(checkout)
 
 
-def test_it_comes_up_a_third_time(checkout: Checkout, before: Machine) -> None:
-    checkout.lab("destroy")
-    assert_nothing_left(checkout, before)
-    up(checkout)
+def test_destroy_leaves_nothing_of_that_one_either(checkout: Checkout, before: Machine) -> None:
     checkout.lab("destroy")
     assert_nothing_left(checkout, before)
 
