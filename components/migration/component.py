@@ -55,7 +55,7 @@ class Migration(pulumi.ComponentResource):
         *,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """`opts.depends_on` should name the nodes: the preflight needs the API server."""
+        """`opts.depends_on` should name the nodes: the preflight needs the API server and counts them."""
         super().__init__("cilium-lab:migration:Migration", name, None, opts)
         self._name = name
         self._document = pulumi.Output.secret(
@@ -69,7 +69,8 @@ class Migration(pulumi.ComponentResource):
             stdin=self._document,
             logging=local.Logging.STDERR,
             add_previous_output_in_env=False,
-            opts=pulumi.ResourceOptions(parent=self),
+            # A component's dependencies are not its children's.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=opts.depends_on if opts else None),
         )
         # Its answer holds no secret, only its input does; else all of Cilium's values would be hidden.
         self._answer = pulumi.Output.unsecret(preflight.stdout)

@@ -143,7 +143,7 @@ class Engine:
     def _do(self, step: Step, snapshot: Snapshot) -> None:
         match step.kind:
             case "operator":
-                self._clear_errors()
+                self._refresh_operator(stale=snapshot.operator_is_stale())
             case "retire":
                 for name, blocks in step.blocks:
                     self._cluster.set_blocks(name, blocks)
@@ -156,10 +156,10 @@ class Engine:
                 turn = Turn(self._desired, self._cluster, self._gates, self._agents, step.node, self._stamp)
                 turn.run(step.blocks[0][1][0])
 
-    def _clear_errors(self) -> None:
-        if self._desired.mode == "cluster-pool":
+    def _refresh_operator(self, *, stale: bool) -> None:
+        if stale or self._desired.mode == "cluster-pool":
             self._agents.restart_operator()
-        else:
+        if self._desired.mode == "kubernetes":
             for node in self._cluster.cilium_nodes().values():
                 if node.error:
                     self._cluster.clear_error(node.name)

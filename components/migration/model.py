@@ -145,6 +145,8 @@ class Configured:
     mode: str
     pools: tuple[IPv4Network, ...]
     mask_size: int | None
+    changed: str = ""
+    """When it was last changed, RFC 3339 in UTC."""
 
 
 @dataclass(frozen=True)
@@ -197,6 +199,11 @@ class Snapshot:
             if pod.labels.get("io.cilium/app") == "operator" and pod.ready and not pod.terminating:
                 return pod
         return None
+
+    def operator_is_stale(self) -> bool:
+        """Whether the operator started before cilium-config was last changed: it reads that only when it starts."""
+        operator = self.operator()
+        return bool(operator and self.configured and operator.created < self.configured.changed)
 
     def workload(self, pod: Pod) -> Workload | None:
         """What brings the pod back elsewhere."""

@@ -73,12 +73,16 @@ def to_renumber(desired: Desired, snapshot: Snapshot, name: str, block: IPv4Netw
 
 
 def _operator(desired: Desired, snapshot: Snapshot) -> tuple[Step, ...]:
-    """An error about a block stays until the operator restarts, and in the mode kubernetes it stays for ever."""
+    """What only a restart of the operator mends: a configuration from before, and an error about a block.
+
+    In the mode kubernetes not even that clears an error, so the step does.
+    """
     errors = [f"{node.name}: {node.error}" for node in snapshot.cilium_nodes.values() if node.error]
+    if snapshot.operator_is_stale():
+        errors.insert(0, "it started before cilium-config was changed")
     if not errors:
         return ()
-    way = "the operator has to read the blocks again" if desired.mode == "cluster-pool" else "nobody clears it"
-    return (Step("operator", f"{way}: {'; '.join(sorted(errors))}"),)
+    return (Step("operator", f"restarts, to read the blocks in {desired.mode}: {'; '.join(errors)}"),)
 
 
 def _adopt(desired: Desired, snapshot: Snapshot, names: list[str]) -> tuple[Step, ...]:

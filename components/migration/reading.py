@@ -177,7 +177,9 @@ def configured(config_map: Object | None) -> Configured | None:
     data: dict[str, str] = config_map.get("data", {})
     mask = data.get("cluster-pool-ipv4-mask-size")
     pools = tuple(_networks(data.get("cluster-pool-ipv4-cidr", "").split()))
-    return Configured(data.get("ipam", ""), pools, int(mask) if mask else None)
+    entries: list[dict[str, str]] = config_map.get("metadata", {}).get("managedFields", [])
+    changed = max((entry.get("time", "") for entry in entries), default="")
+    return Configured(data.get("ipam", ""), pools, int(mask) if mask else None, changed)
 
 
 def _networks(texts: Iterable[str]) -> Iterator[IPv4Network]:

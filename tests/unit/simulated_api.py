@@ -13,6 +13,12 @@ from tests.unit.simulated_cluster import NODES, Deployment, Pod, SimulatedCluste
 MARK = "=====cilium-lab====="
 
 
+def stamp(seconds: float) -> str:
+    """A moment of the simulation as the API writes it, to the second."""
+    minute, second = divmod(int(seconds), 60)
+    return f"2026-01-01T{minute // 60:02}:{minute % 60:02}:{second:02}Z"
+
+
 class Killed(BaseException):
     """The program died here."""
 
@@ -146,7 +152,8 @@ class SimulatedApi:
 
     def _config_map(self, name: str) -> dict[str, Any]:
         if name == "cilium-config":
-            return {"data": self.cluster.config}
+            meta = {"managedFields": [{"manager": "helm", "time": stamp(self.cluster.config_changed)}]}
+            return {"metadata": meta, "data": self.cluster.config}
         if name not in self.cluster.config_maps:
             raise ApiError(name, 404, "not found")
         return self.cluster.config_maps[name]
@@ -171,8 +178,7 @@ class SimulatedApi:
 
     def _pod(self, pod: Pod) -> dict[str, Any]:
         meta: dict[str, Any] = {"name": pod.name, "namespace": pod.namespace, "uid": pod.uid, "labels": pod.labels}
-        minute, second = divmod(int(pod.created), 60)
-        meta["creationTimestamp"] = f"2026-01-01T{minute // 60:02}:{minute % 60:02}:{second:02}Z"
+        meta["creationTimestamp"] = stamp(pod.created)
         if pod.owner:
             meta["ownerReferences"] = [{"kind": pod.owner[0], "name": pod.owner[1], "controller": True}]
         if pod.gone_at is not None:

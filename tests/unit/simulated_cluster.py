@@ -63,6 +63,8 @@ class SimulatedCluster:
         self.blocks: dict[str, list[str]] = {name: [block] for name, block in OLD.items()}
         self.errors: dict[str, str] = dict.fromkeys(NODES, "")
         self.config = {"ipam": mode}
+        self.config_changed = 0.0
+        self.operator_mode = mode
         self.masquerade = ["172.20.0.0/16", "192.168.0.0/16"]
         self.maps = {name: list(self.masquerade) for name in NODES}
         self.config_maps: dict[str, dict[str, Any]] = {}
@@ -155,6 +157,7 @@ class SimulatedCluster:
         self.add_pod(Pod("kube-system", name, "k8s-w1", self._uid(), ("Deployment", "cilium-operator"), True,
                          {"io.cilium/app": "operator"}, self.now + START))  # fmt: skip
         self.allocated = None
+        self.operator_mode = self.config["ipam"]
         if self.config["ipam"] != "cluster-pool":
             return
         self.allocated = {}

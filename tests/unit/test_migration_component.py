@@ -27,7 +27,13 @@ def recorded(*, preview: bool = False) -> tuple[Recording, list[Passed]]:
         return {"stdout": ANSWER} if args.name == "migration-preflight" else {}
 
     def program() -> None:
-        migration = Migration("migration", parse_config({"ipamMode": "cluster-pool"}), pulumi.Output.secret(KUBECONFIG))
+        node = local.Command("node", create="true")
+        migration = Migration(
+            "migration",
+            parse_config({"ipamMode": "cluster-pool"}),
+            pulumi.Output.secret(KUBECONFIG),
+            opts=pulumi.ResourceOptions(depends_on=[node]),
+        )
         migration.passed.apply(seen.append)
         release = local.Command("release", create="true")
         migration.go([release])
@@ -55,6 +61,8 @@ def test_the_road_looks_again_after_each_preflight_and_comes_behind_the_release(
     assert run.inputs["triggers"] == [ANSWER]
     assert run.inputs["create"].endswith("components.migration run")
     assert any(urn.endswith("::release") for urn in run.request.dependencies)
+    preflight = recording.by_name()["migration-preflight"]
+    assert any(urn.endswith("::node") for urn in preflight.request.dependencies)
     assert seen == [Passed("2026-01-01T00:00:00+00:00", (IPv4Network("172.24.0.0/24"),))]
 
 

@@ -31,14 +31,13 @@ def desired(mode: str, **more: object) -> Desired:
 
 
 def configure(cluster: SimulatedCluster, mode: str, pools: str = "172.20.0.0/16 192.168.0.0/16") -> None:
-    """What Helm does: a new cilium-config, and only the operator restarts."""
-    changed = cluster.config.get("ipam") != mode or cluster.config.get("cluster-pool-ipv4-cidr", pools) != pools
-    cluster.config = {"ipam": mode}
+    """What Helm does: a new cilium-config, and nothing restarts."""
+    cluster.advance(2.0)
+    wanted = {"ipam": mode}
     if mode == "cluster-pool":
-        cluster.config |= {"cluster-pool-ipv4-cidr": pools, "cluster-pool-ipv4-mask-size": "24"}
-    if changed:
-        for pod in [p for p in cluster.pods.values() if p.labels.get("io.cilium/app") == "operator"]:
-            cluster.end(pod)
+        wanted |= {"cluster-pool-ipv4-cidr": pools, "cluster-pool-ipv4-mask-size": "24"}
+    if cluster.config != wanted:
+        cluster.config, cluster.config_changed = wanted, cluster.now
 
 
 def migrate(cluster: SimulatedCluster, want: Desired, api: SimulatedApi | None = None) -> tuple[bool, list[str]]:
@@ -55,6 +54,7 @@ def settled(cluster: SimulatedCluster) -> None:
     assert cluster.config_maps == {}
     assert not [pod for pod in cluster.pods.values() if "canary" in pod.name and pod.gone_at is None]
     assert set(cluster.errors.values()) == {""}
+    assert cluster.operator_mode == cluster.config["ipam"]
     for pod in cluster.pods.values():
         if not pod.host:
             assert pod.address in IPv4Network(cluster.blocks[pod.node][0]), pod.key

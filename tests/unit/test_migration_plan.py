@@ -7,7 +7,7 @@ from ipaddress import IPv4Network
 
 from components.migration.blocks import lowest_free, targets
 from components.migration.document import Desired
-from components.migration.model import CiliumNode, Record, Snapshot, Workload
+from components.migration.model import CiliumNode, Configured, Record, Snapshot, Workload
 from components.migration.moves import moves, next_evictions, unsettled
 from components.migration.plan import Step, plan, turns
 from tests.unit.migration_world import (
@@ -140,3 +140,12 @@ def test_one_pod_of_a_workload_at_a_time_and_only_while_it_is_complete() -> None
     # A pod that serves nobody may go in any case, or a broken workload would hold its node for ever.
     assert [p.name for p in next_evictions(short, (replace(ONE, ready=False),))] == ["web-1"]
     assert [w.name for w in unsettled(short, frozenset({"Deployment default/web"}))] == ["web"]
+
+
+def test_an_operator_from_before_the_change_restarts_first_in_either_mode() -> None:
+    for desired in (FORWARD, BACK):
+        late = Configured(desired.mode, (POOL, POD_CIDR), 24, changed="2026-01-01T00:00:09Z")
+        first = plan(desired, world(configured=late))[0]
+        assert (first.kind, "before cilium-config was changed" in first.reason) == ("operator", True)
+        new = tuple(replace(p, created="2026-01-01T00:00:09Z") for p in world().pods)
+        assert "operator" not in {step.kind for step in plan(desired, world(configured=late, pods=new))}
