@@ -54,7 +54,8 @@ def addresses_inside(resources: Sequence[Resource], _options: Options) -> Iterat
     for resource in resources:
         host, machine = resource.text("connection.host"), machine_of(resource)
         if host and machine and owners.setdefault(host, machine) != machine:
-            yield Finding(resource.urn, f"{host} is the address of {name_of(owners[host])} and {name_of(machine)}")
+            both = sorted((name_of(owners[host]), name_of(machine)))  # in whatever order the engine came to them
+            yield Finding(resource.urn, f"{host} is the address of {both[0]} and {both[1]}")
 
 
 def _on_node_network(resources: Sequence[Resource]) -> Iterator[tuple[str, object, str]]:
