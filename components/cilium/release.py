@@ -17,9 +17,10 @@ from components.cilium.ipam import (
     masquerade_agent,
     masquerade_cidrs,
     masquerade_config,
+    pools,
 )
 from components.cilium.leftovers import without_leftover_release
-from components.cilium.values import values
+from components.cilium.values import merge, values
 from components.model import LabConfig
 
 NAMESPACE = "kube-system"
@@ -71,9 +72,20 @@ class Cilium(pulumi.ComponentResource):
             chart=chart or "cilium",
             version=None if chart else config.versions.cilium,
             repository_opts=None if chart else {"repo": _REPOSITORY},
-            values=in_use.apply(lambda ranges: values(config, artifacts, ranges)),
+            values=_values(config, artifacts, in_use),
             timeout=_TIMEOUT,
             opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=list(self.parts), hooks=hooks)),
         )
         self.parts.append(self.release)
         self.register_outputs({})
+
+
+def _values(
+    config: LabConfig, artifacts: Artifacts, in_use: pulumi.Output[tuple[IPv4Network, ...]]
+) -> dict[str, object]:
+    """All values, of which only the list of pools waits for the preflight: a preview shows the others."""
+    known = values(config, artifacts)
+    if config.ipam_mode != "cluster-pool":
+        return known
+    pool = in_use.apply(lambda ranges: [str(cidr) for cidr in pools(config, ranges)])
+    return merge(known, {"ipam": {"operator": {"clusterPoolIPv4PodCIDRList": pool}}})
