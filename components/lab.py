@@ -62,10 +62,11 @@ class Lab(pulumi.ComponentResource):
         chart = str(paths.bundle / "charts" / "cilium") if paths.bundle else None
         joined = pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(depends_on=cluster.nodes))
         migration = Migration("migration", config, cluster.kubeconfig, opts=joined)
-        in_use = migration.passed.apply(lambda passed: passed.in_use)
-        cilium = Cilium("cilium", config, artifacts, chart, cluster.kubeconfig, in_use, provider=provider, opts=inside)
-        migration.go(after=cilium.parts)
-        after = pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(depends_on=[cilium]))
+        cilium = Cilium(
+            "cilium", config, artifacts, chart, cluster.kubeconfig, migration.passed, provider=provider, opts=inside
+        )
+        road = migration.go(after=cilium.parts)
+        after = pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(depends_on=[cilium, road]))
         addons_args = AddonsArgs(
             plan=plan,
             helper_image=config.images.local_path_helper,

@@ -21,6 +21,7 @@ from components.cilium.ipam import (
 )
 from components.cilium.leftovers import without_leftover_release
 from components.cilium.values import merge, values
+from components.migration.component import Passed
 from components.model import LabConfig
 
 NAMESPACE = "kube-system"
@@ -44,17 +45,20 @@ class Cilium(pulumi.ComponentResource):
         artifacts: Artifacts,
         chart: str | None,
         kubeconfig: pulumi.Output[str],
-        in_use: pulumi.Output[tuple[IPv4Network, ...]],
+        passed: pulumi.Output[Passed],
         *,
         provider: kubernetes.Provider,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """`chart` is a chart's folder; None takes it from upstream's repository. `in_use` are ranges besides the
-        configuration's own that nodes still have blocks of: what holds a pod is neither masqueraded nor dropped.
+        """`chart` is a chart's folder; None takes it from upstream's repository.
+
+        `passed` is the preflight's answer. It names the ranges besides the configuration's own that nodes still have
+        blocks of, so that what holds a pod is neither masqueraded nor dropped.
         """
         super().__init__("cilium-lab:cilium:Cilium", name, None, opts)
         child = pulumi.ResourceOptions(parent=self, provider=provider)
         self.parts: list[pulumi.Resource] = []
+        in_use = passed.apply(lambda answer: answer.in_use)
         if masquerade_agent(config):
             self.parts.append(
                 kubernetes.core.v1.ConfigMap(
@@ -73,6 +77,9 @@ class Cilium(pulumi.ComponentResource):
             version=None if chart else config.versions.cilium,
             repository_opts=None if chart else {"repo": _REPOSITORY},
             values=_values(config, artifacts, in_use),
+            # Another one after each preflight. Else a release that was killed half way and then turned round would
+            # look to Pulumi as if nothing had changed since the last run that ended well.
+            description=passed.apply(lambda answer: f"after the preflight of {answer.run}"),
             timeout=_TIMEOUT,
             opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=list(self.parts), hooks=hooks)),
         )

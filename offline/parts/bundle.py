@@ -26,6 +26,7 @@ PROGRAMS: Mapping[str, tuple[str, ...]] = {
     "helm": ("helm",),
     "k9s": ("k9s",),
     "termshark": ("termshark",),
+    "probe": ("probe",),
 }
 """Part -> the programs of it that a person or a host runs; the rest is inside images."""
 
