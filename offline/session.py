@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Literal, NoReturn
 
 from offline.build.paths import CACHE, CURRENT, ROOT, STATE
 from offline.parts.toolchain import PLUGINS
@@ -93,25 +93,43 @@ def bring_back_hosts() -> None:
 def release_dead_locks() -> None:
     """Remove the state's locks of Pulumi processes that are gone or left over: killed, or closed in with their room.
 
-    The process numbers in a lock are the room's, where every Pulumi of this state runs. One whose caller was killed is
-    a child of the room's PID 1; it was told to end, and gets some seconds to do so.
+    The process numbers in a lock are the room's, where every Pulumi of this state runs. One whose caller was killed was
+    told to end, and gets some seconds to do so.
     """
     for lock in (_BACKEND / ".pulumi" / "locks").rglob("*.json"):
         holder = json.loads(lock.read_text())["pid"]
         limit = time.monotonic() + _LEFT_OVER_LIMIT
-        while (parent := _parent(holder)) == 1 and time.monotonic() < limit:
+        while (life := _life(holder)) == "left over" and time.monotonic() < limit:
             time.sleep(0.2)
-        if parent == 1:
+        if life == "left over":
             subprocess.run(room.command(["kill", "-KILL", str(holder)], Path("/")), check=False)
-        if parent in (None, 1):
+        if life != "called":
             lock.unlink(missing_ok=True)
 
 
-def _parent(process: int) -> int | None:
-    """The number of a Pulumi's parent in the room, 0 for one outside; None when no Pulumi has that number."""
-    asked = room.command(["ps", "-o", "ppid=,comm=", "-p", str(process)], Path("/"))
+def _life(process: int) -> Literal["gone", "left over", "called"]:
+    """Whether a Pulumi of that number lives in the room, and whether somebody still waits for it."""
+    asked = room.command(["ps", "-o", "stat=,ppid=,comm=", "-p", str(process)], Path("/"))
     printed = subprocess.run(asked, capture_output=True, text=True).stdout.split()
-    return int(printed[0]) if printed[1:] == ["pulumi"] else None
+    if printed[2:] != ["pulumi"] or printed[0].startswith("Z"):  # dead, though nobody has collected it
+        return "gone"
+    parent = int(printed[1])
+    if parent == 0:  # called from outside: by nsenter, as long as that lives
+        return "called" if _is_entered(process) else "left over"
+    return "left over" if parent == 1 else "called"
+
+
+def _is_entered(process: int) -> bool:
+    """Whether the machine's parent of a process of the room is nsenter; an orphan is given to another one."""
+    namespace = os.readlink(f"/proc/{room.pid()}/ns/pid")
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            status = dict(line.split(":\t", 1) for line in (folder / "status").read_text().splitlines())
+            if status["NSpid"].split()[-1] == str(process) and os.readlink(folder / "ns" / "pid") == namespace:
+                return Path(f"/proc/{status['PPid'].strip()}/comm").read_text().strip() == "nsenter"
+        except (OSError, ValueError, KeyError):  # it ended while we looked
+            continue
+    return False
 
 
 def _install_plugin(name: str, version: str) -> None:

@@ -61,11 +61,20 @@ def test_a_pulumi_whose_caller_was_killed_is_ended(
     locks: Path, running: dict[str, subprocess.Popen[bytes]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(session, "_LEFT_OVER_LIMIT", 0.1)
-    monkeypatch.setattr(session, "_parent", lambda _number: 1)  # the room's PID 1, which takes orphans over
+    monkeypatch.setattr(session, "_life", lambda _number: "left over")
     left = lock(locks, running["pulumi"].pid)
     session.release_dead_locks()
     assert not left.exists()
     assert running["pulumi"].wait(5) == -signal.SIGKILL
+
+
+def test_a_dead_pulumi_that_nobody_has_collected_holds_no_lock(
+    locks: Path, running: dict[str, subprocess.Popen[bytes]]
+) -> None:
+    left = lock(locks, running["pulumi"].pid)
+    running["pulumi"].kill()  # a zombie, as this process does not wait for it
+    session.release_dead_locks()
+    assert not left.exists()
 
 
 def test_no_locks_no_question(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
