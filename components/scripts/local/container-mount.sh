@@ -10,8 +10,9 @@ mkdir -p "$folder"/{upper,work,root}
 chmod 755 "$folder"/{upper,root} # the upper layer's mode is the mode of the container's /
 if [ $# -gt 2 ]; then ln -sfn "$3" "$folder/rootfs"; fi
 rootfs=$(readlink "$folder/rootfs")
-if [ ! -x "$rootfs/sbin/init" ]; then
-    printf 'container %s: no root file system\n  expected: an executable %s\n  seen: none\n  next: %s\n' \
+# A link, to be followed inside and not here: the machine itself may have another init, or none.
+if [ ! -L "$rootfs/sbin/init" ] && [ ! -x "$rootfs/sbin/init" ]; then
+    printf 'container %s: no root file system\n  expected: %s\n  seen: none\n  next: %s\n' \
         "$name" "$rootfs/sbin/init" 'build it: ./lab build, or set rootfsPath' >&2
     exit 1
 fi
