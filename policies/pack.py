@@ -110,6 +110,7 @@ def plain_object(props: Mapping[str, object]) -> dict[str, object]:
 
 def _member(holder: Mapping[str, object] | Sequence[object], key: str | int) -> object:
     try:
+        # a name for a mapping, a position for a sequence: the type of one does not tell that of the other
         value = holder[key]  # pyright: ignore[reportArgumentType, reportCallIssue, reportUnknownVariableType]
     except UnknownValueError:
         return UNKNOWN

@@ -68,7 +68,6 @@ class Machine(pulumi.ComponentResource):
         secret: bool = False,
         parent: pulumi.Resource | None = None,
         depends_on: Sequence[pulumi.Resource] = (),
-        ignore_changes: Sequence[str] = (),
     ) -> remote.Command:
         """Run one of the program's scripts on the host, again whenever the script or what it is given changes.
 
@@ -90,7 +89,6 @@ class Machine(pulumi.ComponentResource):
                 depends_on=[self.ready, *depends_on],
                 deleted_with=self.domain,
                 additional_secret_outputs=["stdout", "stderr"] if secret else None,
-                ignore_changes=list(ignore_changes),
             ),
         )
 

@@ -52,12 +52,12 @@ def test_the_studys_own_values_are_refused_by_name(room: Checkout) -> None:
 
 
 def test_a_limit_is_obeyed_and_a_level_as_well(room: Checkout, tmp_path: Path) -> None:
-    strict = {"network-node-ports": {"lowest": 30002}}
+    strict: dict[str, dict[str, object]] = {"network-node-ports": {"lowest": 30002}}
     done = configured(room, tmp_path, strict)
     assert done.returncode != 0
     assert "[mandatory]  network-node-ports" in done.stdout
     assert "NodePort 30001 is not between 30002 and 32767" in done.stdout
-    strict["network-node-ports"]["enforcementLevel"] = "advisory"  # pyright: ignore[reportArgumentType]
+    strict["network-node-ports"]["enforcementLevel"] = "advisory"
     done = configured(room, tmp_path, strict)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "[advisory]  network-node-ports" in done.stdout

@@ -122,6 +122,7 @@ def _violations(response: analyzer_pb2.AnalyzeResponse, resource: str) -> list[V
 
 def config(level: int = analyzer_pb2.MANDATORY, **properties: Any) -> analyzer_pb2.PolicyConfig:
     """One policy's level and options."""
+    # the stubs want their own enumeration's type, the protocol takes its number
     made = analyzer_pb2.PolicyConfig(enforcementLevel=level)  # pyright: ignore[reportArgumentType]
     made.properties.update(properties)
     return made

@@ -68,7 +68,7 @@ class _Monitor(MockMonitor):
         )
         return super().RegisterResource(request)
 
-    def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802
+    def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802 - the name is the protocol's
         self.outputs[request.urn.rpartition("::")[2]] = rpc.deserialize_properties(request.outputs)
         return super().RegisterResourceOutputs(request)
 

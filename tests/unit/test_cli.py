@@ -88,6 +88,7 @@ def test_an_unknown_part_is_refused_in_one_line(tmp_path: Path) -> None:
 
 
 def replaced(monkeypatch: pytest.MonkeyPatch, command: Callable[[Sequence[str]], int]) -> None:
+    # the table is the only place where a command is bound to its function
     monkeypatch.setitem(cli._COMMANDS, "up", ("", command))  # pyright: ignore[reportPrivateUsage]
 
 
