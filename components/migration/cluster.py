@@ -9,7 +9,7 @@ from functools import partial
 from ipaddress import IPv4Network
 from typing import Any
 
-from components.migration import agent_view, helm, reading
+from components.migration import agent_view, reading
 from components.migration.agent_view import STATUS, Ask
 from components.migration.api import APPLY, MERGE, Api, ApiError
 from components.migration.manifest import split_manager
@@ -186,14 +186,6 @@ class Cluster:
         """Make the kubelet look at a pod at once, and so carry changed ConfigMaps into it."""
         body = {"metadata": {"annotations": {"cilium-lab/looked-at": stamp}}}
         self.api.send("PATCH", f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}", body, MERGE)
-
-    def recover_release(self) -> tuple[str, ...]:
-        """Delete the notes of Helm runs that were killed; what was deleted, in words."""
-        known = helm.revisions(self.api.get(f"{helm.SECRETS}?{helm.SELECTOR}"))
-        for revision in helm.stuck(known):
-            path = f"{helm.SECRETS}/{revision.secret}"
-            self._unless_missing(lambda path=path: self.api.send("DELETE", path))
-        return tuple(f"revision {revision.number} ({revision.status})" for revision in helm.stuck(known))
 
     @staticmethod
     def _unless_missing(call: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:

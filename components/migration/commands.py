@@ -1,4 +1,4 @@
-"""The two commands: `preflight` changes nothing unless all is well, `run` goes the road."""
+"""The two commands: `preflight` only looks, `run` goes the road."""
 
 from __future__ import annotations
 
@@ -52,9 +52,6 @@ def preflight(
     say(describe(desired, snapshot))
     for line in outages(desired, snapshot):
         say(f"  note: {line}")
-    recovered = cluster.recover_release()
-    if recovered:
-        say(f"Helm's notes of interrupted runs were removed: {', '.join(recovered)}")
     return result(ranges_in_use(desired, snapshot), snapshot, stamp())
 
 

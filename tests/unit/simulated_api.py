@@ -40,8 +40,6 @@ class SimulatedApi:
             return self._config_map(path.rpartition("/")[2])
         if match := re.fullmatch(r"/api/v1/namespaces/([^/]+)/pods/([^/]+)", path):
             return self._pod(self._find(match[1], match[2]))
-        if path.startswith("/api/v1/namespaces/kube-system/secrets"):
-            return {"items": cluster.secrets}
         lists: dict[str, Callable[[], Any]] = {
             "/api/v1/nodes": lambda: [self._node(name) for name in cluster.nodes],
             "/api/v1/pods": lambda: [self._pod(pod) for pod in cluster.pods.values()],
@@ -111,8 +109,6 @@ class SimulatedApi:
                 del cluster.config_maps[parts[6]]
             else:
                 cluster.config_maps[parts[6]] = body
-        elif parts[5] == "secrets":
-            cluster.secrets = [item for item in cluster.secrets if item["metadata"]["name"] != parts[6]]
         elif path.endswith("/eviction"):
             self._evict(self._find(parts[4], parts[6]))
         elif path.startswith("/apis/apps/v1/"):

@@ -68,7 +68,6 @@ class SimulatedCluster:
         self.masquerade = ["172.20.0.0/16", "192.168.0.0/16"]
         self.maps = {name: list(self.masquerade) for name in NODES}
         self.config_maps: dict[str, dict[str, Any]] = {}
-        self.secrets: list[dict[str, Any]] = []
         self.budgets: list[dict[str, Any]] = []
         self.drops: dict[str, int] = {}
         self.noticed: list[str] = []

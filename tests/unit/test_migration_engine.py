@@ -189,22 +189,12 @@ def test_a_list_that_lacks_a_range_is_awaited_and_the_kubelets_are_nudged() -> N
 
 def test_preflight_tells_what_will_happen_and_hands_on() -> None:
     cluster = SimulatedCluster()
-    labels = {"owner": "helm", "name": "cilium", "version": "2", "status": "pending-upgrade"}
-    cluster.secrets = [
-        {
-            "metadata": {
-                "name": "sh.helm.release.v1.cilium.v1",
-                "labels": {**labels, "version": "1", "status": "deployed"},
-            }
-        },
-        {"metadata": {"name": "sh.helm.release.v1.cilium.v2", "labels": labels}},
-    ]
     told: list[str] = []
     api = SimulatedApi(cluster)
     reached = Cluster(api, desired("cluster-pool").masqueraded_not)
     answer = preflight(desired("cluster-pool"), reached, say=told.append, stamp=lambda: "t1")
     assert json.loads(answer or "") == {"inUse": [], "run": "t1", "blocks": {n: [b] for n, b in OLD.items()}}
-    assert api.changes == ["DELETE /api/v1/namespaces/kube-system/secrets/sh.helm.release.v1.cilium.v2"]
+    assert api.changes == []
     assert "k8s-w1 -> 172.20.1.0/24, k8s-w2 -> 172.20.2.0/24, k8s-cp -> 172.20.0.0/24" in told[0]
     assert any("default/curl-pod is removed and made again" in line for line in told)
     assert any("logs/logger-k8s-w1 of a DaemonSet" in line for line in told)
@@ -213,7 +203,6 @@ def test_preflight_tells_what_will_happen_and_hands_on() -> None:
 def test_a_preflight_that_refuses_changes_nothing() -> None:
     cluster = SimulatedCluster()
     cluster.nodes["k8s-w2"]["ready"] = False
-    cluster.secrets = [{"metadata": {"name": "x", "labels": {"version": "2", "status": "pending-upgrade"}}}]
     api, told = SimulatedApi(cluster), []
     reached = Cluster(api, desired("cluster-pool").masqueraded_not)
     clock = Clock(lambda: cluster.now, cluster.advance)

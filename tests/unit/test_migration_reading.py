@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from components.migration import agent_view, canary, helm, reading
+from components.migration import agent_view, canary, reading
 from components.migration.agent_view import Ask
 from components.migration.document import Canary, Desired, DocumentError, Limits, parse, render
 from components.migration.manifest import pod_manifest, split_manager
@@ -204,16 +204,6 @@ def test_the_record_survives_the_cluster() -> None:
     record = Record(("k8s-w1",), ({"metadata": {"name": "curl"}},))
     assert parse_record(render_record(record)) == record
     assert parse_record(None) == Record()
-
-
-def test_only_pending_notes_of_helm_are_stuck() -> None:
-    def note(version: str, status: str) -> dict[str, Any]:
-        return {"metadata": {"name": f"v{version}", "labels": {"version": version, "status": status}}}
-
-    notes = {"items": [note("10", "pending-upgrade"), note("2", "superseded"), note("9", "deployed")]}
-    known = helm.revisions(notes)
-    assert [revision.number for revision in known] == [2, 9, 10]
-    assert [revision.secret for revision in helm.stuck(known)] == ["v10"]
 
 
 def test_what_the_canary_finds() -> None:
