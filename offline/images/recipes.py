@@ -107,6 +107,12 @@ def images(versions: Mapping[str, str]) -> tuple[Image, ...]:
             Config(entrypoint=("/http-echo",)),
         ),
         Image(
+            "probe",
+            f"cilium-lab.local/probe:{v['probe']}",
+            {"usr/bin/probe": ("probe", "probe")},
+            Config(entrypoint=("/usr/bin/probe",)),
+        ),
+        Image(
             "local-path",
             f"cilium-lab.local/local-path:{v['local-path']}",
             {"usr/bin/local-path-provisioner": ("local-path", "local-path-provisioner")},

@@ -1,4 +1,4 @@
-"""Programs beside Kubernetes and Cilium: Helm, Prometheus, k9s, termshark, and the two that are our own."""
+"""Programs beside Kubernetes and Cilium: Helm, Prometheus, k9s, termshark, and those that are our own."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ PROMETHEUS = "3.5.0"
 K9S = "0.50.9"
 TERMSHARK = "2.4.0"
 HTTP_ECHO = "1.0.0"
+PROBE = "1.0.0"
 LOCAL_PATH = "1.0.0"
 
 MISSING = (

@@ -22,5 +22,6 @@ VERSIONS: Mapping[str, str] = {
     "termshark": tools.TERMSHARK,
     "http-echo": tools.HTTP_ECHO,
     "local-path": tools.LOCAL_PATH,
+    "probe": tools.PROBE,
     "debug": DEBUG,
 }

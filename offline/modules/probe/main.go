@@ -1,11 +1,12 @@
 // Command probe measures what users of a Service notice, and serves what it measures with.
 //
 //	probe serve [-http ADDRESS] [-echo ADDRESS]
-//	probe run [-for DURATION] NAME=KIND:HOST:PORT@RATE...
+//	probe run [-for DURATION] [-until TIME] [-out FILE] NAME=KIND:HOST:PORT@RATE...
 //
 // KIND is http (a new connection each time, one second), tcp (one lasting connection), udp, or
 // dns/QUESTION (for example dns/kubernetes.default.svc.cluster.local). RATE is requests a second.
-// run prints JSON lines (see record.go) and ends after -for, or on SIGTERM.
+// run prints JSON lines (see record.go) or adds them to FILE, and ends after DURATION, at TIME (RFC 3339) or on SIGTERM,
+// when what it has asked is answered or has failed.
 package main
 
 import (
@@ -28,11 +29,12 @@ const limit = time.Second
 type target struct {
 	name, kind, address string
 	every               time.Duration
+	text                string // kind, address and rate as they were written
 }
 
 func parseTarget(text string) (target, error) {
-	name, rest, named := strings.Cut(text, "=")
-	rest, rate, rated := strings.Cut(rest, "@")
+	name, asked, named := strings.Cut(text, "=")
+	rest, rate, rated := strings.Cut(asked, "@")
 	kind, address, placed := strings.Cut(rest, ":")
 	perSecond, err := strconv.ParseFloat(rate, 64)
 	if !named || !rated || !placed || err != nil || perSecond <= 0 {
@@ -41,7 +43,7 @@ func parseTarget(text string) (target, error) {
 	if plain, _, _ := strings.Cut(kind, "/"); runners[plain] == nil {
 		return target{}, fmt.Errorf("%q: there is no kind %q", text, kind)
 	}
-	return target{name, kind, address, time.Duration(float64(time.Second) / perSecond)}, nil
+	return target{name, kind, address, time.Duration(float64(time.Second) / perSecond), asked}, nil
 }
 
 // runners ask until the context ends and record what came of it.
@@ -52,6 +54,8 @@ var runners = map[string]func(context.Context, target, *record){
 func run(ctx context.Context, arguments []string) error {
 	flags := flag.NewFlagSet("run", flag.ContinueOnError)
 	duration := flags.Duration("for", 0, "how long; 0: until SIGTERM")
+	until := flags.String("until", "", "when to end, RFC 3339; empty: never")
+	file := flags.String("out", "", "file to add the lines to; empty: standard output")
 	if err := flags.Parse(arguments); err != nil {
 		return err
 	}
@@ -68,11 +72,29 @@ func run(ctx context.Context, arguments []string) error {
 		ctx, stop = context.WithTimeout(ctx, *duration)
 		defer stop()
 	}
-	out := newPrinter(os.Stdout)
+	if *until != "" {
+		end, err := time.Parse(time.RFC3339, *until)
+		if err != nil {
+			return err
+		}
+		var stop context.CancelFunc
+		ctx, stop = context.WithDeadline(ctx, end)
+		defer stop()
+	}
+	lines := os.Stdout
+	if *file != "" {
+		var err error
+		if lines, err = os.OpenFile(*file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600); err != nil {
+			return err
+		}
+		defer lines.Close()
+	}
+	out := newPrinter(lines)
 	var all sync.WaitGroup
 	for _, one := range targets {
 		kind, _, _ := strings.Cut(one.kind, "/")
 		recorded := newRecord(one.name, out)
+		recorded.began(one)
 		start(&all, func() { recorded.flushEverySecond(ctx) })
 		start(&all, func() { runners[kind](ctx, one, recorded) })
 	}

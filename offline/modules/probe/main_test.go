@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -70,9 +71,9 @@ func TestEveryKindGetsItsAnswers(t *testing.T) {
 		ctx, stop := context.WithTimeout(context.Background(), 500*time.Millisecond)
 		var out bytes.Buffer
 		r := newRecord(kind, newPrinter(&out))
-		runners[kind](ctx, target{kind, kind, address, 10 * time.Millisecond}, r)
+		runners[kind](ctx, target{kind, kind, address, 10 * time.Millisecond, ""}, r)
 		stop()
-		r.flush()
+		r.flush(7)
 		seconds, events := lines(t, &out)
 		if len(events) != 0 || seconds[0].Failed != 0 || seconds[0].Sent < 20 || len(seconds[0].Latency) != seconds[0].Sent {
 			t.Errorf("%s: %+v %+v", kind, seconds, events)
@@ -88,9 +89,9 @@ func TestNobodyThereIsAFailure(t *testing.T) {
 		ctx, stop := context.WithTimeout(context.Background(), 100*time.Millisecond)
 		var out bytes.Buffer
 		r := newRecord(kind, newPrinter(&out))
-		run(ctx, target{kind, kind + "/a.b", address, 20 * time.Millisecond}, r)
+		run(ctx, target{kind, kind + "/a.b", address, 20 * time.Millisecond, ""}, r)
 		stop()
-		r.flush()
+		r.flush(7)
 		seconds, events := lines(t, &out)
 		if len(events) == 0 || seconds[len(seconds)-1].Failed == 0 || len(seconds[0].Latency) != 0 {
 			t.Errorf("%s: %+v %+v", kind, seconds, events)
@@ -106,7 +107,7 @@ func TestALastingConnectionEndsWithAFin(t *testing.T) {
 	r := newRecord("tcp", newPrinter(&out))
 	finished := make(chan struct{})
 	go func() {
-		runStream(ctx, target{"tcp", "tcp", echo, 5 * time.Millisecond}, r)
+		runStream(ctx, target{"tcp", "tcp", echo, 5 * time.Millisecond, ""}, r)
 		close(finished)
 	}()
 	time.Sleep(200 * time.Millisecond)
@@ -141,7 +142,7 @@ func TestHowAConnectionEnds(t *testing.T) {
 
 func TestTargets(t *testing.T) {
 	got, err := parseTarget("dns=dns/a.b.c:10.96.0.10:53@50")
-	if err != nil || got != (target{"dns", "dns/a.b.c", "10.96.0.10:53", 20 * time.Millisecond}) {
+	if err != nil || got != (target{"dns", "dns/a.b.c", "10.96.0.10:53", 20 * time.Millisecond, "dns/a.b.c:10.96.0.10:53@50"}) {
 		t.Errorf("%+v %v", got, err)
 	}
 	for _, wrong := range []string{"", "x", "a=http:h:1", "a=nope:h:1@5", "a=http:h:1@0", "a=http:h:1@x"} {
@@ -155,5 +156,56 @@ func TestTheQuestionIsADNSPacket(t *testing.T) {
 	want := []byte{0x43, 0x4c, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, 'a', 2, 'b', 'c', 0, 0, 1, 0, 1}
 	if got := dnsQuestion("a.bc."); !bytes.Equal(got, want) {
 		t.Errorf("% x", got)
+	}
+}
+
+func TestLinesBelongToWholeSecondsAndTellOfTheRun(t *testing.T) {
+	pages, _, end := served(t)
+	defer end()
+	file := filepath.Join(t.TempDir(), "lines")
+	before := time.Now()
+	if err := run(context.Background(), []string{"-for", "1500ms", "-out", file, "page=http:" + pages + "@100"}); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seconds, events := lines(t, bytes.NewBuffer(text))
+	if len(events) != 2 || events[0].What != "begins" || events[0].Why != "http:"+pages+"@100" || events[1].What != "ends" {
+		t.Errorf("%+v", events)
+	}
+	if lasted := events[1].At - events[0].At; lasted < 1.4 || lasted > 2 {
+		t.Errorf("from begins to ends %v s", lasted)
+	}
+	sent := 0
+	for i, one := range seconds {
+		sent += one.Sent
+		if i > 0 && one.Second != seconds[i-1].Second+1 {
+			t.Errorf("second %d behind %d", one.Second, seconds[i-1].Second)
+		}
+	}
+	if seconds[0].Second != before.Unix() || seconds[0].Sent > 105*(1000-before.Nanosecond()/1e6)/1000+2 {
+		t.Errorf("first line %+v of a run that began at %v", seconds[0], before)
+	}
+	if sent < 100 || sent > 160 {
+		t.Errorf("%d requests", sent)
+	}
+}
+
+func TestARunWhoseTimeIsOverAsksNothing(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "lines")
+	if err := run(context.Background(), []string{"-until", "2020-01-01T00:00:00Z", "-out", file, "a=http:127.0.0.1:1@5"}); err != nil {
+		t.Fatal(err)
+	}
+	text, _ := os.ReadFile(file)
+	seconds, _ := lines(t, bytes.NewBuffer(text))
+	for _, one := range seconds {
+		if one.Sent != 0 {
+			t.Errorf("%+v", one)
+		}
+	}
+	if run(context.Background(), []string{"-until", "tomorrow", "a=http:127.0.0.1:1@5"}) == nil {
+		t.Error("a time that is none was taken")
 	}
 }

@@ -13,22 +13,23 @@ import (
 	"time"
 )
 
-// second is one line of output: what one probe saw within a second.
+// second is one line of output: what came back to one probe, or failed, within a whole second of Unix time.
 type second struct {
 	Probe   string    `json:"probe"`
-	Second  int64     `json:"second"` // Unix time
+	Second  int64     `json:"second"`
 	Sent    int       `json:"sent"`
 	Failed  int       `json:"failed"`
 	Latency []float64 `json:"latency_ms"` // of each answer
 	Gap     float64   `json:"gap_ms"`     // longest time between two answers, the last one of which came in this second
 }
 
-// event is the other kind of line: a failure, or the end of a lasting connection.
+// event is the other kind of line: a failure, the end of a lasting connection, or the beginning and end of a run, so that
+// the time between two runs is known for what it is.
 type event struct {
 	Probe string  `json:"probe"`
-	At    float64 `json:"at"` // Unix time of the request
-	What  string  `json:"event"`
-	Why   string  `json:"why"`
+	At    float64 `json:"at"`    // Unix time; of a failure, when it was asked
+	What  string  `json:"event"` // begins, failed, ended, ends
+	Why   string  `json:"why"`   // begins: KIND:HOST:PORT@RATE; ended: fin, reset, destroyed, timeout or other words
 }
 
 // printer writes one JSON value a line, from any goroutine.
@@ -84,29 +85,38 @@ func (r *record) ended(at time.Time, err error) {
 	r.out.print(event{r.name, unix(at), "ended", ending(err)})
 }
 
-func (r *record) flush() {
+func (r *record) began(to target) { r.out.print(event{r.name, unix(time.Now()), "begins", to.text}) }
+
+// flush tells what was seen since the last time, as that of a second.
+func (r *record) flush(of int64) {
 	r.mutex.Lock()
 	line := r.now
 	r.now = second{}
 	r.mutex.Unlock()
-	line.Probe, line.Second = r.name, time.Now().Unix()
+	line.Probe, line.Second = r.name, of
 	if line.Latency == nil {
 		line.Latency = []float64{}
 	}
 	r.out.print(line)
 }
 
+// flushEverySecond flushes when a second of Unix time is over, and goes on after the end for as long as something that
+// was asked before may still be answered.
 func (r *record) flushEverySecond(ctx context.Context) {
-	ticker := time.NewTicker(time.Second)
-	defer ticker.Stop()
+	stopped, last := ctx.Done(), (<-chan time.Time)(nil)
+	var stoppedAt time.Time
 	for {
+		now := time.Now()
+		next := now.Truncate(time.Second).Add(time.Second)
 		select {
-		case <-ticker.C:
-			r.flush()
-		case <-ctx.Done():
-			// What is on its way may still be answered.
-			time.Sleep(limit + limit/5)
-			r.flush()
+		case <-time.After(time.Until(next)):
+			r.flush(next.Unix() - 1)
+		case <-stopped:
+			stopped, stoppedAt = nil, time.Now()
+			last = time.After(limit + limit/5)
+		case <-last:
+			r.flush(time.Now().Unix())
+			r.out.print(event{r.name, unix(stoppedAt), "ends", ""})
 			return
 		}
 	}

@@ -9,7 +9,11 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"time"
 )
+
+// goodbye is how long clients get to close connections that were ended: a process that goes first would reset them.
+const goodbye = 2 * time.Second
 
 // serve answers pages on one port and echoes TCP and UDP on another, until the context ends. Lasting connections then
 // end with a FIN.
@@ -42,6 +46,7 @@ func serve(ctx context.Context, arguments []string) error {
 	<-ctx.Done()
 	stream.Close()
 	open.close()
+	open.wait(goodbye)
 	return server.Shutdown(context.Background())
 }
 
@@ -87,5 +92,17 @@ func (c *connections) close() {
 	defer c.mutex.Unlock()
 	for connection := range c.all {
 		connection.(*net.TCPConn).CloseWrite()
+	}
+}
+
+// wait returns when the other ends have closed as well, or after the limit.
+func (c *connections) wait(limit time.Duration) {
+	for end := time.Now().Add(limit); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		c.mutex.Lock()
+		left := len(c.all)
+		c.mutex.Unlock()
+		if left == 0 {
+			return
+		}
 	}
 }
