@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from ipaddress import IPv4Network
 from typing import cast
 
 import pulumi
@@ -79,11 +80,12 @@ def _given(namespace: str) -> set[str]:
 
 
 def _lab(r: Reader) -> LabConfig:
-    pool, versions, addons, ports = (
+    pool, versions, addons, ports, migration = (
         r.object("clusterPool"),
         r.object("versions"),
         r.object("addons"),
         r.object("nodePorts"),
+        r.object("migration"),
     )
     artifacts = cast(model.ArtifactSource, r.text("artifacts"))
     return LabConfig(
@@ -91,6 +93,7 @@ def _lab(r: Reader) -> LabConfig:
         arch=cast(model.Arch, r.text("arch")),
         ipam_mode=cast(model.IpamMode, r.text("ipamMode")),
         cluster_pool=model.ClusterPool(pool.networks("cidrs"), pool.number("maskSize")),
+        sample_pool=IPv4Network(sample) if (sample := r.text("samplePool")) else None,
         pod_cidr=r.network("podCidr"),
         service_cidr=r.network("serviceCidr"),
         routing_mode=cast(model.RoutingMode, r.text("routingMode")),
@@ -121,7 +124,8 @@ def _lab(r: Reader) -> LabConfig:
             hubble_ui=ports.number("hubbleUi"),
         ),
         images=_images(r.object("images"), default_images(artifacts)),
-        migration_probe=r.object("migration").flag("probe"),
+        migration_probe=migration.flag("probe"),
+        migration_recreate=migration.texts("recreate"),
         debug=r.flag("debug"),
         cilium_values=dict(r.mapping("ciliumValues")),
     )

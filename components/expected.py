@@ -37,6 +37,7 @@ def expectation(config: LabConfig, *, storage: bool, monitoring: bool, pages: di
         routing="native" if config.routing_mode == "native" else tunnel,
         masquerade=config.masquerade,
         debug_image=config.images.debug,
+        sample_pool=str(config.sample_pool) if config.sample_pool else None,
         storage_class=STORAGE_CLASS if storage else None,
         prometheus_port=config.node_ports.prometheus if monitoring else None,
         pages=pages,

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from components.keys import Key
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_POD = re.compile(rf"{_LABEL.pattern}/[a-z0-9]([-.a-z0-9]{{0,251}}[a-z0-9])?")
 _LINK = re.compile(r"[a-zA-Z][-_.a-zA-Z0-9]{0,14}")
 _VERSION = re.compile(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){2}")
 _IMAGE = re.compile(
@@ -114,4 +115,5 @@ _FORMS: dict[str | None, Callable[[str], tuple[str, object]]] = {
     "image": _image,
     "uri": _uri,
     "path": _path,
+    "pod": _matching(_POD, "a pod as namespace/name"),
 }

@@ -62,6 +62,13 @@ _IPAM: tuple[Key, ...] = (
             number_key("clusterPool.maskSize", 24, 1, 32, "Prefix length of a node's block."),
         ),
     ),
+    text_key(
+        "samplePool",
+        "cidr",
+        "",
+        "In multi-pool: range of a second pool, and workloads that take addresses of it by annotation.",
+        "172.21.0.0/16",
+    ),
     text_key("podCidr", "cidr", "192.168.0.0/16", "Pod range of the mode kubernetes (kubeadm's podSubnet)."),
     text_key("serviceCidr", "cidr", "10.96.0.0/12", "Range of the Services' virtual addresses."),
 )
@@ -204,7 +211,17 @@ _ADDONS: tuple[Key, ...] = (
     *object_keys(
         "migration",
         "The staged migration.",
-        (flag_key("migration.probe", False, "Measure requests through it and report."),),
+        (
+            flag_key("migration.probe", False, "Measure requests through it and report."),
+            Key(
+                "migration.recreate",
+                "array",
+                "Bare pods that may be removed and made again, with a new address, in their node's turn.",
+                [],
+                ["default/mine"],
+            ),
+            text_key("migration.recreate[]", "pod", REQUIRED, "One pod.", "default/mine"),
+        ),
     ),
 )
 

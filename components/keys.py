@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 KeyType = Literal["string", "integer", "boolean", "array", "object"]
-Format = Literal["cidr", "address", "interface", "name", "link", "uri", "version", "image", "path", "any"]
+Format = Literal["cidr", "address", "interface", "name", "link", "uri", "version", "image", "path", "pod", "any"]
 
 REQUIRED: Final = object()
 

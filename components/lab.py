@@ -80,6 +80,8 @@ class Lab(pulumi.ComponentResource):
             webpod_image=config.images.webpod,
             debug_image=config.images.debug,
             curl_node=topology.control_plane.name,
+            sample_pool=config.sample_pool,
+            mask_size=config.cluster_pool.mask_size,
         )
         Workloads("workloads", workloads, provider=provider, opts=after)
 

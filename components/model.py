@@ -88,6 +88,8 @@ class LabConfig:
     arch: Arch
     ipam_mode: IpamMode
     cluster_pool: ClusterPool
+    sample_pool: IPv4Network | None
+    """A second pool of the mode multi-pool, or None."""
     pod_cidr: IPv4Network
     service_cidr: IPv4Network
     routing_mode: RoutingMode
@@ -102,6 +104,8 @@ class LabConfig:
     node_ports: NodePorts
     images: Images
     migration_probe: bool
+    migration_recreate: tuple[str, ...]
+    """Bare pods, namespace/name, that a migration may remove and make again."""
     debug: bool
     cilium_values: Mapping[str, object]
 

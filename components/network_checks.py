@@ -66,7 +66,8 @@ def _free_in(block: IPv4Network, prefix_length: int, used: Sequence[IPv4Network]
 
 def _pod_ranges(lab: LabConfig) -> list[tuple[str, IPv4Network]]:
     pool = [(f"clusterPool.cidrs[{i}]", cidr) for i, cidr in enumerate(lab.cluster_pool.cidrs)]
-    return [("podCidr", lab.pod_cidr), *pool]
+    sample = [("samplePool", lab.sample_pool)] if lab.sample_pool else []
+    return [("podCidr", lab.pod_cidr), *pool, *sample]
 
 
 def _spare(lab: LabConfig, instead_of: str, prefix_length: int) -> str:
@@ -102,6 +103,9 @@ def _sizes(lab: LabConfig, p: Problems) -> None:
         p.add("podCidr", _too_small([lab.pod_cidr], nodes), _spare(lab, "podCidr", 16))
     if p.sound("clusterPool", "hosts") and lab.cluster_pool.capacity < nodes:
         p.add("clusterPool.cidrs", _too_small(lab.cluster_pool.cidrs, nodes), [_spare(lab, "clusterPool", 16)])
+    sample = [lab.sample_pool] if lab.sample_pool else []
+    if p.sound("samplePool", "hosts") and sample and node_capacity(sample, NODE_MASK_SIZE) < nodes:
+        p.add("samplePool", _too_small(sample, nodes), _spare(lab, "samplePool", 16))
     if p.sound("serviceCidr") and lab.service_cidr.prefixlen not in SERVICE_PREFIXES:
         allowed = f"{SERVICE_PREFIXES[0]} to {SERVICE_PREFIXES[-1]}"
         problem = f"{lab.service_cidr}: kubeadm takes a prefix length of {allowed}"

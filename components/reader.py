@@ -92,12 +92,16 @@ class Reader:
 
     def networks(self, name: str) -> tuple[IPv4Network, ...]:
         """A list of ranges; wrong elements are reported and left out."""
+        return tuple(IPv4Network(text) for text in self.texts(name))
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """A list of texts; wrong elements are reported and left out."""
         key = BY_PATH[f"{self._key(name).path}[]"]
-        found: list[IPv4Network] = []
-        for i, item in enumerate(self._elements(name)):
-            if self._check(key, item, f"{self.at(name)}[{i}]"):
-                found.append(IPv4Network(cast(str, item)))
-        return tuple(found)
+        return tuple(
+            cast(str, item)
+            for i, item in enumerate(self._elements(name))
+            if self._check(key, item, f"{self.at(name)}[{i}]")
+        )
 
     def _key(self, name: str) -> Key:
         return BY_PATH[f"{self._schema}.{name}" if self._schema else name]

@@ -130,6 +130,8 @@ def _datapath(lab: LabConfig, p: Problems) -> None:
             p.add("routingMode", "Cilium's agent does not run ipamMode multi-pool in tunnel mode", "native")
         if lab.masquerade == "iptables":
             p.add("masquerade", "of several pools iptables can spare only one from rewriting", "bpf")
+    if lab.sample_pool and lab.ipam_mode != "multi-pool" and p.sound("samplePool"):
+        p.add("samplePool", f"the mode {lab.ipam_mode} has one pool for all pods; this is for multi-pool", "")
     several = lab.ipam_mode == "cluster-pool" and len(lab.cluster_pool.cidrs) > 1
     if several and lab.masquerade == "iptables" and lab.routing_mode == "native":
         p.add("masquerade", "of several ranges in clusterPool.cidrs iptables can spare only one", "bpf")

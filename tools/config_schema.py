@@ -35,6 +35,7 @@ PATTERNS: Mapping[Format, str] = {
         r"((:(?!latest$)[A-Za-z0-9_][-A-Za-z0-9_.]{0,127})|((:[A-Za-z0-9_][-A-Za-z0-9_.]{0,127})?@sha256:[0-9a-f]{64}))"
     ),
     "path": r"/.*",
+    "pod": r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?/[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?",
 }
 """The forms of components/forms.py as patterns of ECMA 262, as far as a pattern can tell."""
 

@@ -37,6 +37,7 @@ _FORMS: dict[Format, str] = {
     "version": "version x.y.z",
     "image": "image with registry and tag or digest",
     "path": "absolute path",
+    "pod": "namespace/name of a pod",
 }
 _REFUSED = """
 ## Values that are refused

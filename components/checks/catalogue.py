@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from components.checks import agents, cluster, flows, hosts, pages, router, storage, traffic
+from components.checks import agents, cluster, flows, hosts, pages, pools, router, storage, traffic
 from components.checks.check import Check, Result
 from components.checks.context import Context
 from components.checks.expectation import Expectation
@@ -38,6 +38,8 @@ def catalogue(want: Expectation) -> tuple[Check, ...]:
         check("pod-to-pod traffic keeps its source", traffic.source_kept),
         check("router answers pods and sees their node", router.router_sees_the_node),
     ]
+    if want.sample_pool is not None:
+        checks.append(check("annotated pods have addresses of their pool", pools.addresses_in_pool))
     if want.hubble:
         checks.append(check("Hubble shows the flows", flows.hubble_shows_flows))
     if want.storage_class is not None:

@@ -71,11 +71,14 @@ def ready_pods(context: Context, selector: str) -> tuple[Pod, ...]:
 
 
 def cilium_blocks(context: Context) -> dict[str, list[IPv4Network]]:
-    """Node -> the blocks in its CiliumNode."""
-    return {
-        name_of(item): [IPv4Network(cidr) for cidr in item["spec"].get("ipam", {}).get("podCIDRs", [])]
-        for item in get_items(context, "ciliumnodes")
-    }
+    """Node -> the blocks in its CiliumNode: `podCIDRs`, or what multi-pool has allocated from each pool."""
+    found: dict[str, list[IPv4Network]] = {}
+    for item in get_items(context, "ciliumnodes"):
+        ipam: dict[str, Any] = item["spec"].get("ipam", {})
+        pools: list[dict[str, Any]] = ipam.get("pools", {}).get("allocated") or []
+        listed: list[list[str]] = [ipam.get("podCIDRs") or [], *(pool.get("cidrs") or [] for pool in pools)]
+        found[name_of(item)] = [IPv4Network(cidr) for cidrs in listed for cidr in cidrs]
+    return found
 
 
 def node_blocks(context: Context) -> dict[str, list[IPv4Network]]:

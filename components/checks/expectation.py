@@ -43,6 +43,8 @@ class Expectation:
     masquerade: str
     """bpf or iptables."""
     debug_image: str
+    sample_pool: str | None = None
+    """Range of the second pool of the mode multi-pool, which annotated pods have their addresses of."""
     hubble: bool = True
     storage_class: str | None = None
     prometheus_port: int | None = None

@@ -50,7 +50,8 @@ def pools(lab: LabConfig, in_use: Iterable[IPv4Network] = ()) -> tuple[IPv4Netwo
 
 def pod_ranges(lab: LabConfig) -> tuple[IPv4Network, ...]:
     """Every range that a pod of this configuration may have an address of, whichever mode is on."""
-    return (lab.pod_cidr, *lab.cluster_pool.cidrs)
+    sample = (lab.sample_pool,) if lab.sample_pool else ()
+    return (lab.pod_cidr, *lab.cluster_pool.cidrs, *sample)
 
 
 def masquerade_agent(lab: LabConfig) -> bool:

@@ -29,6 +29,7 @@ OWNED: Mapping[str, str] = {
     "healthChecking": _SEED,
     "hubble.enabled": _SEED,
     "hubble.relay.enabled": _SEED,
+    "hubble.relay.updateStrategy": "a relay that moves must not be away meanwhile",
     "hubble.relay.image": "it follows from artifacts",
     "hubble.ui.enabled": "the key addons.hubbleUi decides it",
     "hubble.ui.service": "the key nodePorts.hubbleUi decides it",

@@ -101,12 +101,13 @@ def chart_values(lab: LabConfig, artifacts: Artifacts = ONLINE, in_use: Iterable
 def _hubble(lab: LabConfig, artifacts: Artifacts) -> ChartHubble:
     hubble: ChartHubble = {
         "enabled": True,
-        "relay": {"enabled": True},
+        # With the chart's own value a relay that moves is away until its successor is ready.
+        "relay": {"enabled": True, "updateStrategy": {"rollingUpdate": {"maxUnavailable": 0}}},
         "ui": {"enabled": False},
         "metrics": {"enableOpenMetrics": True, "enabled": list(HUBBLE_METRICS)},
     }
     if artifacts.images is not None:
-        hubble["relay"] = {"enabled": True, "image": {"useDigest": False, "pullPolicy": "IfNotPresent"}}
+        hubble["relay"]["image"] = {"useDigest": False, "pullPolicy": "IfNotPresent"}
     if has_hubble_ui(lab, artifacts):
         hubble["ui"] = {
             "enabled": True,

@@ -36,7 +36,7 @@ def desired_cluster(lab: LabConfig) -> Desired:
         },
         direct_routes=lab.routing_mode == "native",
         masquerade_list=masquerade_agent(lab),
-        recreate=(f"{curl_pod.NAMESPACE}/{curl_pod.NAME}",),
+        recreate=(f"{curl_pod.NAMESPACE}/{curl_pod.NAME}", *lab.migration_recreate),
         services=("kube-system/kube-dns", f"{webpod.NAMESPACE}/{webpod.NAME}"),
         canary=Canary(lab.images.debug, pages, (service,), f"{webpod.NAMESPACE}/{webpod.LABELS['app']}"),
     )

@@ -79,6 +79,9 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     (worker(cpus="2"), "hosts[1].cpus", "not a whole number"),
     (worker(memoryMiB=2048.5), "hosts[1].memoryMiB", "not a whole number"),
     ({"migration": {"probe": "on"}}, "migration.probe", "not true or false"),
+    ({"migration": {"recreate": "default/mine"}}, "migration.recreate", "not a list"),
+    ({"migration": {"recreate": ["mine"]}}, "migration.recreate[0]", "namespace/name"),
+    ({"migration": {"recreate": ["default/Mine"]}}, "migration.recreate[0]", "namespace/name"),
     ({"ciliumValues": "bpf.masquerade=true"}, "ciliumValues", "not an object"),
     ({"hypervisors": [{"name": "a", "uri": 1}]}, "hypervisors[0].uri", "not a text"),
     # ranges
@@ -106,6 +109,10 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"serviceCidr": "11.0.0.0/11"}, "serviceCidr", "prefix length of 12 to 28"),
     ({"serviceCidr": "10.96.0.0/29"}, "serviceCidr", "prefix length of 12 to 28"),
     ({"routerNetwork": {"cidr": "172.16.0.0/12"}}, "routerNetwork.cidr", "overlaps nodeNetwork.cidr"),
+    ({"samplePool": "172.21.0.0/16"}, "samplePool", "the mode kubernetes has one pool"),
+    ({"ipamMode": "multi-pool", "samplePool": "172.20.0.0/17"}, "samplePool", "overlaps clusterPool.cidrs[0]"),
+    ({"ipamMode": "multi-pool", "samplePool": "172.21.0.0/23"}, "samplePool", "for each of the 3 nodes"),
+    ({"ipamMode": "multi-pool", "samplePool": "172.21.0.0/25"}, "samplePool", "smaller than one node's block"),
     # the pool
     (pool(), "clusterPool.cidrs", "is empty"),
     (pool("172.20.0.0/16", maskSize=25), "clusterPool.maskSize", "node mask"),

@@ -42,6 +42,11 @@ def test_the_list_keeps_what_nodes_still_use() -> None:
     assert ipam.masquerade_cidrs(lab, [NEW]) == (NEW, OTHER, OLD)
 
 
+def test_the_list_has_the_second_pool() -> None:
+    lab = parse({"ipamMode": "multi-pool", "samplePool": str(OTHER)})
+    assert ipam.masquerade_cidrs(lab) == (NEW, OTHER, OLD)
+
+
 def test_native_range_is_the_same_in_every_mode() -> None:
     modes = ("kubernetes", "cluster-pool", "multi-pool")
     assert {ipam.native_cidr(parse({"ipamMode": mode})) for mode in modes} == {OLD}

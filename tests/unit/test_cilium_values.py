@@ -152,7 +152,8 @@ def test_more_values_are_laid_under_the_programs() -> None:
     given = {"bpf": {"mapDynamicSizeRatio": 0.005}, "hubble": {"relay": {"replicas": 2}}, "l7Proxy": False}
     tree = values(parse({"ciliumValues": given}))
     assert at(tree, "bpf") == {"mapDynamicSizeRatio": 0.005, "masquerade": True}
-    assert at(tree, "hubble.relay") == {"replicas": 2, "enabled": True}
+    surging = {"rollingUpdate": {"maxUnavailable": 0}}
+    assert at(tree, "hubble.relay") == {"replicas": 2, "enabled": True, "updateStrategy": surging}
     assert tree["l7Proxy"] is False
 
 

@@ -86,5 +86,7 @@ def test_what_a_migration_of_the_study_is_asked_for() -> None:
     assert "http://172.31.1.20/" in desired.canary.pages
     assert "http://10.10.1.200/" in desired.canary.pages
     assert desired_cluster(parse_config({"ipamMode": "kubernetes"})).ranges == (IPv4Network("192.168.0.0/16"),)
+    mine = desired_cluster(parse_config({"migration": {"recreate": ["default/mine"]}}))
+    assert mine.recreate == ("default/curl-pod", "default/mine")
     tunnel = desired_cluster(parse_config({"routingMode": "tunnel", "masquerade": "iptables"}))
     assert (tunnel.direct_routes, tunnel.masquerade_list) == (False, False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Network
 from typing import Any
 
 import pulumi
@@ -9,6 +10,7 @@ import pulumi_kubernetes as k8s
 import pytest
 
 from components.manifest import declare, type_token
+from components.workloads import pooled
 from components.workloads.curl_pod import curl_pod
 from components.workloads.webpod import webpod_budget, webpod_deployment, webpod_service
 from components.workloads.workloads import Workloads, WorkloadsArgs
@@ -90,10 +92,14 @@ def test_a_manifest_without_a_name_is_refused() -> None:
 
 @pytest.fixture
 def recording() -> Recording:
+    return recorded(None)
+
+
+def recorded(sample_pool: IPv4Network | None) -> Recording:
     def program() -> None:
         provider = k8s.Provider("cluster")
         machine = pulumi.ComponentResource("test:index:Machine", "machine")
-        args = WorkloadsArgs(webpod_image="echo:1", debug_image="tools:1", curl_node="k8s-cp")
+        args = WorkloadsArgs("echo:1", "tools:1", "k8s-cp", sample_pool, 24)
         Workloads("workloads", args, provider=provider, opts=pulumi.ResourceOptions(deleted_with=machine))
 
     return record(program)
@@ -130,3 +136,20 @@ def test_component_passes_its_images_and_its_end_on(recording: Recording) -> Non
     assert webpod["containers"][0]["image"] == "echo:1"
     assert (curl["containers"][0]["image"], curl["nodeName"]) == ("tools:1", "k8s-cp")
     assert recording.outputs["workloads"] == {}
+
+
+def test_a_second_pool_comes_with_both_ways_of_asking_for_it() -> None:
+    found = recorded(IPv4Network("172.21.0.0/16")).by_name()
+    assert found["workloads-pool"].token == "kubernetes:cilium.io/v2alpha1:CiliumPodIPPool"
+    assert found["workloads-pool"].inputs["spec"]["ipv4"] == {"cidrs": ["172.21.0.0/16"], "maskSize": 24}
+    pool = found["workloads-pool"].inputs["metadata"]["name"]
+    asks = {pooled.ANNOTATION: pool}
+    own = found["workloads-pooled-by-pod"].inputs["spec"]["template"]["metadata"]
+    assert own["annotations"] == asks
+    other = found["workloads-pooled-by-namespace"].inputs
+    namespace = found["workloads-pooled-namespace"].inputs["metadata"]
+    assert other["spec"]["template"]["metadata"]["annotations"] == {}
+    assert (other["metadata"]["namespace"], namespace["annotations"]) == (namespace["name"], asks)
+    for name in ("workloads-pooled-by-pod", "workloads-pooled-by-namespace"):
+        behind = {urn.rpartition("::")[2] for urn in found[name].request.dependencies}
+        assert {"workloads-pool", "workloads-pooled-namespace"} <= behind
