@@ -8,7 +8,7 @@ and keys and tokens are known by how they look, once they are known.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 
 from policies.resource import Resource, Unknown, at, items, mapping, name_of
@@ -26,6 +26,12 @@ _PRINTS_KEY = re.compile(
 _TOKEN = re.compile(r"token create\b(?P<rest>[^\n]*)")
 _TTL = re.compile(r"--ttl[ =](\S+)")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|s)")
+ACCEPTED_ENDS: Mapping[str, str] = {
+    "node-leave.sh": "it is run on the control plane, before the machine of a worker goes, and is skipped when the "
+    "control plane's own machine goes"
+}
+"""Scripts that a delete line may run."""
+
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 
 
@@ -46,19 +52,23 @@ def host_keys(resources: Sequence[Resource], _options: Options) -> Iterator[Find
 
 
 def end_with_host(resources: Sequence[Resource], options: Options) -> Iterator[Finding]:
-    """A remote command comes after what runs its host, and has nothing to run when that goes."""
+    """A remote command comes after what runs its host, and has nothing to run on it when that goes."""
     accepted = reasons(options, "deletes")
     by_urn = {resource.urn: resource for resource in resources}
     hosts = machines(resources)
     for resource in resources:
         if resource.type not in REMOTE:
             continue
-        if resource.at("delete") is not None and resource.name not in accepted:
+        if not _nothing_at_end(resource) and resource.name not in accepted:
             yield Finding(resource.urn, "has a delete line, which would be run on a host that is about to go")
         before = _closure(resource, by_urn)
         own = {host.urn for host in hosts if resource.name.startswith(f"{name_of(machine_of(host))}-")}
         if hosts and not own & before:
             yield Finding(resource.urn, "does not depend on the domain of its host")
+
+
+def _nothing_at_end(resource: Resource) -> bool:
+    return resource.at("delete") is None or any(f"/{script} " in resource.text("delete") for script in ACCEPTED_ENDS)
 
 
 def _closure(resource: Resource, by_urn: dict[str, Resource]) -> set[str]:

@@ -3,6 +3,10 @@
 No join token is kept anywhere. Workers hold, while they join, an SSH key that can do one thing on the control plane:
 have a token made that is good for 15 minutes. So a worker that joins days later, after an interruption or because it
 was added, joins like the first.
+
+A worker whose machine is replaced or no longer wanted is emptied and taken out of the cluster first; a new machine
+joins again by itself. A control plane that is replaced is a new cluster, and the preview says so: everything that was
+in the old one is shown as replaced.
 """
 
 from __future__ import annotations
@@ -78,7 +82,16 @@ class Cluster(pulumi.ComponentResource):
                 parent=self,
                 depends_on=[prepared[host.name], allowed],
             )
-            self.nodes.append(joined)
+            member = control_plane.run(
+                f"member-{host.name}",
+                "node-joined.sh",
+                host.name,
+                at_end="node-leave.sh",
+                about=machines[host.name],
+                parent=self,
+                depends_on=[joined],
+            )
+            self.nodes.append(member)
 
         read = control_plane.run("kubeconfig", "kubeconfig.sh", secret=True, parent=self, depends_on=[init])
         self.kubeconfig = pulumi.Output.secret(read.stdout)

@@ -36,8 +36,8 @@ class Machine(pulumi.ComponentResource):
 
     host: Host
     access: Access
-    domain: pulumi.Resource
-    """What a destroy removes first; everything on the host is deleted with it."""
+    domain: pulumi.CustomResource
+    """What a destroy removes first; everything on the host is deleted with it, and made again when it is replaced."""
     ready: pulumi.Resource
     """The host has answered SSH and holds the program's scripts."""
 
@@ -54,6 +54,7 @@ class Machine(pulumi.ComponentResource):
             connection=self._connection(_FIRST_CONTACT_TRIES),
             create=f"mkdir -p {HOME} && base64 -d | tar -x -C {HOME}",
             stdin=all_scripts(),
+            triggers=[self.domain.id],
             add_previous_output_in_env=False,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self.domain], deleted_with=self.domain),
         )
@@ -65,21 +66,25 @@ class Machine(pulumi.ComponentResource):
         script: str,
         *arguments: pulumi.Input[str],
         stdin: pulumi.Input[str] | None = None,
+        at_end: str | None = None,
+        about: Machine | None = None,
         secret: bool = False,
         parent: pulumi.Resource | None = None,
         depends_on: Sequence[pulumi.Resource] = (),
     ) -> remote.Command:
         """Run one of the program's scripts on the host, again whenever the script or what it is given changes.
 
-        The resource is named `<host>-<what>`. With `secret` what the script prints is a secret; secrets go in by
-        `stdin` alone, because arguments show in process lists.
+        The resource is named `<host>-<what>`. `at_end` is a script that is run, with the same arguments, before the
+        host that the step is `about` goes away (this host, unless another is named). With `secret` what the script
+        prints is a secret; secrets go in by `stdin` alone, because arguments show in process lists.
         """
-        path = remote_path(script)
-        words = pulumi.Output.all(*arguments).apply(lambda values: " ".join([path, *map(quote, values)]))
         return remote.Command(
             f"{self.host.name}-{what}",
             connection=self._connection(),
-            create=words,
+            create=_line(script, arguments),
+            delete=_line(at_end, arguments) if at_end else None,
+            # A host that is replaced starts from nothing, whatever stood on the one before it.
+            triggers=[self.domain.id, *([about.domain.id] if about else [])],
             stdin=stdin,
             # standard error is progress and errors, standard output is data for the program
             logging=remote.Logging.STDERR,
@@ -88,6 +93,8 @@ class Machine(pulumi.ComponentResource):
                 parent=parent or self,
                 depends_on=[self.ready, *depends_on],
                 deleted_with=self.domain,
+                # the end of the old comes before the start of the new, also where nothing else asks for that order
+                delete_before_replace=True if at_end else None,
                 additional_secret_outputs=["stdout", "stderr"] if secret else None,
             ),
         )
@@ -101,3 +108,8 @@ class Machine(pulumi.ComponentResource):
             dial_error_limit=tries,
             per_dial_timeout=_DIAL_TIMEOUT,
         )
+
+
+def _line(script: str, arguments: Sequence[pulumi.Input[str]]) -> pulumi.Output[str]:
+    path = remote_path(script)
+    return pulumi.Output.all(*arguments).apply(lambda values: " ".join([path, *map(quote, values)]))

@@ -62,6 +62,7 @@ class SystemContainer(Machine):
             # it is given the host's private key
             logging=local.Logging.STDERR,
             add_previous_output_in_env=False,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=depends_on),
+            # two containers of one name and one folder cannot be: the old one goes first
+            opts=pulumi.ResourceOptions(parent=self, depends_on=depends_on, delete_before_replace=True),
         )
         self._await_ready()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -71,9 +72,28 @@ def test_every_remote_command_is_deleted_with_its_machine_and_keeps_to_itself(st
         host = next(host for host in HOSTS if item.name.startswith(f"{host}-"))
         assert item.deleted_with.endswith(f"::{host}-domain"), item.name
         assert item.inputs["addPreviousOutputInEnv"] is False, item.name
-        assert "delete" not in item.inputs, item.name
+        assert ("delete" in item.inputs) == ("-member-" in item.name), item.name
         # standard output is for the program; what it says may be a secret
         assert item.inputs.get("logging", "none") in ("stderr", "none") or item.name.endswith("-ready"), item.name
+
+
+@stacks
+def test_every_remote_command_is_made_again_when_its_machine_is(stack: str) -> None:
+    for item in of(stack, "command:remote:"):
+        host = next(host for host in HOSTS if item.name.startswith(f"{host}-"))
+        about = [f"{item.name.partition('-member-')[2]}-domain-id"] if "-member-" in item.name else []
+        assert item.inputs["triggers"] == [f"{host}-domain-id", *about], item.name
+
+
+@stacks
+def test_a_worker_leaves_the_cluster_before_its_machine_goes(stack: str) -> None:
+    found = lab(stack).by_name()
+    for worker in ("k8s-w1", "k8s-w2"):
+        member = found[f"k8s-cp-member-{worker}"]
+        assert re.search(rf"/node-joined\.sh {worker}$", member.inputs["create"])
+        assert re.search(rf"/node-leave\.sh {worker}$", member.inputs["delete"])
+        assert member.request.deleteBeforeReplace
+        assert any(urn.endswith(f"::{worker}-kubeadm-join") for urn in member.request.dependencies)
 
 
 @stacks

@@ -200,15 +200,32 @@ def test_a_worker_joins_with_a_fresh_token_and_a_pinned_control_plane(sandbox: S
     assert_no_secret_left(sandbox)
 
 
-def test_a_second_join_asks_nobody(sandbox: Sandbox, joinable: str) -> None:
+def test_a_second_join_asks_for_no_token(sandbox: Sandbox, joinable: str) -> None:
     join(sandbox, joinable)
     before = sandbox.written()
     sandbox.calls()
     done = join(sandbox, joinable)
     assert done.returncode == 0
     assert f"{NAME}: joined already" in done.stderr
-    assert sandbox.calls() == []
+    assert [call.split()[0] for call in sandbox.calls()] == ["kubectl"]  # it looks whether it is a member still
     assert sandbox.written() == before
+
+
+def test_a_disk_that_outlived_its_node_joins_again(sandbox: Sandbox, joinable: str) -> None:
+    join(sandbox, joinable)
+    sandbox.calls()
+    sandbox.stand_in("kubectl", 'case $* in *"get node"*) ;; *) echo https://172.31.1.10:6443 ;; esac')
+    done = join(sandbox, joinable)
+    assert done.returncode == 0, done.stderr
+    calls = sandbox.calls()
+    assert calls.index("kubeadm reset --force") < calls.index("kubeadm join --config /etc/kubernetes/kubeadm.yaml")
+
+
+def test_a_member_that_gets_no_answer_stays_one(sandbox: Sandbox, joinable: str) -> None:
+    join(sandbox, joinable)
+    sandbox.stand_in("kubectl", "exit 1")
+    done = join(sandbox, joinable)
+    assert (done.returncode, "joined already" in done.stderr) == (0, True)
 
 
 def test_a_join_that_was_cut_off_is_started_over(sandbox: Sandbox, joinable: str) -> None:

@@ -5,7 +5,8 @@
 #   CONTROL_PLANE  its address; CA_HASH  sha256:... of the cluster CA's public key
 # stdin: kubeadm.yaml (its documents), key (the SSH key that may ask for a token), known_hosts (the control plane's pinned host key).
 #
-# A join that was cut off anywhere is reset and done again; a finished one is left alone.
+# A join that was cut off anywhere is reset and done again, and so is one of a node that has been taken out of the
+# cluster since; any other is left alone.
 . "$(dirname "$0")/lib.sh"
 control_plane=$1 expected=$2
 files=$(mktemp -d -p /run) # memory, not disk: the key must not stay
@@ -15,12 +16,18 @@ alone
 
 next='mend the cause and run pulumi up again: it starts over'
 mkdir -p "$done_folder"
-if [ "$(cat "$done_folder/joined" 2> /dev/null)" = "$expected" ]; then
+# A disk outlives its machine, so what it says is compared with the cluster; no answer is no reason to start over.
+left() {
+    local known
+    known=$(kubectl --kubeconfig /etc/kubernetes/kubelet.conf get node "$(hostname)" \
+        --ignore-not-found --output name 2> /dev/null) && [ -z "$known" ]
+}
+if [ "$(cat "$done_folder/joined" 2> /dev/null)" = "$expected" ] && ! left; then
     say 'joined already'
     exit
 fi
 if [ -e /etc/kubernetes/kubelet.conf ] || [ -e /etc/kubernetes/bootstrap-kubelet.conf ]; then
-    say 'an earlier kubeadm join was cut off: starting over'
+    say 'an earlier kubeadm join was cut off, or the node was taken out of the cluster: starting over'
     quietly 'kubeadm reset' "$next" kubeadm reset --force
 fi
 
