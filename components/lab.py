@@ -27,6 +27,8 @@ from components.machines.local_paths import LocalPaths, local_paths
 from components.machines.requirements import missing
 from components.migration.component import Migration
 from components.model import LabConfig
+from components.probes.component import Probe
+from components.probes.folder import RECORDS
 from components.workloads.workloads import Workloads, WorkloadsArgs
 
 
@@ -61,7 +63,11 @@ class Lab(pulumi.ComponentResource):
         )
         chart = str(paths.bundle / "charts" / "cilium") if paths.bundle else None
         joined = pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(depends_on=cluster.nodes))
-        migration = Migration("migration", config, cluster.kubeconfig, opts=joined)
+        probe = Probe("probe", topology, machines, provider=provider, opts=inside) if config.migration_probe else None
+        if probe:
+            joined = pulumi.ResourceOptions.merge(joined, pulumi.ResourceOptions(depends_on=probe.objects))
+        asking = probe.hosts if probe else None
+        migration = Migration("migration", config, cluster.kubeconfig, RECORDS, asking, opts=joined)
         cilium = Cilium(
             "cilium", config, artifacts, chart, cluster.kubeconfig, migration.passed, provider=provider, opts=inside
         )

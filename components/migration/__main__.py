@@ -5,11 +5,18 @@ Exit status: 0 done, 1 refused or stopped (standard error says why and what next
 
 import signal
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
 
-from components.migration.api import ApiError, KubectlApi
+from components.migration.api import Api, ApiError, KubectlApi
 from components.migration.cluster import Cluster
 from components.migration.commands import preflight, run, tell
-from components.migration.document import DocumentError, parse
+from components.migration.document import Document, DocumentError, parse
+from components.migration.gates import Gates
+from components.migration.recorder import Recorder
+from components.probes.hosts import Ssh
+from components.probes.probing import Probing
 
 
 def main(arguments: list[str]) -> int:
@@ -21,11 +28,11 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(1))
     try:
         document = parse(sys.stdin.read())
-        with KubectlApi(document.kubeconfig) as api:
+        with KubectlApi(document.kubeconfig) as api, _recorder(document, api) as recorder:
             cluster = Cluster(api, document.desired.masqueraded_not)
             if arguments == ["run"]:
-                return 0 if run(document.desired, cluster) else 1
-            answer = preflight(document.desired, cluster)
+                return 0 if run(document.desired, cluster, recorder=recorder) else 1
+            answer = preflight(document.desired, cluster, recorder=recorder)
             if answer is None:
                 return 1
             print(answer)
@@ -33,6 +40,22 @@ def main(arguments: list[str]) -> int:
     except (DocumentError, ApiError) as error:
         tell(str(error))
         return 1
+
+
+@contextmanager
+def _recorder(document: Document, api: Api) -> Generator[Recorder | None]:
+    hosts = document.hosts
+    if not document.records:
+        yield None
+    elif hosts is None:
+        yield Recorder(Path(document.records))
+    else:
+        with Ssh(hosts) as shell:
+
+            def probing(gates: Gates) -> Probing:
+                return Probing(hosts, api, shell, gates)
+
+            yield Recorder(Path(document.records), probing)
 
 
 sys.exit(main(sys.argv[1:]))

@@ -15,6 +15,7 @@ from components.migration.gates import Clock, GateFailed, Gates, Tell
 from components.migration.model import Snapshot
 from components.migration.plan import turns
 from components.migration.preflight import nodes_to_move, outages, ranges_in_use, refusals
+from components.migration.recorder import Recorder, RecordError
 
 OPERATOR = "cilium-operator"
 
@@ -31,6 +32,7 @@ def preflight(
     say: Tell = tell,
     clock: Clock | None = None,
     stamp: Callable[[], str] = utc_stamp,
+    recorder: Recorder | None = None,
 ) -> str | None:
     """Standard output for the resources that follow, or None if the road is closed: then nothing was changed.
 
@@ -52,6 +54,12 @@ def preflight(
     say(describe(desired, snapshot))
     for line in outages(desired, snapshot):
         say(f"  note: {line}")
+    if recorder:
+        try:
+            recorder.begin(desired, snapshot, Gates(say, time))
+        except RecordError as error:
+            say(str(error))
+            return None
     return result(ranges_in_use(desired, snapshot), snapshot, stamp())
 
 
@@ -78,9 +86,13 @@ def run(
     say: Tell = tell,
     clock: Clock | None = None,
     stamp: Callable[[], str] = utc_stamp,
+    recorder: Recorder | None = None,
 ) -> bool:
     """True when the cluster is as desired. A failure is told with Cilium's own last words, and frees the nodes."""
     gates = Gates(say, clock or Clock())
+    if recorder:
+        recorder.resume()
+        gates.hear = recorder.event
     engine = Engine(desired, cluster, gates, stamp)
     started = gates.clock.now()
     try:
@@ -89,10 +101,30 @@ def run(
         say(f"stopped in stage {gates.stage.strip()}: {error}")
         _tell_last_words(cluster, say, error.node if isinstance(error, GateFailed) else "")
         _release(engine, say)
+        _end_record(recorder, cluster, gates, f"stopped: {str(error).splitlines()[0]}")
         say("the next run goes on from here; to turn round, set the mode back")
         return False
-    say(f"{len(steps)} steps in {gates.clock.now() - started:.1f} s")
+    seconds = gates.clock.now() - started
+    _end_record(recorder, cluster, gates, "done")
+    say(f"{len(steps)} steps in {seconds:.1f} s")
     return True
+
+
+def _end_record(recorder: Recorder | None, cluster: Cluster, gates: Gates, outcome: str) -> None:
+    """What goes wrong here is told, and changes nothing about the migration itself."""
+    if recorder is None:
+        return
+    snapshot: Snapshot | None = None
+    try:
+        snapshot = cluster.snapshot()
+    except ApiError as error:
+        gates.tell(f"the addresses are not in the record: {error}")
+    gates.hear = lambda _event: None
+    try:
+        if said := recorder.end(gates, outcome, snapshot):
+            gates.tell(said)
+    except RecordError as error:
+        gates.tell(str(error))
 
 
 def _tell_last_words(cluster: Cluster, say: Tell, node: str) -> None:

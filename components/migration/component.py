@@ -14,6 +14,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network
+from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -22,6 +23,7 @@ from pulumi_command import local
 from components.migration.desired import desired_cluster
 from components.migration.document import render
 from components.model import LabConfig
+from components.probes.targets import Hosts
 
 _PROGRAM = ".venv/bin/python -m components.migration"
 
@@ -42,6 +44,10 @@ def passed(answer: str) -> Passed:
     return Passed(str(tree["run"]), tuple(IPv4Network(cidr) for cidr in tree["inUse"]))
 
 
+def _render_hosts(hosts: Hosts) -> dict[str, object]:
+    return {"hosts": hosts.render()}
+
+
 class Migration(pulumi.ComponentResource):
     """`passed` is known when the preflight has found the road open; `go` adds the road itself."""
 
@@ -52,15 +58,23 @@ class Migration(pulumi.ComponentResource):
         name: str,
         config: LabConfig,
         kubeconfig: pulumi.Input[str],
+        records: Path,
+        hosts: pulumi.Output[Hosts] | None = None,
         *,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """`opts.depends_on` should name the nodes: the preflight needs the API server and counts them."""
+        """`opts.depends_on` should name the nodes: the preflight needs the API server and counts them.
+
+        `records` is the folder of the records of migrations. `hosts` are where probes ask meanwhile; None: nobody does.
+        """
         super().__init__("cilium-lab:migration:Migration", name, None, opts)
         self._name = name
+        desired = {**render(desired_cluster(config)), "records": str(records)}
+        nobody: dict[str, object] = {}
+        asking = hosts.apply(_render_hosts) if hosts else pulumi.Output.from_input(nobody)
         self._document = pulumi.Output.secret(
-            pulumi.Output.from_input(kubeconfig).apply(
-                lambda text: json.dumps({**render(desired_cluster(config)), "kubeconfig": text}, sort_keys=True)
+            pulumi.Output.all(kubeconfig=kubeconfig, asking=asking).apply(
+                lambda had: json.dumps({**desired, **had["asking"], "kubeconfig": had["kubeconfig"]}, sort_keys=True)
             )
         )
         preflight = local.Command(

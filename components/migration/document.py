@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field, fields
 from ipaddress import IPv4Network
 from typing import Any, cast
 
+from components.probes.targets import Hosts, parse_hosts
+
 
 class DocumentError(Exception):
     """The document on standard input is not one; the text says which key and what it should be."""
@@ -80,10 +82,14 @@ class Desired:
 
 @dataclass(frozen=True)
 class Document:
-    """`desired`, and the kubeconfig: a secret, never an argument, never in the environment."""
+    """`desired`, and how to get in: secrets, never an argument, never in the environment."""
 
     desired: Desired
-    kubeconfig: str
+    kubeconfig: str = field(repr=False)
+    records: str = ""
+    """Folder of the records of migrations; empty: none is kept."""
+    hosts: Hosts | None = None
+    """Where probes run meanwhile; None: nobody asks."""
 
 
 def parse(text: str) -> Document:
@@ -111,13 +117,14 @@ def parse(text: str) -> Document:
             else Canary(canary["image"], _texts(canary, "pages"), _texts(canary, "names"), canary.get("echo")),
             limits=Limits(**{name: float(seconds) for name, seconds in limits.items()}),
         )
-        return Document(desired, str(tree["kubeconfig"]))
+        hosts = parse_hosts(tree["hosts"]) if tree.get("hosts") else None
+        return Document(desired, str(tree["kubeconfig"]), str(tree.get("records", "")), hosts)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DocumentError(f"standard input: {type(error).__name__}: {error}") from error
 
 
 def render(desired: Desired) -> dict[str, object]:
-    """The document without the kubeconfig: the inverse of `parse`."""
+    """The document of what is desired alone: the inverse of `parse`."""
     canary = desired.canary
     tree: dict[str, object] = {
         "mode": desired.mode,

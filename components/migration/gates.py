@@ -12,6 +12,22 @@ Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
+class Event:
+    """What a gate tells: it ended now, and took so many seconds."""
+
+    stage: str
+    node: str
+    """Empty: not about one node."""
+    what: str
+    seconds: float
+    detail: str
+
+
+def _unheard(_event: Event) -> None:
+    pass
+
+
+@dataclass(frozen=True)
 class Verdict:
     """What one look at a condition saw. `next` is what a person may look at when it does not come true."""
 
@@ -58,6 +74,8 @@ class Gates:
 
     tell: Tell
     clock: Clock = field(default_factory=Clock)
+    hear: Callable[[Event], None] = _unheard
+    """Gets each event besides."""
     stage: str = ""
     pause: float = 0.3
     """Seconds between two looks."""
@@ -72,21 +90,19 @@ class Gates:
             verdict = _look(look)
             now = self.clock.now()
             if verdict.ok:
-                self.tell(self._line(node, name, now - started, verdict.seen))
+                self.done(name, node, now - started, verdict.seen)
                 return verdict
             if now - started >= limit:
                 raise GateFailed(name, node, limit, verdict)
             if now - reminded >= self.reminder:
                 reminded = now
-                self.tell(self._line(node, f"waiting: {name}", now - started, verdict.seen))
+                self.done(f"waiting: {name}", node, now - started, verdict.seen)
             self.clock.sleep(self.pause)
 
     def done(self, name: str, node: str, seconds: float, seen: str) -> None:
         """Tell about a step that was no waiting."""
-        self.tell(self._line(node, name, seconds, seen))
-
-    def _line(self, node: str, name: str, seconds: float, seen: str) -> str:
-        return f"{self.stage:<18} {node or '-':<10} {seconds:6.1f} s  {name}: {seen}"
+        self.tell(f"{self.stage:<18} {node or '-':<10} {seconds:6.1f} s  {name}: {seen}")
+        self.hear(Event(self.stage.strip(), node, name, seconds, seen))
 
 
 def _look(look: Callable[[], Verdict]) -> Verdict:

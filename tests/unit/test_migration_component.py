@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from ipaddress import IPv4Network
+from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -14,13 +15,18 @@ from components.config import parse as parse_config
 from components.migration.component import Migration, Passed, passed
 from components.migration.desired import desired_cluster
 from components.migration.document import parse
+from components.probes.targets import Hosts
 from tests.unit.pulumi_recorder import Recording, record
 
 ANSWER = json.dumps({"inUse": ["172.24.0.0/24"], "run": "2026-01-01T00:00:00+00:00", "blocks": {}})
 KUBECONFIG = "apiVersion: v1\nusers: secret"
+KEY = "PRIVATE KEY"
+HOSTS = Hosts(
+    {"k8s-cp": "172.31.1.10"}, ("k8s-cp",), "router", "172.31.1.20", "10.10.1.200", KEY, "172.31.1.10 ssh-ed25519 A\n"
+)
 
 
-def recorded(*, preview: bool = False) -> tuple[Recording, list[Passed]]:
+def recorded(*, preview: bool = False, probe: bool = False) -> tuple[Recording, list[Passed]]:
     seen: list[Passed] = []
 
     def outputs(args: pulumi.runtime.MockResourceArgs) -> dict[str, Any]:
@@ -28,10 +34,13 @@ def recorded(*, preview: bool = False) -> tuple[Recording, list[Passed]]:
 
     def program() -> None:
         node = local.Command("node", create="true")
+        hosts = pulumi.Output.secret(HOSTS) if probe else None
         migration = Migration(
             "migration",
             parse_config({"ipamMode": "cluster-pool"}),
             pulumi.Output.secret(KUBECONFIG),
+            Path("/state/migrations"),
+            hosts,
             opts=pulumi.ResourceOptions(depends_on=[node]),
         )
         migration.passed.apply(seen.append)
@@ -50,9 +59,19 @@ def test_the_kubeconfig_travels_as_a_secret_on_standard_input_alone() -> None:
         document = parse(stdin["value"])
         assert document.kubeconfig == KUBECONFIG
         assert document.desired.mode == "cluster-pool"
+        assert (document.records, document.hosts) == ("/state/migrations", None)
         rest = {key: value for key, value in item.inputs.items() if key != "stdin"}
         assert KUBECONFIG not in str(rest)
         assert item.inputs["logging"] == "stderr"
+
+
+def test_the_key_for_the_probes_goes_the_same_way() -> None:
+    for name, item in recorded(probe=True)[0].by_name().items():
+        if name.startswith("migration-"):
+            document = parse(item.request.object["stdin"]["value"])
+            assert document.hosts == HOSTS
+            assert KEY not in repr(document)
+            assert KEY not in str({key: value for key, value in item.inputs.items() if key != "stdin"})
 
 
 def test_the_road_looks_again_after_each_preflight_and_comes_behind_the_release() -> None:

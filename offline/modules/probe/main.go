@@ -1,6 +1,6 @@
 // Command probe measures what users of a Service notice, and serves what it measures with.
 //
-//	probe serve [-http ADDRESS] [-echo ADDRESS]
+//	probe serve [-http ADDRESS] [-echo ADDRESS] [-leave DURATION]
 //	probe run [-for DURATION] [-until TIME] [-out FILE] NAME=KIND:HOST:PORT@RATE...
 //
 // KIND is http (a new connection each time, one second), tcp (one lasting connection), udp, or

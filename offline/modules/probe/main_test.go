@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -28,7 +29,7 @@ func served(t *testing.T) (pages, echo string, end func()) {
 	pages, echo = free(), free()
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- serve(ctx, []string{"-http", pages, "-echo", echo}) }()
+	go func() { done <- serve(ctx, []string{"-http", pages, "-echo", echo, "-leave", "300ms"}) }()
 	for range 100 {
 		if connection, err := net.Dial("tcp", pages); err == nil {
 			connection.Close()
@@ -207,5 +208,36 @@ func TestARunWhoseTimeIsOverAsksNothing(t *testing.T) {
 	}
 	if run(context.Background(), []string{"-until", "tomorrow", "a=http:127.0.0.1:1@5"}) == nil {
 		t.Error("a time that is none was taken")
+	}
+}
+
+func TestAServerThatLeavesSaysSoAndStillAnswers(t *testing.T) {
+	pages, _, end := served(t)
+	defer end()
+	ready := func() int {
+		answer, err := http.Get("http://" + pages + "/ready")
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		return answer.StatusCode
+	}
+	if ready() != http.StatusOK {
+		t.Error("not ready at the beginning")
+	}
+	began, left := time.Now(), make(chan time.Duration, 1)
+	go func() {
+		http.Get("http://" + pages + "/leave")
+		left <- time.Since(began)
+	}()
+	time.Sleep(100 * time.Millisecond)
+	if ready() != http.StatusServiceUnavailable {
+		t.Error("ready while it leaves")
+	}
+	if err := getPage(pages, time.Now().Add(time.Second)); err != nil {
+		t.Error(err)
+	}
+	if took := <-left; took < 300*time.Millisecond {
+		t.Errorf("/leave was answered after %v", took)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -17,10 +18,15 @@ const goodbye = 2 * time.Second
 
 // serve answers pages on one port and echoes TCP and UDP on another, until the context ends. Lasting connections then
 // end with a FIN.
+//
+// /ready says whether the server wants traffic. A request for /leave makes that a no and is answered after -leave: as a
+// pod's preStop hook it lets all nodes turn away, and datagram sockets be made anew elsewhere, while everything is still
+// answered.
 func serve(ctx context.Context, arguments []string) error {
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
 	pages := flags.String("http", ":8080", "address for pages")
 	echo := flags.String("echo", ":7007", "address for echoes, TCP and UDP")
+	pause := flags.Duration("leave", 5*time.Second, "how long an answer to /leave takes")
 	if err := flags.Parse(arguments); err != nil {
 		return err
 	}
@@ -37,8 +43,19 @@ func serve(ctx context.Context, arguments []string) error {
 		return err
 	}
 	host, _ := os.Hostname()
-	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, "Hostname: %s\n", host) })
-	server := &http.Server{Handler: page}
+	var leaving atomic.Bool
+	pagesByPath := http.NewServeMux()
+	pagesByPath.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, "Hostname: %s\n", host) })
+	pagesByPath.HandleFunc("/ready", func(w http.ResponseWriter, _ *http.Request) {
+		if leaving.Load() {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	})
+	pagesByPath.HandleFunc("/leave", func(http.ResponseWriter, *http.Request) {
+		leaving.Store(true)
+		time.Sleep(*pause)
+	})
+	server := &http.Server{Handler: pagesByPath}
 	go server.Serve(web)
 	go echoDatagrams(datagrams)
 	open := &connections{all: map[net.Conn]bool{}}

@@ -1,0 +1,98 @@
+"""Keeps the record of a migration, and lets the probes ask meanwhile where they are wanted.
+
+A record begins when the preflight finds something to carry and is open, before anything moves; it ends with the run. A
+run that is killed leaves it open, and its probes asking: the next one goes on with both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from components.migration.api import ApiError
+from components.migration.document import Desired
+from components.migration.gates import Event, GateFailed, Gates
+from components.migration.model import Snapshot
+from components.migration.plan import plan
+from components.probes.folder import Folder, Now, utc_now
+from components.probes.hosts import HostError
+from components.probes.probing import Probing
+
+KIND = "staged"
+
+
+class RecordError(Exception):
+    """The probes could not be started, or their lines not be had; the text says why."""
+
+
+class Recorder:
+    """`records` is the folder of all records. `probing` makes the probes of this cluster; None: nobody asks."""
+
+    def __init__(self, records: Path, probing: Callable[[Gates], Probing] | None = None, now: Now = utc_now) -> None:
+        self._records = records
+        self._probing = probing
+        self._now = now
+        self._folder: Folder | None = None
+
+    def begin(self, desired: Desired, snapshot: Snapshot, gates: Gates) -> None:
+        """Before anything moves, if something is to move. Raises RecordError."""
+        if snapshot.configured is None or not pending(desired, snapshot):
+            return
+        folder = Folder.unfinished(self._records, KIND, self._now)
+        started = gates.clock.now()
+        if self._probing:
+            try:
+                self._probing(gates).begin(fresh=folder is None)
+            except (ApiError, HostError, GateFailed) as error:
+                raise RecordError(
+                    f"the probes cannot be started: {error}\n  next: mend that, or set migration.probe to false"
+                ) from error
+        folder = folder or Folder.new(self._records, KIND, now=self._now)
+        folder.change(snapshot.configured.mode, desired.mode)
+        folder.addresses("before", addresses(snapshot))
+        asking = "probes ask" if self._probing else "no probes"
+        folder.event("0 preflight", "", "passed", gates.clock.now() - started, asking)
+
+    def resume(self) -> None:
+        """The record that the preflight has begun, if it has."""
+        self._folder = Folder.unfinished(self._records, KIND, self._now)
+
+    def event(self, event: Event) -> None:
+        """Note an event of the run."""
+        if self._folder:
+            self._folder.event(event.stage, event.node, event.what, event.seconds, event.detail)
+
+    def end(self, gates: Gates, outcome: str, snapshot: Snapshot | None) -> str:
+        """The run has come to its end; what the probes say, in a line. Raises RecordError."""
+        if not self._folder:
+            return ""
+        if snapshot:
+            self._folder.addresses("after", addresses(snapshot))
+        try:
+            said = self._probing(gates).end(self._folder) if self._probing else ""
+        except (ApiError, HostError, GateFailed) as error:
+            raise RecordError(f"the probes' lines cannot be had: {error}") from error
+        finally:
+            self._folder.end(outcome)
+        return f"{said}; record: {self._folder.path}" if said else f"record: {self._folder.path}"
+
+
+def pending(desired: Desired, snapshot: Snapshot) -> bool:
+    """Whether a run would change anything."""
+    now = snapshot.configured
+    return now is not None and (now.mode != desired.mode or bool(plan(desired, snapshot)))
+
+
+def addresses(snapshot: Snapshot) -> dict[str, object]:
+    """Each node's blocks, and the addresses of its pods on the pod network."""
+    return {
+        node.name: {
+            "blocks": [str(block) for block in snapshot.blocks(node.name)],
+            "pods": {
+                pod.key: str(pod.address)
+                for pod in sorted(snapshot.pods, key=lambda pod: pod.key)
+                if pod.node == node.name and pod.on_pod_network and pod.address
+            },
+        }
+        for node in snapshot.nodes
+    }

@@ -1,0 +1,104 @@
+"""The workload that measurements ask: pages and echoes behind a Service, kept answering while nodes are emptied.
+
+It is webpod's way of life (see `webpod`) with what a measurement needs besides: a port that echoes TCP and UDP, and the
+same three on a port of every node.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from components.workloads.webpod import DRAIN_SECONDS, GRACE_SECONDS, REPLICAS
+
+NAME = "probe"
+NAMESPACE = "default"
+IMAGE = "cilium-lab.local/probe:1.0.0"
+"""Part of the bundle; upstream has no such image, so probes need `artifacts: bundle`."""
+PAGES_PORT = 8080
+ECHO_PORT = 7007
+LABELS = {"app": NAME}
+
+
+def probe_manifests() -> tuple[dict[str, Any], ...]:
+    """The Deployment, its Service and its disruption budget."""
+    return _deployment(), _service(), _budget()
+
+
+def _deployment() -> dict[str, Any]:
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        # It is declared before there is a network, so nobody may wait for it there; who starts probes does.
+        "metadata": {**_metadata(), "annotations": {"pulumi.com/skipAwait": "true"}},
+        "spec": {
+            "replicas": REPLICAS,
+            "selector": {"matchLabels": dict(LABELS)},
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
+            "template": {"metadata": {"labels": dict(LABELS)}, "spec": _pod_spec()},
+        },
+    }
+
+
+def _pod_spec() -> dict[str, Any]:
+    apart = {"labelSelector": {"matchLabels": dict(LABELS)}, "topologyKey": "kubernetes.io/hostname"}
+    return {
+        "affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [apart]}},
+        "automountServiceAccountToken": False,
+        "terminationGracePeriodSeconds": GRACE_SECONDS,
+        "containers": [
+            {
+                "name": NAME,
+                "image": IMAGE,
+                "imagePullPolicy": "IfNotPresent",
+                "args": ["serve", "-http", f":{PAGES_PORT}", "-echo", f":{ECHO_PORT}", "-leave", f"{DRAIN_SECONDS}s"],
+                "ports": [
+                    {"name": "pages", "containerPort": PAGES_PORT},
+                    {"name": "stream", "containerPort": ECHO_PORT},
+                    {"name": "datagrams", "containerPort": ECHO_PORT, "protocol": "UDP"},
+                ],
+                "resources": {"requests": {"cpu": "200m", "memory": "32Mi"}},
+                "readinessProbe": {
+                    "httpGet": {"path": "/ready", "port": PAGES_PORT},
+                    "periodSeconds": 1,
+                    "timeoutSeconds": 3,
+                    "failureThreshold": 1,
+                },
+                # The same pause as webpod's, but the pod says at once that it is not ready: Cilium then ends datagram
+                # sockets to it (it keeps them for a terminating pod that is ready) while they are still answered.
+                "lifecycle": {"preStop": {"httpGet": {"path": "/leave", "port": PAGES_PORT}}},
+                "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+            }
+        ],
+    }
+
+
+def _service() -> dict[str, Any]:
+    ports = [("pages", "TCP", PAGES_PORT), ("stream", "TCP", ECHO_PORT), ("datagrams", "UDP", ECHO_PORT)]
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": _metadata(),
+        "spec": {
+            "type": "NodePort",
+            "selector": dict(LABELS),
+            # The API server chooses the nodes' ports: who asks there looks them up.
+            "ports": [{"name": n, "protocol": p, "port": port, "targetPort": port} for n, p, port in ports],
+        },
+    }
+
+
+def _budget() -> dict[str, Any]:
+    return {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": _metadata(),
+        "spec": {
+            "maxUnavailable": 1,
+            "selector": {"matchLabels": dict(LABELS)},
+            "unhealthyPodEvictionPolicy": "AlwaysAllow",
+        },
+    }
+
+
+def _metadata() -> dict[str, Any]:
+    return {"name": NAME, "namespace": NAMESPACE, "labels": dict(LABELS)}
