@@ -56,7 +56,7 @@ def preflight(
         say(f"  note: {line}")
     if recorder:
         try:
-            recorder.begin(desired, snapshot, Gates(say, time))
+            recorder.begin(desired, lambda: snapshot, Gates(say, time))
         except RecordError as error:
             say(str(error))
             return None
@@ -91,7 +91,10 @@ def run(
     """True when the cluster is as desired. A failure is told with Cilium's own last words, and frees the nodes."""
     gates = Gates(say, clock or Clock())
     if recorder:
-        recorder.resume()
+        try:
+            recorder.begin(desired, cluster.look, gates)
+        except (RecordError, ApiError) as error:
+            say(f"{error}\nthe migration goes on without")
         gates.hear = recorder.event
     engine = Engine(desired, cluster, gates, stamp)
     started = gates.clock.now()

@@ -34,28 +34,31 @@ class Recorder:
         self._now = now
         self._folder: Folder | None = None
 
-    def begin(self, desired: Desired, snapshot: Snapshot, gates: Gates) -> None:
-        """Before anything moves, if something is to move. Raises RecordError."""
-        if snapshot.configured is None or not pending(desired, snapshot):
+    def begin(self, desired: Desired, look: Callable[[], Snapshot], gates: Gates) -> None:
+        """Before anything moves, if something is to move; `look` sees every agent. Raises RecordError or ApiError.
+
+        Both commands call it: a run comes without a preflight when an earlier one has passed and its run has failed.
+        """
+        self._folder = Folder.unfinished(self._records, KIND, self._now)
+        snapshot = None if self._folder else look()
+        if snapshot and not pending(desired, snapshot):
             return
-        folder = Folder.unfinished(self._records, KIND, self._now)
         started = gates.clock.now()
         if self._probing:
             try:
-                self._probing(gates).begin(fresh=folder is None)
+                self._probing(gates).begin(fresh=self._folder is None)
             except (ApiError, HostError, GateFailed) as error:
                 raise RecordError(
                     f"the probes cannot be started: {error}\n  next: mend that, or set migration.probe to false"
                 ) from error
-        folder = folder or Folder.new(self._records, KIND, now=self._now)
-        folder.change(snapshot.configured.mode, desired.mode)
-        folder.addresses("before", addresses(snapshot))
-        asking = "probes ask" if self._probing else "no probes"
-        folder.event("0 preflight", "", "passed", gates.clock.now() - started, asking)
-
-    def resume(self) -> None:
-        """The record that the preflight has begun, if it has."""
-        self._folder = Folder.unfinished(self._records, KIND, self._now)
+        if snapshot:
+            self._folder = Folder.new(self._records, KIND, now=self._now)
+            self._folder.addresses("before", addresses(snapshot))
+        if self._folder:
+            self._folder.change(origin(desired, snapshot) if snapshot else "", desired.mode)
+            asking = "probes ask" if self._probing else "no probes"
+            what = "record begins" if snapshot else "record goes on"
+            self._folder.event("0 preflight", "", what, gates.clock.now() - started, asking)
 
     def event(self, event: Event) -> None:
         """Note an event of the run."""
@@ -75,6 +78,12 @@ class Recorder:
         finally:
             self._folder.end(outcome)
         return f"{said}; record: {self._folder.path}" if said else f"record: {self._folder.path}"
+
+
+def origin(desired: Desired, snapshot: Snapshot) -> str:
+    """The mode that agents still run in; the configured one where they run in the desired one already."""
+    left = {view.mode for view in snapshot.views.values() if view.mode and view.mode != desired.mode}
+    return min(left, default=snapshot.configured.mode if snapshot.configured else "")
 
 
 def pending(desired: Desired, snapshot: Snapshot) -> bool:

@@ -45,9 +45,10 @@ class Probing:
             until = datetime.datetime.now(datetime.UTC) + _LASTS
             manifest = prober.prober(asked[POD], until.strftime("%Y-%m-%dT%H:%M:%SZ"))
             self._api.send("PATCH", f"{_PROBER}?fieldManager=cilium-lab&force=true", manifest, APPLY)
-        on_all({host: units.start(host, asked[host]) for host in asked if host != POD}, self._shell)
+        told = on_all({host: units.start(host, asked[host]) for host in asked if host != POD}, self._shell)
         self._gates.wait("prober asks", lambda: self._ready(_PROBER), _READY)
-        self._gates.clock.sleep(_WARM)
+        if any(text.strip() == units.STARTED for text in told.values()):
+            self._gates.clock.sleep(_WARM)
 
     def end(self, folder: Folder) -> str:
         """Let all come to their end, keep their lines in `folder`, and leave nothing behind; the sum in words."""

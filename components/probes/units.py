@@ -8,6 +8,8 @@ from shlex import quote
 from components.probes.prober import FILES, FOLDER
 
 UNIT = "lab-probe"
+STARTED = "started"
+"""What `start` prints when nothing asked yet."""
 _LIMIT = "20m"
 """After which a forgotten probe ends by itself."""
 
@@ -20,7 +22,7 @@ if systemctl is-active -q {UNIT}; then echo 'asks already'; exit 0; fi
 program=$(command -v probe) || {{ echo 'no probe on the PATH: the bundle has it' >&2; exit 1; }}
 mkdir -p {FOLDER}
 systemd-run -q --unit {UNIT} --collect "$program" {words}
-echo started
+echo {STARTED}
 """
 
 

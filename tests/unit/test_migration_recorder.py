@@ -79,7 +79,7 @@ def test_a_migration_leaves_its_record(tmp_path: Path) -> None:
     made = json.loads((folder / "run.json").read_text())
     assert (made["kind"], made["from"], made["to"], made["outcome"]) == ("staged", "kubernetes", "cluster-pool", "done")
     heard = events(folder)
-    assert heard[0]["what"] == "passed"
+    assert heard[0]["what"] == "record begins"
     assert heard[-1]["what"] == "as desired"
     turns = [event["node"] for event in heard if (event["stage"], event["what"]) == ("4 renumber", "done")]
     assert turns == ["k8s-w1", "k8s-w2", "k8s-cp"]
@@ -90,7 +90,7 @@ def test_a_migration_leaves_its_record(tmp_path: Path) -> None:
             assert len(node["blocks"]) == 1
             assert all(address.startswith(start) for address in (*node["blocks"], *node["pods"].values()))
     assert addresses["before"]["k8s-cp"]["pods"]["default/curl-pod"]
-    assert probes.asked == ["begin", "end"]
+    assert probes.asked == ["begin", "take over", "end"]
     assert any(line.startswith("7 requests; record: ") for line in world.told)
 
 
@@ -116,7 +116,7 @@ def test_a_killed_run_is_gone_on_with_in_its_record_whichever_way(tmp_path: Path
     made = json.loads((folder / "run.json").read_text())
     assert (made["from"], made["to"], made["outcome"]) == ("kubernetes", then, "done")
     assert len(events(folder)) > known
-    assert probes.asked == ["begin", "take over", "end"]
+    assert probes.asked == ["begin", *["take over"] * 3, "end"]
 
 
 def test_probes_that_cannot_start_stop_the_migration_before_it_begins(tmp_path: Path) -> None:
@@ -127,6 +127,20 @@ def test_probes_that_cannot_start_stop_the_migration_before_it_begins(tmp_path: 
     assert world.cluster.blocks == blocks
     assert world.cluster.config["ipam"] == "kubernetes"
     assert world.folders() == []
+
+
+def test_a_run_without_a_preflight_begins_its_own_record(tmp_path: Path) -> None:
+    """An earlier preflight has passed, and its run has failed: Pulumi repeats the run alone."""
+    probes = Probes()
+    world = World(tmp_path / "records", probes)
+    configure(world.cluster, "cluster-pool")
+    want = desired("cluster-pool")
+    reached = Cluster(SimulatedApi(world.cluster), want.masqueraded_not)
+    assert run(want, reached, say=world.told.append, clock=world.clock, recorder=Recorder(world.records, probes))
+    (folder,) = world.folders()
+    made = json.loads((folder / "run.json").read_text())
+    assert (made["from"], made["to"], made["outcome"]) == ("kubernetes", "cluster-pool", "done")
+    assert probes.asked == ["begin", "end"]
 
 
 def test_lines_that_cannot_be_had_do_not_fail_a_migration(tmp_path: Path) -> None:
