@@ -1,0 +1,1 @@
+"""Measures the running lab: migrations under probes, beside the study's own procedure, and killed migrations."""

@@ -1,0 +1,54 @@
+"""Random moments to kill a run at, spread over its stages: pure."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from itertools import pairwise
+
+from components.report.record import Record
+
+_BEFORE = 6.0
+"""Seconds from the start of `pulumi up` to the first event, about: it looks at everything first."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """So many seconds after an event; None: after the start."""
+
+    after: tuple[str, str, str] | None
+    """Stage, node, what."""
+    seconds: float
+
+    @property
+    def stage(self) -> str:
+        """The stage that it lies in."""
+        return self.after[0] if self.after else "start"
+
+    def __str__(self) -> str:
+        stage, node, what = self.after or ("the start", "", "")
+        where = " ".join(filter(None, (stage, node, f"({what})" if what else "")))
+        return f"{self.seconds:.1f} s after {where}"
+
+
+def moments(reference: Record, chance: random.Random, count: int) -> list[Moment]:
+    """`count` moments in a random order: the stages (each node's turn is one) take turns, within them any time goes."""
+    spans: dict[tuple[str, str], list[tuple[tuple[str, str, str] | None, float]]] = {("start", ""): [(None, _BEFORE)]}
+    events = [event for event in reference.events if not event.what.startswith("waiting: ")]
+    for event, following in pairwise(events):
+        key = (event.stage, event.node)
+        spans.setdefault(key, []).append(((event.stage, event.node, event.what), following.time - event.time))
+    stages = list(spans.values())
+    chance.shuffle(stages)
+    found = [_within(stages[number % len(stages)], chance) for number in range(count)]
+    chance.shuffle(found)
+    return found
+
+
+def _within(span: list[tuple[tuple[str, str, str] | None, float]], chance: random.Random) -> Moment:
+    left = chance.uniform(0, sum(seconds for _, seconds in span))
+    for after, seconds in span:
+        if left <= seconds:
+            return Moment(after, left)
+        left -= seconds
+    return Moment(span[-1][0], span[-1][1])
