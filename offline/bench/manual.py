@@ -17,7 +17,8 @@ from offline.room import room
 
 _SCRIPT = Path(__file__).with_name("manual.sh")
 _CHART = CURRENT / "bundle" / "charts" / "cilium"
-_POOL = "172.20.0.0/16"
+_RANGES = {"kubernetes": "192.168.0.0/16", "cluster-pool": "172.20.0.0/16"}
+"""The study's."""
 _LONGEST = 1080.0
 """Seconds; the probes ask for twenty minutes at most."""
 
@@ -35,7 +36,7 @@ def _run(stack: Stack, way: str, modes: tuple[str, str]) -> Path:
     _probes("begin", folder, document)
     log = stack.folder / f"manual-{way}.log"
     with log.open("w") as stream:
-        words = room.command([_SCRIPT, way, _CHART, _POOL, _POOL], Path("/"))
+        words = room.command([_SCRIPT, way, _CHART, modes[1], _RANGES[modes[1]]], Path("/"))
         process = subprocess.Popen(
             words, env=session.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stream, text=True
         )

@@ -1,67 +1,64 @@
 #!/bin/bash
-# The study's own procedure: the mode is changed with the new pool alone, operator and agents are restarted, CiliumNodes
-# deleted, and every workload restarted. "back" undoes it in the same way. A line "STEP NAME" tells where it is.
+# The study's own procedure: the mode is changed with the new range alone, operator and agents are restarted, CiliumNodes
+# deleted, and every workload restarted. "back" goes the same way, and puts Helm's release as it was. What the procedure
+# leaves broken may never become ready, so each wait has a limit and none ends it. A line "STEP NAME" tells where it is.
 #
-# usage: manual.sh there|back CHART [POOL NATIVE_RANGE]
+# usage: manual.sh there|back CHART MODE RANGE
 set -u
-chart=$2
+way=$1 chart=$2 mode=$3 range=$4
+limit=120s
 system=(kubectl -n kube-system)
-limit=180s # for each wait: what the procedure leaves broken may never come
-
 step() { echo "STEP $*"; }
 
-agents() {
-    "${system[@]}" delete pod -l k8s-app=cilium --wait=false
-    "${system[@]}" wait --for=delete pod -l k8s-app=cilium,pod-template-generation=0 --timeout=1s 2> /dev/null
-    sleep 3
-    "${system[@]}" wait pod -l k8s-app=cilium --for=condition=Ready --timeout=$limit
+agents() { # as the study does: by the DaemonSet, two at a time (the chart's default)
+    "${system[@]}" rollout restart daemonset cilium
+    "${system[@]}" rollout status daemonset cilium --timeout=$limit
+}
+
+deployments() {
+    kubectl get deployments -A \
+        -o jsonpath='{range .items[*]}{.metadata.namespace}{" "}{.metadata.name}{"\n"}{end}' | grep -v ' cilium-operator$'
+}
+
+curl_pod() { # a bare pod comes back only by the hand that made it
+    local pod clean='del(.status, .metadata.uid, .metadata.resourceVersion, .metadata.creationTimestamp,
+        .metadata.managedFields)'
+    local applied='[.metadata.managedFields[] | select(.operation == "Apply").manager][0] // "manual"'
+    pod=$(kubectl get pod curl-pod -o json --show-managed-fields) || return
+    kubectl delete pod curl-pod
+    jq "$clean" <<< "$pod" | kubectl apply --server-side --field-manager="$(jq -r "$applied" <<< "$pod")" -f -
 }
 
 workloads() {
     local namespace name
-    kubectl get deployments -A -o jsonpath='{range .items[*]}{.metadata.namespace} {.metadata.name}{"\n"}{end}' |
-        while read -r namespace name; do
-            [ "$name" = cilium-operator ] || kubectl -n "$namespace" rollout restart deployment "$name" < /dev/null
-        done
-    # a bare pod comes back only by the hand that made it
-    kubectl get pod curl-pod -o json |
-        jq 'del(.status, .metadata.uid, .metadata.resourceVersion, .metadata.creationTimestamp, .metadata.managedFields)' > "$bare"
-    kubectl delete pod curl-pod --grace-period=0 --force
-    kubectl apply --server-side --field-manager="$(manager)" -f "$bare"
-    kubectl get deployments -A -o jsonpath='{range .items[*]}{.metadata.namespace} {.metadata.name}{"\n"}{end}' |
-        while read -r namespace name; do
-            kubectl -n "$namespace" rollout status deployment "$name" --timeout=$limit < /dev/null
-        done
+    while read -r namespace name; do
+        kubectl -n "$namespace" rollout restart deployment "$name" < /dev/null
+    done < <(deployments)
+    curl_pod
+    while read -r namespace name; do
+        kubectl -n "$namespace" rollout status deployment "$name" --timeout=$limit < /dev/null
+    done < <(deployments)
     kubectl wait pod curl-pod --for=condition=Ready --timeout=$limit
 }
 
-manager() { echo "$owner"; }
-
-bare=$(mktemp)
-trap 'rm -f "$bare"' EXIT
-owner=$(kubectl get pod curl-pod -o json --show-managed-fields | jq -r '[.metadata.managedFields[] | select(.operation == "Apply")][0].manager // "manual"')
-
-case $1 in
-there)
-    step helm upgrade
-    helm upgrade cilium "$chart" -n kube-system --reuse-values --set ipam.mode=cluster-pool \
-        --set "ipam.operator.clusterPoolIPv4PodCIDRList={$3}" --set "ipv4NativeRoutingCIDR=$4" || exit 1
-    ;;
-back)
-    step helm rollback
-    helm rollback cilium -n kube-system || exit 1
-    ;;
-esac
+step helm upgrade
+helm upgrade cilium "$chart" -n kube-system --reuse-values --set updateStrategy.type=RollingUpdate \
+    --set ipam.mode="$mode" --set "ipam.operator.clusterPoolIPv4PodCIDRList={$range}" \
+    --set "ipv4NativeRoutingCIDR=$range" || exit 1
 step restart the operator
 "${system[@]}" rollout restart deployment cilium-operator
 "${system[@]}" rollout status deployment cilium-operator --timeout=$limit
 step restart the agents
 agents
-for node in $(kubectl get ciliumnodes -o name); do
-    step "delete $node"
-    kubectl delete "$node"
-    agents
-done
+step delete the CiliumNodes
+kubectl delete ciliumnodes --all
+step restart the agents again
+agents
 step restart the workloads
 workloads
+if [ "$way" = back ]; then # the two upgrades are taken back: the release is Pulumi's again
+    step helm rollback
+    revision=$(helm history cilium -n kube-system -o json | jq '.[-1].revision')
+    helm rollback cilium $((revision - 2)) -n kube-system || exit 1
+fi
 step end
