@@ -72,12 +72,17 @@ class Cluster(pulumi.ComponentResource):
         for host in config.topology.workers:
             keys = pulumi.Output.all(join_key.private, control_plane.access.host.public)
             files = keys.apply(partial(_join_files, config, host))
+            leaving = control_plane.run_before_end_of(
+                machines[host.name], f"leaving-{host.name}", "node-leave.sh", host.name, parent=self
+            )
             joined = machines[host.name].run(
                 "kubeadm-join",
                 "kubeadm-join.sh",
                 str(config.topology.control_plane.address),
                 init.stdout,
                 stdin=files,
+                # so that whatever has left joins again
+                again_with=[leaving],
                 secret=True,
                 parent=self,
                 depends_on=[prepared[host.name], allowed],
@@ -86,8 +91,7 @@ class Cluster(pulumi.ComponentResource):
                 f"member-{host.name}",
                 "node-joined.sh",
                 host.name,
-                at_end="node-leave.sh",
-                about=machines[host.name],
+                again_with=[joined],
                 parent=self,
                 depends_on=[joined],
             )

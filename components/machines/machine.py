@@ -66,26 +66,24 @@ class Machine(pulumi.ComponentResource):
         script: str,
         *arguments: pulumi.Input[str],
         stdin: pulumi.Input[str] | None = None,
-        at_end: str | None = None,
-        about: Machine | None = None,
+        again_with: Sequence[pulumi.CustomResource] = (),
         secret: bool = False,
         parent: pulumi.Resource | None = None,
         depends_on: Sequence[pulumi.Resource] = (),
     ) -> remote.Command:
         """Run one of the program's scripts on the host, again whenever the script or what it is given changes.
 
-        The resource is named `<host>-<what>`. `at_end` is a script that is run, with the same arguments, before the
-        host that the step is `about` goes away (this host, unless another is named). With `secret` what the script
-        prints is a secret; secrets go in by `stdin` alone, because arguments show in process lists.
+        The resource is named `<host>-<what>`. It is made anew with the host, and with each resource of `again_with`.
+        With `secret` what the script prints is a secret; secrets go in by `stdin` alone, because arguments show in
+        process lists.
         """
         return remote.Command(
             f"{self.host.name}-{what}",
             connection=self._connection(),
             create=_line(script, arguments),
-            delete=_line(at_end, arguments) if at_end else None,
-            # A host that is replaced starts from nothing, whatever stood on the one before it.
-            triggers=[self.domain.id, *([about.domain.id] if about else [])],
             stdin=stdin,
+            # A host that is replaced starts from nothing, whatever stood on the one before it.
+            triggers=[self.domain.id, *(resource.id for resource in again_with)],
             # standard error is progress and errors, standard output is data for the program
             logging=remote.Logging.STDERR,
             add_previous_output_in_env=False,
@@ -93,9 +91,32 @@ class Machine(pulumi.ComponentResource):
                 parent=parent or self,
                 depends_on=[self.ready, *depends_on],
                 deleted_with=self.domain,
-                # the end of the old comes before the start of the new, also where nothing else asks for that order
-                delete_before_replace=True if at_end else None,
                 additional_secret_outputs=["stdout", "stderr"] if secret else None,
+            ),
+        )
+
+    def run_before_end_of(
+        self, other: Machine, what: str, script: str, *arguments: str, parent: pulumi.Resource
+    ) -> remote.Command:
+        """Have a script run on this host before another one's machine is replaced or removed, and at no other time.
+
+        What is to be made again afterwards names the resource in `again_with`. When this host's own machine goes, for
+        example in a destroy, nothing is run.
+        """
+        return remote.Command(
+            f"{self.host.name}-{what}",
+            connection=self._connection(),
+            create="true",
+            delete=_line(script, arguments),
+            triggers=[other.domain.id],
+            logging=remote.Logging.STDERR,
+            add_previous_output_in_env=False,
+            opts=pulumi.ResourceOptions(
+                parent=parent,
+                depends_on=[self.ready, other.ready],
+                deleted_with=self.domain,
+                # the end of the old comes before the start of the new, also where nothing else asks for that order
+                delete_before_replace=True,
             ),
         )
 

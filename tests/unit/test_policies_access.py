@@ -92,10 +92,10 @@ def test_a_stated_reason_allows_a_delete_line() -> None:
 
 
 def test_only_the_accepted_scripts_may_be_run_at_an_end() -> None:
-    ends = [resource.text("delete") for resource in lab("lab") if resource.at("delete") and "member" in resource.name]
+    ends = [resource.text("delete") for resource in lab("lab") if resource.at("delete") and "leaving" in resource.name]
     assert len(ends) == 2
     assert all(any(f"/{script} " in line for script in access.ACCEPTED_ENDS) for line in ends)
-    assert findings(END, setting("k8s-cp-member-k8s-w1", "delete", "/tmp/other.sh k8s-w1")(lab("lab"))) != []
+    assert findings(END, setting("k8s-cp-leaving-k8s-w1", "delete", "/tmp/other.sh k8s-w1")(lab("lab"))) != []
 
 
 def test_to_use_a_kubeconfig_is_not_to_print_it() -> None:
