@@ -48,9 +48,9 @@ The engine shows a policy the inputs of every resource, its parent and its depen
 - in a first preview, whatever depends on a key that is not made yet (connections, the definitions of containers): in
   the update it is judged by the policies on one resource before that is made, and by those on all at the end.
 
-Supply has known exceptions, listed with their reasons in `policies/supply.py` (`ACCEPTED_TAGS`,
-`ACCEPTED_DOWNLOADS`): images of the stack `lab` that have no digest yet, and the cloud image, whose sum is read from
-its publisher. A test fails when one of them is not needed any more.
+Known exceptions are listed with their reasons: in `policies/supply.py` (`ACCEPTED_TAGS`) two images of the stack `lab`
+that go by tag, in `policies/access.py` (`ACCEPTED_ENDS`) the script that takes a worker out of the cluster. A test
+fails when one of them is not needed any more.
 """
 
 

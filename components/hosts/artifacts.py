@@ -5,6 +5,7 @@ from __future__ import annotations
 import pulumi
 from pulumi_command import remote
 
+from components.hosts.online import online_list
 from components.machines.container_domain import BUNDLE
 from components.machines.machine import Machine
 from components.model import LabConfig
@@ -14,19 +15,7 @@ def install_artifacts(machine: Machine, config: LabConfig, *, parent: pulumi.Res
     """Put Kubernetes' programs, the container runtime and the tools on a node."""
     if config.artifacts == "bundle":
         return machine.run("artifacts", "install-bundle.sh", BUNDLE, parent=parent)
-    versions = config.versions
-    return machine.run(
-        "artifacts",
-        "install-online.sh",
-        config.arch,
-        versions.kubernetes,
-        versions.containerd,
-        versions.cilium_cli,
-        versions.hubble,
-        versions.k9s,
-        versions.termshark,
-        parent=parent,
-    )
+    return machine.run("artifacts", "install-online.sh", stdin=online_list(config.arch, config.versions), parent=parent)
 
 
 def install_router_packages(machine: Machine, config: LabConfig, *, parent: pulumi.Resource) -> list[remote.Command]:

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from shlex import quote
+from shlex import join
 
 import pulumi
 import pulumi_libvirt as libvirt
 from pulumi_command import local
 
-from components.model import LabConfig
+from components.model import Arch, LabConfig
+from components.pins import CLOUD_IMAGE
 from offline.build.paths import CACHE
 
 POOL_FOLDER = "/var/lib/libvirt/images/cilium-lab"
 _FETCH = "components/scripts/local/fetch-image.sh"
-# The study's release. Rocky moves older minor releases to its vault, so this address stays.
-_ROCKY = "https://dl.rockylinux.org/vault/rocky/9.6/images"
-_BUILD = "Rocky-9-GenericCloud-Base-9.6-20250531.0"
-_MACHINE = {"amd64": "x86_64", "arm64": "aarch64"}
 
 
-def image_url(arch: str) -> str:
-    """Where the image for an architecture (amd64 or arm64) lies; its sum is listed at the same address + .CHECKSUM."""
-    machine = _MACHINE[arch]
-    return f"{_ROCKY}/{machine}/{_BUILD}.{machine}.qcow2"
+def _fetch(arch: Arch) -> list[str]:
+    image = CLOUD_IMAGE
+    return [_FETCH, image.address(image.version, arch), str(CACHE / "images"), image.sha256[arch]]
 
 
 class BaseImage(pulumi.ComponentResource):
@@ -44,7 +40,7 @@ class BaseImage(pulumi.ComponentResource):
         at_libvirt = pulumi.ResourceOptions(parent=self, provider=provider)
         fetched = local.Command(
             f"{name}-fetch",
-            create=f"{_FETCH} {image_url(config.arch)} {quote(str(CACHE / 'images'))}",
+            create=join(_fetch(config.arch)),
             logging=local.Logging.STDERR,
             add_previous_output_in_env=False,
             opts=child,

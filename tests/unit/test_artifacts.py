@@ -66,7 +66,7 @@ def test_reading_a_folder(tmp_path: Path) -> None:
 
 def test_default_images_are_pinned_and_of_their_source() -> None:
     online, bundle = default_images("online"), default_images("bundle")
-    assert online.prometheus == bundle.prometheus
+    assert online.prometheus.partition("@")[0] == bundle.prometheus
     assert bundle.webpod.startswith("cilium-lab.local/")
     assert online.webpod.startswith("docker.io/traefik/whoami:v")
     assert parse({"images": {"webpod": "registry.example/a/b:1"}}).images.webpod == "registry.example/a/b:1"

@@ -21,7 +21,6 @@ from components.machines import scripts
 from components.machines.container_domain import ContainerPaths, domain_xml
 from components.machines.files import File, pack
 from components.machines.identity import identity_files
-from components.machines.image import image_url
 from components.machines.local_paths import local_paths
 from components.machines.networks import gateway_stylesheet, network_uri
 from components.topology import Host, Hypervisor
@@ -251,13 +250,6 @@ def test_the_stylesheet_puts_the_gateway_on_the_bridge_and_changes_nothing_else(
 
 def test_no_stylesheet_where_the_provider_chooses_the_gateway_anyway() -> None:
     assert gateway_stylesheet(replace(LAB.network, gateway=IPv4Address("172.31.0.1"))) is None
-
-
-def test_images_are_by_architecture() -> None:
-    assert image_url("amd64").endswith(".x86_64.qcow2")
-    assert image_url("arm64").endswith(".aarch64.qcow2")
-    assert "/9.6/images/aarch64/Rocky-9-" in image_url("arm64")
-    assert image_url("amd64").startswith("https://")
 
 
 def test_folders_are_those_configured_and_only_what_is_needed_is_asked_for() -> None:

@@ -1,65 +1,82 @@
 #!/bin/bash
 # Installs what a node needs from upstream, on Rocky Linux 9: packages from signed repositories, tools by checked download.
 #
-# usage: install-online.sh ARCH KUBERNETES CONTAINERD CILIUM_CLI HUBBLE K9S TERMSHARK
-#   ARCH  amd64 or arm64; the others are versions, x.y.z
+# usage: install-online.sh < list
+# stdin, one a line:
+#   repository NAME URL KEY FINGERPRINT    packages come from URL, signed by the key at KEY that has the FINGERPRINT
+#   package NAME                           with its version where it has to have one
+#   tool NAME VERSION URL SHA256           a release archive with one program in it
+#   tool NAME VERSION URL from SUMS        the same, compared with the list that its publisher keeps at SUMS
 . "$(dirname "$0")/lib.sh"
-arch=$1 kubernetes=$2 containerd=$3 cilium_cli=$4 hubble=$5 k9s=$6 termshark=$7
+list=$(cat)
 alone
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mkdir -p "$done_folder"
 
-# signed_repository NAME URL KEY: packages from it are checked against KEY
-signed_repository() {
-    put "/etc/yum.repos.d/$1.repo" << CONF || true
-[$1]
-name=$1
-baseurl=$2
-enabled=1
-gpgcheck=1
-gpgkey=$3
-CONF
-}
-packages=https://pkgs.k8s.io/core:/stable:/v${kubernetes%.*}/rpm
-docker=https://download.docker.com/linux/rhel
-signed_repository kubernetes "$packages/" "$packages/repodata/repomd.xml.key"
-signed_repository docker-ce "$docker/9/\$basearch/stable" "$docker/gpg"
-
-say "installing Kubernetes $kubernetes and containerd $containerd"
-quietly 'dnf install' 'see that the repositories are reached' \
-    dnf install -y "kubeadm-$kubernetes" "kubelet-$kubernetes" "kubectl-$kubernetes" "containerd.io-$containerd" \
-    conntrack-tools socat ethtool iproute-tc jq tar tcpdump wireshark-cli
-
-# tool NAME VERSION URL SUMS: one program out of a release archive, checked against the sums that upstream publishes
-tool() {
-    local name=$1 version=$2 url=$3 sums=$4 mark=$done_folder/$1 expected seen
-    if [ "$(cat "$mark" 2> /dev/null)" = "$version" ]; then return; fi
-    say "downloading $name $version"
-    rm -rf "${downloads:?}"/*
-    download "$url" "$downloads/archive"
-    download "$sums" "$downloads/sums"
-    expected=$(awk -v file="${url##*/}" '$2 == file {print $1}' "$downloads/sums")
-    seen=$(sha256sum "$downloads/archive" | cut -d ' ' -f 1)
-    [ "$seen" = "$expected" ] || fail "checking $url" "sha256 ${expected:-published at $sums}" "sha256 $seen" \
-        'run pulumi up again; if it stays so, do not use this release'
-    tar -xzf "$downloads/archive" -C "$downloads"
-    install -m 755 "$(find "$downloads" -type f -name "$name" | head -n 1)" "/usr/local/bin/$name"
-    echo "$version" > "$mark"
-}
 download() {
     curl --fail --location --silent --show-error --output "$2" "$1" ||
         fail "downloading $1" 'exit status 0' "curl's words above" 'see that the host reaches it'
 }
-downloads=$(mktemp -d)
-trap 'rm -rf "$downloads"' EXIT
-github=https://github.com
-mkdir -p "$done_folder"
-cilium_archive=$github/cilium/cilium-cli/releases/download/v$cilium_cli/cilium-linux-$arch.tar.gz
-tool cilium "$cilium_cli" "$cilium_archive" "$cilium_archive.sha256sum"
-hubble_archive=$github/cilium/hubble/releases/download/v$hubble/hubble-linux-$arch.tar.gz
-tool hubble "$hubble" "$hubble_archive" "$hubble_archive.sha256sum"
-k9s_release=$github/derailed/k9s/releases/download/v$k9s
-tool k9s "$k9s" "$k9s_release/k9s_Linux_$arch.tar.gz" "$k9s_release/checksums.sha256"
-termshark_release=$github/gcla/termshark/releases/download/v$termshark
-termshark_arch=$([ "$arch" = amd64 ] && echo x64 || echo arm64)
-tool termshark "$termshark" "$termshark_release/termshark_${termshark}_linux_$termshark_arch.tar.gz" \
-    "$termshark_release/termshark_${termshark}_checksums.txt"
+
+# What comes from the repository comes by this script alone: `dnf upgrade` on a node leaves Kubernetes as it is.
+repository() {
+    local name=$1 url=$2 key=$3 expected=$4 file=/etc/pki/rpm-gpg/cilium-lab-$1 seen
+    if [ "$(cat "$done_folder/key-$name" 2> /dev/null)" != "$expected" ] || [ ! -e "$file" ]; then
+        download "$key" "$work/key"
+        # of all keys in the file, and of each the main one
+        seen=$(gpg --homedir "$work" --batch --quiet --show-keys --with-colons "$work/key" |
+            awk -F : '$1 == "pub" {main = 1} $1 == "fpr" && main {print $10; main = 0}') || seen=''
+        [ "$seen" = "$expected" ] || fail "checking $key" "one key, $expected" "${seen:-no key}" \
+            'do not use this repository before its publisher announces another key'
+        put "$file" < "$work/key" || true
+        echo "$expected" > "$done_folder/key-$name"
+    fi
+    put "/etc/yum.repos.d/$name.repo" << CONF || true
+[$name]
+name=$name
+baseurl=$url
+enabled=1
+gpgcheck=1
+gpgkey=file://$file
+exclude=*
+CONF
+}
+
+tool() {
+    local name=$1 version=$2 url=$3 sum=$4 sums=${5:-} mark=$done_folder/$1 expected seen
+    if [ "$(cat "$mark" 2> /dev/null)" = "$version $sum" ]; then return; fi
+    say "downloading $name $version"
+    expected=$sum
+    if [ "$sum" = from ]; then
+        say "no sum of $name $version is known here: comparing it with $sums"
+        download "$sums" "$work/sums"
+        expected=$(awk -v file="${url##*/}" '$2 == file {print $1}' "$work/sums")
+    fi
+    download "$url" "$work/archive"
+    seen=$(sha256sum "$work/archive" | cut -d ' ' -f 1)
+    [ "$seen" = "$expected" ] || fail "checking $url" "sha256 ${expected:-published at $sums}" "sha256 $seen" \
+        'run pulumi up again; if it stays so, do not use this release'
+    rm -rf "$work/files"
+    mkdir "$work/files"
+    tar -xzf "$work/archive" -C "$work/files"
+    install -m 755 "$(find "$work/files" -type f -name "$name" | head -n 1)" "/usr/local/bin/$name"
+    echo "$version $sum" > "$mark"
+}
+
+packages=()
+while read -r kind words; do
+    read -ra word <<< "$words"
+    case $kind in
+        repository) repository "${word[@]}" ;;
+        package) packages+=("${word[@]}") ;;
+    esac
+done <<< "$list"
+say "installing ${packages[*]}"
+quietly 'dnf install' 'see that the repositories are reached' \
+    dnf install -y --disableexcludes=all "${packages[@]}"
+while read -r kind words; do
+    read -ra word <<< "$words"
+    if [ "$kind" = tool ]; then tool "${word[@]}"; fi
+done <<< "$list"
 say 'programs are in place'
