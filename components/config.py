@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from ipaddress import IPv4Network
 from typing import cast
 
@@ -20,6 +21,7 @@ from components.key_table import BY_PATH
 from components.model import LabConfig
 from components.reader import Problems, Reader
 from components.topology import (
+    DomainType,
     DummyLink,
     Host,
     Hypervisor,
@@ -144,7 +146,7 @@ def _images(r: Reader, default: model.Images) -> model.Images:
 
 def _topology(r: Reader) -> Topology:
     node, outer = r.object("nodeNetwork"), r.object("routerNetwork")
-    hypervisors = tuple(Hypervisor(h.text("name"), h.text("uri")) for h in r.objects("hypervisors"))
+    hypervisors = tuple(_hypervisor(h) for h in r.objects("hypervisors"))
     usual = cast(MachineKind, r.text("machines"))
     return Topology(
         network=Network(node.network("cidr"), node.address("gateway"), node.text("bridge")),
@@ -160,6 +162,11 @@ def _topology(r: Reader) -> Topology:
 
 
 def _host(r: Reader, usual: MachineKind, hypervisors: tuple[Hypervisor, ...]) -> Host:
+def _hypervisor(r: Reader) -> Hypervisor:
+    made = Hypervisor(r.text("name"), r.text("uri"), cast(DomainType, r.text("domainType")) or None)
+    return replace(made, domain_type="kvm") if made.kind == "vm" and not made.domain_type else made
+
+
     machine = cast(MachineKind, r.text("machine") or usual)
     fitting = next((h.name for h in hypervisors if h.kind == machine), "")
     return Host(

@@ -118,6 +118,12 @@ _MACHINES: tuple[Key, ...] = (
         (
             text_key("hypervisors[].name", "name", REQUIRED, "Name by which hosts refer to it.", "local-vm"),
             text_key("hypervisors[].uri", "uri", REQUIRED, "libvirt URI.", "qemu:///system"),
+            choice_key(
+                "hypervisors[].domainType",
+                "",
+                ("kvm", "nested", "qemu"),
+                "qemu:// only: kvm (default), nested (the hypervisor is a virtual machine itself) or qemu (emulated).",
+            ),
         ),
     ),
     *list_keys(

@@ -15,6 +15,7 @@ from typing import Literal
 
 Role = Literal["control-plane", "worker", "router"]
 MachineKind = Literal["vm", "container"]
+DomainType = Literal["kvm", "nested", "qemu"]
 
 NODE_INTERFACE = "ens160"
 """The interface of every host on the node network (the study's name, VMware's first slot)."""
@@ -90,6 +91,8 @@ class Hypervisor:
 
     name: str
     uri: str
+    domain_type: DomainType | None = None
+    """What its virtual machines run on; None where it makes none."""
 
     @property
     def kind(self) -> MachineKind | None:

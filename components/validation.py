@@ -86,6 +86,9 @@ def _hypervisors(lab: LabConfig, p: Problems) -> None:
         if p.sound(key) and hypervisor.kind is None:
             p.add(key, f"{hypervisor.uri!r} is neither qemu:// nor lxc://", "qemu:///system")
 
+        elif hypervisor.domain_type and hypervisor.kind != "vm" and p.sound(f"hypervisors[{i}].domainType"):
+            problem = f"{hypervisor.uri!r} makes containers, which have no domain type"
+            p.add(f"hypervisors[{i}].domainType", problem, "")
 
 def _hosts_hypervisors(lab: LabConfig, p: Problems) -> None:
     if not p.sound("hypervisors", "machines"):

@@ -13,7 +13,7 @@ from offline import prerequisites, session, status_page, venv
 from offline.build.builder import Builder, Built
 from offline.build.paths import ROOT, STATE
 from offline.build.report import Progress, table
-from offline.catalogue import BUNDLE, TOOLCHAIN
+from offline.catalogue import BUNDLE, TOOLCHAIN, VIRTUAL_MACHINES
 from offline.figures import Figures
 from offline.parts import PARTS
 from offline.room import room
@@ -43,8 +43,11 @@ def _open(figures: Figures) -> None:
     """Build what is missing, open the room, and make the stack known; what is there already is left as it is."""
     with figures.part("prerequisites"):
         prerequisites.install()
+        emulated = session.wants_virtual_machines()
+        if emulated:
+            prerequisites.install(prerequisites.VIRTUAL_MACHINES)
     with figures.part("building"):
-        built = _build([*TOOLCHAIN, *BUNDLE])
+        built = _build([*TOOLCHAIN, *BUNDLE, *(VIRTUAL_MACHINES if emulated else ())])
         venv.link_program_environment()
     if any(part.fresh for part in built):
         print(table(built))
@@ -144,12 +147,12 @@ def doctor(_arguments: Sequence[str]) -> int:
 
 
 def test(arguments: Sequence[str]) -> int:
-    """The tests, by pytest; `unit`, `engine` and `cluster` choose, other words go to pytest."""
+    """The tests, by pytest; `unit`, `engine`, `cluster` and `vm` choose, other words go to pytest."""
     prerequisites.install()
-    kinds = [word for word in arguments if word in ("unit", "engine", "cluster")]
+    kinds = [word for word in arguments if word in ("unit", "engine", "cluster", "vm")]
     others = [word for word in arguments if word not in kinds]
-    if not kinds or "engine" in kinds or "cluster" in kinds:
-        _build([*TOOLCHAIN, *BUNDLE])
+    if kinds != ["unit"]:
+        _build([*TOOLCHAIN, *BUNDLE, *(VIRTUAL_MACHINES if "vm" in kinds else ())])
     venv.link_program_environment()
     environment = venv.environment(venv.TESTS)
     folders = [f"tests/{kind}" for kind in kinds or ("unit", "engine", "cluster")]

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -43,18 +44,25 @@ PACKAGES = (
     Package("procps", "ps"),
     Package("patch", "patch"),
 )
+VIRTUAL_MACHINES = (
+    Package("qemu-system-x86", "qemu-system-x86_64"),
+    Package("qemu-utils", "qemu-img"),
+    Package("e2fsprogs", "mke2fs"),
+    Package("genisoimage", "mkisofs"),
+)
+"""What only virtual machines need, and only those who ask for one get."""
 
 
-def missing() -> list[str]:
+def missing(packages: Sequence[Package] = PACKAGES) -> list[str]:
     """The names of the packages that are not installed."""
-    return [package.name for package in PACKAGES if not _present(package.shown_by)]
+    return [package.name for package in packages if not _present(package.shown_by)]
 
 
-def install() -> None:
+def install(packages: Sequence[Package] = PACKAGES) -> None:
     """Install what is missing. PrerequisiteError where that is not possible."""
     if os.geteuid() != 0:
         raise PrerequisiteError("the embedded stack makes namespaces and containers, so it needs root: sudo ./lab up")
-    names = missing()
+    names = missing(packages)
     if not names:
         return
     if shutil.which("apt-get") is None:
@@ -65,7 +73,7 @@ def install() -> None:
         done = subprocess.run(["apt-get", "-qq", *words], env=quiet, capture_output=True, text=True)
         if done.returncode:
             raise PrerequisiteError(f"apt-get {' '.join(words)} failed:\n{done.stdout[-1000:]}{done.stderr[-2000:]}")
-    still = missing()
+    still = missing(packages)
     if still:
         raise PrerequisiteError(f"apt-get installed them, and yet they are not there: {' '.join(still)}")
 

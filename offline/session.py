@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -79,6 +80,16 @@ def forget_salt() -> None:
     kept = [line for line in lines if not line.startswith("encryptionsalt:")]
     if kept != lines:
         file.write_text("".join(kept))
+
+
+def wants_virtual_machines() -> bool:
+    """Whether the stack's file asks for one; what is given to hosts and to all of them is looked at alike.
+
+    Read as text, because this runs where nothing that reads YAML may be installed yet. At worst an image is built for
+    nobody; at best the program does not have to refuse.
+    """
+    text = (ROOT / f"Pulumi.{STACK}.yaml").read_text()
+    return re.search(r"""^[^#]*\bmachines?["']?:\s*["']?vm\b""", text, re.MULTILINE) is not None
 
 
 def bring_back_hosts() -> None:

@@ -10,11 +10,25 @@ from typing import Any
 
 import yaml
 
+from components.machines.container_domain import BUNDLE
 from components.topology import NODE_INTERFACE, ROUTER_INTERFACE, Host, Topology
 
+BUNDLE_TAG = "bundle"
+"""Under which the hypervisor offers its bundle to a machine (9p's mount tag)."""
 
-def user_data(host: Host, topology: Topology, authorized_key: str, host_private_key: str, host_public_key: str) -> str:
+
+def user_data(
+    host: Host,
+    topology: Topology,
+    authorized_key: str,
+    host_private_key: str,
+    host_public_key: str,
+    *,
+    bundle: bool = False,
+) -> str:
     """cloud-config: host name, the names of all hosts, root's key, and the host's own SSH key.
+
+    With `bundle` the hypervisor's bundle is mounted where containers see it as well.
 
     Keys are in OpenSSH's formats; the result is a secret, because it holds the host's private key. That key
     is given from outside so that its public half can be pinned before the first connection. Nobody has a
@@ -35,6 +49,10 @@ def user_data(host: Host, topology: Topology, authorized_key: str, host_private_
         },
         "write_files": [{"path": "/etc/hosts", "content": f"127.0.0.1 localhost\n{names}"}],
     }
+    if bundle:
+        # it never changes while it is mounted, so what was read may be kept
+        options = "ro,trans=virtio,version=9p2000.L,msize=262144,cache=loose"
+        document["mounts"] = [[BUNDLE_TAG, BUNDLE, "9p", options, "0", "0"]]
     return f"#cloud-config\n{_yaml(document)}"
 
 

@@ -57,7 +57,12 @@ class Fleet(pulumi.ComponentResource):
             )
         if hypervisor.kind == "vm":
             self._images[name] = BaseImage(
-                f"image-{name}", self._config, provider=self._libvirts[uri], opts=self._child
+                f"image-{name}",
+                self._config,
+                hypervisor,
+                self._paths.image,
+                provider=self._libvirts[uri],
+                opts=self._child,
             )
 
     def _make(self, host: Host, access: Access) -> Machine:
@@ -70,7 +75,9 @@ class Fleet(pulumi.ComponentResource):
         return VirtualMachine(
             host,
             self._config.topology,
+            self._config.arch,
             self._images[host.hypervisor],
+            self._paths.bundle,
             access,
             depends_on=networks.created,
             provider=self._libvirts[uri],

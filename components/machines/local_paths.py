@@ -8,6 +8,9 @@ from pathlib import Path
 from components.model import LabConfig
 from offline.build.paths import CURRENT, STATE
 
+IMAGE = "debian-12.qcow2"
+"""Beside it lies its sum, `debian-12.qcow2.sha256`."""
+
 
 @dataclass(frozen=True)
 class LocalPaths:
@@ -17,6 +20,8 @@ class LocalPaths:
     hosts: Path
     seed: Path | None
     bundle: Path | None
+    image: Path | None
+    """The image that virtual machines start from, with its sum beside it; None where upstream's is fetched."""
 
 
 def local_paths(config: LabConfig) -> LocalPaths:
@@ -29,4 +34,5 @@ def local_paths(config: LabConfig) -> LocalPaths:
         hosts=STATE / "hosts",
         seed=seed if offline else None,
         bundle=bundle if offline else None,
+        image=CURRENT / "vm-image" / IMAGE if offline else None,
     )

@@ -1,26 +1,40 @@
-"""A host as a libvirt QEMU domain: KVM where the hypervisor has it, started from a cloud image."""
+"""A host as a libvirt QEMU domain, started from a cloud image."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from shlex import join
+
 import pulumi
 import pulumi_libvirt as libvirt
+from pulumi_command import local
 
-from components.machines.cloud_init import network_config, user_data
-from components.machines.image import BaseImage
+from components.machines.cloud_init import BUNDLE_TAG, network_config, user_data
+from components.machines.guest import guest
+from components.machines.image import POOL, BaseImage
+from components.machines.leftovers import without_leftover_domain, without_leftover_volume
 from components.machines.machine import Access, Machine
+from components.machines.taken import refuse_taken
+from components.model import Arch
 from components.topology import Host, Topology
 
 _GIB = 1024**3
+_DOWN = "components/scripts/local/domain-down.sh"
 
 
 class VirtualMachine(Machine):
-    """A copy-on-write disk, a NoCloud disk with the host's identity, and the domain."""
+    """A copy-on-write disk, a NoCloud disk with the host's identity, and the domain.
+
+    `bundle` is a folder on the hypervisor that the machine sees read-only, or None.
+    """
 
     def __init__(
         self,
         host: Host,
         topology: Topology,
+        arch: Arch,
         image: BaseImage,
+        bundle: Path | None,
         access: Access,
         *,
         depends_on: list[pulumi.Resource],
@@ -28,42 +42,83 @@ class VirtualMachine(Machine):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("VirtualMachine", host.name, host, access, opts)
-        child = pulumi.ResourceOptions(parent=self, provider=provider)
+        self._image, self._provider = image, provider
+        hypervisor = topology.hypervisor_of(host)
         disk = libvirt.Volume(
             f"{host.name}-disk",
             name=f"{host.name}.qcow2",
             pool=image.pool.name,
             base_volume_id=image.volume.id,
             size=host.disk_gib * _GIB,
-            opts=child,
+            opts=self._in_pool(f"{host.name}.qcow2"),
         )
         keys = pulumi.Output.all(access.user.public, access.host.private, access.host.public)
+        shared = bundle is not None
         seed = libvirt.CloudInitDisk(
             f"{host.name}-cloud-init",
             name=f"{host.name}-cloud-init.iso",
             pool=image.pool.name,
-            user_data=pulumi.Output.secret(keys.apply(lambda k: user_data(host, topology, k[0], k[1], k[2]))),
+            user_data=pulumi.Output.secret(
+                keys.apply(lambda k: user_data(host, topology, k[0], k[1], k[2], bundle=shared))
+            ),
             network_config=network_config(host, topology),
-            opts=child,
+            opts=self._in_pool(f"{host.name}-cloud-init.iso"),
         )
-        interfaces = [
-            libvirt.DomainNetworkInterfaceArgs(bridge=topology.network.bridge, mac=host.mac, wait_for_lease=False)
-        ]
-        if host.role == "router":
-            behind = topology.router_network
-            interfaces.append(libvirt.DomainNetworkInterfaceArgs(bridge=behind.bridge, mac=behind.mac))
+        cleared = local.Command(
+            f"{host.name}-cleared",
+            delete=join([_DOWN, hypervisor.uri, host.name]),
+            logging=local.Logging.STDERR,
+            add_previous_output_in_env=False,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[disk, seed]),
+        )
+        looks = guest(arch, hypervisor.domain_type or "kvm")
         self.domain = libvirt.Domain(
             f"{host.name}-domain",
             name=host.name,
-            type="kvm",
+            type=looks.type,
+            arch=looks.arch,
+            machine=looks.board,
             memory=host.memory_mib,
             vcpu=host.cpus,
-            cpu=libvirt.DomainCpuArgs(mode="host-passthrough"),
+            cpu=libvirt.DomainCpuArgs(mode=looks.cpu_mode),
+            xml=libvirt.DomainXmlArgs(xslt=looks.stylesheet),
             autostart=True,
             cloudinit=seed.id,
             disks=[libvirt.DomainDiskArgs(volume_id=disk.id)],
-            network_interfaces=interfaces,
+            filesystems=[
+                libvirt.DomainFilesystemArgs(
+                    source=str(bundle), target=BUNDLE_TAG, accessmode="passthrough", readonly=True
+                )
+            ]
+            if bundle
+            else None,
+            network_interfaces=_interfaces(host, topology),
             consoles=[libvirt.DomainConsoleArgs(type="pty", target_type="serial", target_port="0")],
-            opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=depends_on)),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                provider=provider,
+                depends_on=[cleared, *depends_on],
+                # two domains of one name and one disk cannot be: the old one goes first
+                delete_before_replace=True,
+                hooks=without_leftover_domain(
+                    hypervisor.uri, host.name, lambda: refuse_taken(host.name, str(host.address), host.mac)
+                ),
+            ),
         )
         self._await_ready()
+
+    def _in_pool(self, volume: str) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions(
+            parent=self,
+            provider=self._provider,
+            depends_on=[self._image.roomy],
+            hooks=without_leftover_volume(self._image.uri, POOL, volume),
+        )
+
+
+def _interfaces(host: Host, topology: Topology) -> list[libvirt.DomainNetworkInterfaceArgs]:
+    """By bridge, as containers of the same networks are; addresses are the machine's own, so no lease is waited for."""
+    places = [(topology.network.bridge, host.mac)]
+    if host.role == "router":
+        places.append((topology.router_network.bridge, topology.router_network.mac))
+    return [libvirt.DomainNetworkInterfaceArgs(bridge=bridge, mac=mac, wait_for_lease=False) for bridge, mac in places]

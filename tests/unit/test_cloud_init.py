@@ -64,3 +64,11 @@ def test_the_routers_second_interface_has_no_route() -> None:
     assert interfaces["ens192"]["addresses"] == ["10.10.10.10/16"]
     assert "routes" not in interfaces["ens192"]
     assert interfaces["ens192"]["match"] != interfaces["ens160"]["match"]
+
+
+def test_a_bundle_is_mounted_where_containers_see_it() -> None:
+    text = user_data(HOSTS["router"], TOPOLOGY, "ssh-ed25519 A", PRIVATE, "ssh-ed25519 B", bundle=True)
+    (mount,) = yaml.safe_load(text)["mounts"]
+    assert mount[:3] == ["bundle", "/opt/bundle", "9p"]
+    assert mount[3].split(",")[0] == "ro"
+    assert "mounts" not in user("router")

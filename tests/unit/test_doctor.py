@@ -117,7 +117,7 @@ def apt(monkeypatch: pytest.MonkeyPatch) -> Apt:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(shutil, "which", lambda _name, **_more: "/usr/bin/apt-get")
     monkeypatch.setattr(subprocess, "run", made.run)
-    monkeypatch.setattr(prerequisites, "missing", lambda: made.lacking)
+    monkeypatch.setattr(prerequisites, "missing", lambda _packages: made.lacking)
     return made
 
 
@@ -159,8 +159,7 @@ def test_packages_are_seen_by_path_or_command(tmp_path: Path, monkeypatch: pytes
     present.touch(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     packages = [Package(name, name) for name in (str(present), "tool", "no-such-tool", str(tmp_path / "no-file"))]
-    monkeypatch.setattr(prerequisites, "PACKAGES", packages)
-    assert prerequisites.missing() == ["no-such-tool", str(tmp_path / "no-file")]
+    assert prerequisites.missing(packages) == ["no-such-tool", str(tmp_path / "no-file")]
 
 
 def test_the_python_that_runs_can_make_virtual_environments_once_its_package_is_there() -> None:

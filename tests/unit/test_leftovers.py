@@ -116,3 +116,40 @@ def test_a_network_with_another_name_is_left_alone(commands: Commands, warnings:
     run(machines.without_leftover_network("qemu:///system", "cilium-lab"), "before_create")
     assert "net-undefine" not in commands.calls
     assert warnings == []
+
+
+VOLUMES = 'case $4 in vol-list) echo " router.qcow2    /pool/router.qcow2"; echo " base.qcow2  /pool/base.qcow2";; esac'
+
+
+def test_a_leftover_volume_is_removed_since_the_provider_would_take_it(commands: Commands, warnings: list[str]) -> None:
+    commands.answer("virsh", VOLUMES)
+    run(machines.without_leftover_volume("qemu:///system", "cilium-lab", "router.qcow2"), "before_create")
+    assert "vol-delete --pool cilium-lab router.qcow2\n" in commands.calls
+    assert len(warnings) == 1
+
+
+def test_a_volume_whose_name_begins_alike_is_left_alone(commands: Commands, warnings: list[str]) -> None:
+    commands.answer("virsh", VOLUMES)
+    run(machines.without_leftover_volume("qemu:///system", "cilium-lab", "router"), "before_create")
+    assert "vol-delete" not in commands.calls
+    assert warnings == []
+
+
+def test_a_leftover_pool_is_undefined_and_its_volumes_stay(commands: Commands, warnings: list[str]) -> None:
+    commands.answer("virsh", "case $4 in pool-list) echo default; echo cilium-lab;; esac")
+    run(machines.without_leftover_pool("qemu:///system", "cilium-lab"), "before_create")
+    assert "pool-undefine cilium-lab\n" in commands.calls
+    assert "delete" not in commands.calls
+    assert len(warnings) == 1
+
+
+def test_a_domain_is_created_where_neither_a_leftover_nor_anybody_else_is(
+    commands: Commands, warnings: list[str]
+) -> None:
+    commands.answer("virsh", "case $4 in list) echo router;; esac")
+    asked: list[str] = []
+    hooks = machines.without_leftover_domain("qemu:///system", "router", lambda: asked.append(commands.calls))
+    run(hooks, "before_create")
+    assert len(asked) == 1
+    assert "undefine --nvram router\n" in asked[0]  # its own leftover does not count as somebody else
+    assert len(warnings) == 1
