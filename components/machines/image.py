@@ -1,19 +1,28 @@
-"""The cloud image that virtual machines start from: fetched once, checked, and kept in a pool of its own."""
+"""The cloud image that virtual machines start from: fetched or built, checked, and kept in a pool of its own."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from shlex import join
 
 import pulumi
 import pulumi_libvirt as libvirt
 from pulumi_command import local
 
+from components.machines.leftovers import without_leftover_pool, without_leftover_volume
 from components.model import Arch, LabConfig
 from components.pins import CLOUD_IMAGE
+from components.topology import Hypervisor
 from offline.build.paths import CACHE
 
+POOL = "cilium-lab"
 POOL_FOLDER = "/var/lib/libvirt/images/cilium-lab"
 _FETCH = "components/scripts/local/fetch-image.sh"
+_CHECK = "components/scripts/local/check-image.sh"
+_ROOM = "components/scripts/local/pool-up.sh"
+_CLEAR = "components/scripts/local/pool-down.sh"
+_HOST_MIB = 512
+"""Room that is asked for each host: about what its first boot writes."""
 
 
 def _fetch(arch: Arch) -> list[str]:
@@ -22,37 +31,65 @@ def _fetch(arch: Arch) -> list[str]:
 
 
 class BaseImage(pulumi.ComponentResource):
-    """A storage pool and the base volume in it. Disks of hosts are copy-on-write overlays of the volume."""
+    """A storage pool and the base volume in it. Disks of hosts are copy-on-write overlays of the volume.
 
+    `path` is the image that was built here, with its sum beside it; None has upstream's fetched.
+    """
+
+    uri: str
     pool: libvirt.Pool
     volume: libvirt.Volume
+    roomy: pulumi.Resource
+    """The pool has room. Whatever makes a volume in it depends on this, so that the pool is emptied after them."""
 
     def __init__(
         self,
         name: str,
         config: LabConfig,
+        hypervisor: Hypervisor,
+        path: Path | None,
         *,
         provider: libvirt.Provider,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("cilium-lab:machines:BaseImage", name, None, opts)
-        child = pulumi.ResourceOptions(parent=self)
-        at_libvirt = pulumi.ResourceOptions(parent=self, provider=provider)
+        self.uri = uri = hypervisor.uri
+        fetch = join([_CHECK, str(path)]) if path else join(_fetch(config.arch))
         fetched = local.Command(
             f"{name}-fetch",
-            create=join(_fetch(config.arch)),
+            create=fetch,
             logging=local.Logging.STDERR,
             add_previous_output_in_env=False,
-            opts=child,
+            opts=pulumi.ResourceOptions(parent=self),
         )
-        target = libvirt.PoolTargetArgs(path=POOL_FOLDER)
-        self.pool = libvirt.Pool(f"{name}-pool", name="cilium-lab", type="dir", target=target, opts=at_libvirt)
+        self.pool = libvirt.Pool(
+            f"{name}-pool",
+            name=POOL,
+            type="dir",
+            target=libvirt.PoolTargetArgs(path=POOL_FOLDER),
+            opts=pulumi.ResourceOptions(parent=self, provider=provider, hooks=without_leftover_pool(uri, POOL)),
+        )
+        hosts = sum(host.hypervisor == hypervisor.name for host in config.topology.hosts)
+        room = [_ROOM, uri, POOL]
+        self.roomy = local.Command(
+            f"{name}-room",
+            create=fetched.stdout.apply(lambda image: join([*room, image.strip(), str(hosts * _HOST_MIB)])),
+            delete=join([_CLEAR, uri, POOL]),
+            logging=local.Logging.STDERR,
+            add_previous_output_in_env=False,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.pool]),
+        )
         self.volume = libvirt.Volume(
             f"{name}-base",
             name="base.qcow2",
             pool=self.pool.name,
             source=fetched.stdout,
             format="qcow2",
-            opts=at_libvirt,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                provider=provider,
+                depends_on=[self.roomy],
+                hooks=without_leftover_volume(uri, POOL, "base.qcow2"),
+            ),
         )
         self.register_outputs({})
