@@ -218,7 +218,7 @@ _ADDONS: tuple[Key, ...] = (
         "migration",
         "The staged migration.",
         (
-            flag_key("migration.probe", False, "Measure requests through it and report."),
+            flag_key("migration.probe", False, "Ask Services all the while, and keep what they answered (bundle)."),
             Key(
                 "migration.recreate",
                 "array",

@@ -31,6 +31,7 @@ def check(lab: LabConfig, problems: Problems) -> None:
     _versions(lab, problems)
     _node_ports(lab, problems)
     _addons(lab, problems)
+    _probe(lab, problems)
     refuse_owned(lab.cilium_values, problems)
 
 
@@ -164,3 +165,8 @@ def _node_ports(lab: LabConfig, p: Problems) -> None:
 def _addons(lab: LabConfig, p: Problems) -> None:
     if p.sound("addons") and lab.addons.grafana and not lab.addons.monitoring:
         p.add("addons.grafana", "Grafana shows what Prometheus stores, and addons.monitoring is off", False)
+
+
+def _probe(lab: LabConfig, p: Problems) -> None:
+    if p.sound("migration.probe", "artifacts") and lab.migration_probe and lab.artifacts != "bundle":
+        p.add("migration.probe", "the measuring program and its image come with the bundle alone", False)

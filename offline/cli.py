@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable, Sequence
 
 from offline import commands
+from offline.bench.command import bench
+from offline.bench.stack import BenchError
 from offline.build.part import BuildError
 from offline.prerequisites import PrerequisiteError
 from offline.room.room import RoomError
@@ -29,6 +31,7 @@ _COMMANDS: dict[str, tuple[str, Callable[[Sequence[str]], int]]] = {
         "what this machine offers, which stack fits it, what to do about what is missing",
         commands.doctor,
     ),
+    "bench": ("measure migrations under probes: ./lab bench migration, ./lab bench kills", bench),
     "test": ("run the tests: all, or unit, engine, cluster", commands.test),
 }
 
@@ -44,7 +47,7 @@ def main(argv: Sequence[str]) -> int:
         return 2
     try:
         return entry[1](argv[1:])
-    except (BuildError, RoomError, PrerequisiteError) as error:
+    except (BuildError, RoomError, PrerequisiteError, BenchError) as error:
         print(f"lab {argv[0]}: {error}", file=sys.stderr)
         return 1
     except subprocess.CalledProcessError as error:

@@ -92,7 +92,8 @@ def destroy(arguments: Sequence[str]) -> int:
         room.stop()
     for path in session.ACCESS_FILES:
         path.unlink(missing_ok=True)
-    shutil.rmtree(STATE / "hosts", ignore_errors=True)
+    for name in ("hosts", "migrations", "bench"):
+        shutil.rmtree(STATE / name, ignore_errors=True)
     session.forget_salt()
     print("the lab is gone; what was built stays in the cache")
     return 0

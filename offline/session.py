@@ -22,9 +22,9 @@ STACK = "embedded"
 KUBECONFIG = STATE / "kubeconfig"
 SSH_CONFIG = STATE / "ssh-config"
 EXPECTATION = STATE / "expectation.json"
-_SSH_KEY = STATE / "ssh-key"
-_KNOWN_HOSTS = STATE / "ssh-known-hosts"
-ACCESS_FILES = (KUBECONFIG, SSH_CONFIG, EXPECTATION, _SSH_KEY, _KNOWN_HOSTS)
+SSH_KEY = STATE / "ssh-key"
+KNOWN_HOSTS = STATE / "ssh-known-hosts"
+ACCESS_FILES = (KUBECONFIG, SSH_CONFIG, EXPECTATION, SSH_KEY, KNOWN_HOSTS)
 _LEFT_OVER_LIMIT = 20.0
 """Seconds for a Pulumi whose caller was killed to end what it has begun."""
 _CONTAINERS = "lxc:///system"
@@ -189,11 +189,11 @@ def save_access() -> None:
     printed = output(pulumi("stack", "output", "--json", "--show-secrets", "--stack", STACK))
     outputs = json.loads(printed)
     _write_private(KUBECONFIG, outputs["kubeconfig"])
-    _write_private(_SSH_KEY, outputs["sshKey"])
-    _write_private(_KNOWN_HOSTS, outputs["sshKnownHosts"])
+    _write_private(SSH_KEY, outputs["sshKey"])
+    _write_private(KNOWN_HOSTS, outputs["sshKnownHosts"])
     # the output names the files where a person would keep them; here they lie beside the configuration
-    config = outputs["sshConfig"].replace("~/.ssh/cilium-lab/key", str(_SSH_KEY))
-    _write_private(SSH_CONFIG, config.replace("~/.ssh/cilium-lab/known_hosts", str(_KNOWN_HOSTS)))
+    config = outputs["sshConfig"].replace("~/.ssh/cilium-lab/key", str(SSH_KEY))
+    _write_private(SSH_CONFIG, config.replace("~/.ssh/cilium-lab/known_hosts", str(KNOWN_HOSTS)))
     _write_private(EXPECTATION, outputs["expectation"])
 
 

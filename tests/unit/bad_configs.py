@@ -79,6 +79,7 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     (worker(cpus="2"), "hosts[1].cpus", "not a whole number"),
     (worker(memoryMiB=2048.5), "hosts[1].memoryMiB", "not a whole number"),
     ({"migration": {"probe": "on"}}, "migration.probe", "not true or false"),
+    ({"migration": {"probe": True}}, "migration.probe", "come with the bundle alone"),
     ({"migration": {"recreate": "default/mine"}}, "migration.recreate", "not a list"),
     ({"migration": {"recreate": ["mine"]}}, "migration.recreate[0]", "namespace/name"),
     ({"migration": {"recreate": ["default/Mine"]}}, "migration.recreate[0]", "namespace/name"),

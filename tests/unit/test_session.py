@@ -85,7 +85,7 @@ def test_no_locks_no_question(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 @pytest.fixture
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     names = {"KUBECONFIG": "kubeconfig", "SSH_CONFIG": "ssh-config", "EXPECTATION": "expectation.json"}
-    for constant, name in {**names, "_SSH_KEY": "ssh-key", "_KNOWN_HOSTS": "ssh-known-hosts"}.items():
+    for constant, name in {**names, "SSH_KEY": "ssh-key", "KNOWN_HOSTS": "ssh-known-hosts"}.items():
         monkeypatch.setattr(session, constant, tmp_path / name)
     return tmp_path
 
