@@ -32,7 +32,7 @@ def given(**keys: object) -> None:
         {"debug": False},
         {"clusterPool": {"cidrs": ["172.21.0.0/16"], "maskSize": 24}},
         {"machines": "container", "artifacts": "bundle", "bundlePath": "/srv/bundle"},
-        {"migration": {"probe": True, "recreate": ["default/mine"]}},
+        {"artifacts": "bundle", "migration": {"probe": True, "recreate": ["default/mine"]}},
         {"ipamMode": "multi-pool", "samplePool": "172.21.0.0/16"},
         {"ciliumValues": {"bpf": {"mapDynamicSizeRatio": 0.005}}},
     ],
