@@ -16,7 +16,7 @@ def bench(arguments: Sequence[str]) -> int:
     with Stack() as stack:
         if given.what == "kills":
             seed = given.seed if given.seed is not None else random.SystemRandom().randrange(10**6)
-            return kills.bench(stack, given.count, seed)
+            return kills.bench(stack, given.count, given.each, seed)
         return migration.bench(stack, given.rounds, busy=given.busy, manual=given.manual)
 
 
@@ -29,6 +29,7 @@ def _parser() -> argparse.ArgumentParser:
     there.add_argument("--manual", action="store_true", help="and the study's own procedure beside it")
     killed = what.add_parser("kills", help="each migration killed at a random moment and finished by the next up")
     killed.add_argument("--count", type=_positive, default=20, help="how many kills (20)")
+    killed.add_argument("--each", type=_positive, default=1, help="kills on one road, one after the other (1)")
     killed.add_argument("--seed", type=int, help="of the moments, to repeat a run")
     return parser
 

@@ -1,13 +1,15 @@
 """`./lab bench kills`: migrations killed at random moments, spread over the stages, each finished by the next up.
 
 A reference run of each way tells which events there are and how far apart. A kill waits for one of them and then for a
-random part of the time to the next one, so that short stages are hit as often as long ones.
+random part of the time to the next one, so that short stages are hit as often as long ones. A road may be killed more
+than once: the run that finishes it is then killed as well.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import random
 import signal
@@ -15,9 +17,12 @@ import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from components.probes.folder import RECORDS, Folder, finished
+from components.report.figures import UDP, Figures, Window, figures
 from components.report.reading import read_record
+from components.report.record import Run
 from offline.bench.end_state import end_state
 from offline.bench.judge import Outcome, missed, outcome
 from offline.bench.migration import AWAY, HOME, staged_run
@@ -32,22 +37,32 @@ _TOLERATED = 0.05
 
 @dataclass(frozen=True)
 class Killed:
-    """One kill and what became of it."""
+    """One kill, and what the probes saw from the start of the run that it hit to the next one."""
 
-    mode: str
     moment: Moment
     hit: bool
     """False: the run came to its end before."""
     processes: int
+    seen: Figures
+    lost: int
+    """Datagrams."""
+
+
+@dataclass(frozen=True)
+class Road:
+    """One migration with its kills, and how it ended."""
+
+    mode: str
+    kills: tuple[Killed, ...]
     outcome: Outcome
     same: bool
     """Whether the cluster ended as the reference run of that way did."""
     difference: str
 
 
-def bench(stack: Stack, count: int, seed: int) -> int:
-    """Prints a line for each kill; 1 unless every run converged and 19 of 20 cost no request."""
-    print(f"seed {seed}: ./lab bench kills --count {count} --seed {seed}", flush=True)
+def bench(stack: Stack, count: int, each: int, seed: int) -> int:
+    """Kill `count` times, `each` times a road; 1 unless every road converged and 19 of 20 kills cost no request."""
+    print(f"seed {seed}: ./lab bench kills --count {count} --each {each} --seed {seed}", flush=True)
     chance = random.Random(seed)
     stack.mode(HOME)
     stack.up("begin")
@@ -56,30 +71,47 @@ def bench(stack: Stack, count: int, seed: int) -> int:
     for mode in (AWAY, HOME):
         staged_run(stack, mode, f"reference {mode}")
         ends[mode] = end_state(stack)
-        planned[mode] = moments(read_record(finished(RECORDS)[-1]), chance, (count + 1) // 2)
-    done: list[Killed] = []
-    for number in range(count):
-        mode = (AWAY, HOME)[number % 2]
-        done.append(_one(stack, number + 1, mode, planned[mode][number // 2], ends[mode]))
-        print(_line(number + 1, done[-1]), flush=True)
-    return _verdict(done)
+        planned[mode] = moments(read_record(finished(RECORDS)[-1]), chance, count)
+    roads: list[Road] = []
+    done = 0
+    while done < count:
+        mode = (AWAY, HOME)[len(roads) % 2]
+        now = planned[mode][done : done + each]
+        roads.append(_go(stack, done + 1, mode, sorted(now, key=lambda moment: moment.at), ends[mode]))
+        done += len(now)
+        print("\n".join(_lines(done - len(now) + 1, roads[-1])), flush=True)
+    return _verdict(roads)
 
 
-def _one(stack: Stack, number: int, mode: str, moment: Moment, wanted: str) -> Killed:
+def _go(stack: Stack, first: int, mode: str, planned: Sequence[Moment], wanted: str) -> Road:
     before = set(finished(RECORDS))
     stack.mode(mode)
-    mark = f"kill-{number}-{os.getpid()}"
-    process = stack.start(stack.folder / f"killed-{number}.log", mark)
-    hit = _await(moment, process)
-    processes = _kill(process, mark) if hit else 0
-    process.wait()
-    stack.up(f"after-{number}")
+    begun: list[float] = []
+    hits: list[tuple[bool, int]] = []
+    for number, moment in enumerate(planned, first):
+        mark = f"kill-{number}-{os.getpid()}"
+        begun.append(time.time())
+        process = stack.start(stack.folder / f"killed-{number}.log", mark)
+        hit = _await(moment, process)
+        hits.append((hit, _kill(process, mark) if hit else 0))
+        process.wait()
+    stack.up(f"after-{first + len(planned) - 1}")
     new = [folder for folder in finished(RECORDS) if folder not in before]
     if len(new) != 1:
-        raise BenchError(f"kill {number}: one record should be new in {RECORDS}, and {len(new)} are")
+        raise BenchError(f"road {first}: one record should be new in {RECORDS}, and {len(new)} are")
+    record = read_record(new[0])
+    windows = [Window(start, end) for start, end in pairwise([-math.inf, *begun[1:], math.inf])]
+    kills = tuple(
+        Killed(moment, hit, processes, *_seen(record.runs, window))
+        for moment, (hit, processes), window in zip(planned, hits, windows, strict=True)
+    )
     seen = end_state(stack)
-    found = outcome(f"kill {number}", read_record(new[0]))
-    return Killed(mode, moment, hit, processes, found, seen == wanted, _differ(wanted, seen))
+    return Road(mode, kills, outcome(f"to {mode}", record), seen == wanted, _differ(wanted, seen))
+
+
+def _seen(runs: Sequence[Run], window: Window) -> tuple[Figures, int]:
+    asked = figures([run for run in runs if run.kind != UDP], [window])
+    return asked, sum(figures([run], [window]).lost for run in runs if run.kind == UDP)
 
 
 def _await(moment: Moment, process: subprocess.Popen[bytes]) -> bool:
@@ -122,22 +154,29 @@ def _differ(wanted: str, seen: str) -> str:
     return "; ".join([*missing, *new])[:400]
 
 
-def _line(number: int, kill: Killed) -> str:
-    found = kill.outcome
-    state = "same end" if kill.same else f"ANOTHER END: {kill.difference}"
-    where = f"killed {kill.moment}" if kill.hit else f"ended before {kill.moment}"
-    what = f"{found.requests} requests, {found.failed} failed, {found.lost} datagrams, gap {found.gap_ms:.0f} ms"
-    return f"{number:3} to {kill.mode:<12} {where} ({kill.processes} processes): {what}; {state}"
+def _lines(first: int, road: Road) -> list[str]:
+    lines: list[str] = []
+    for number, kill in enumerate(road.kills, first):
+        where = f"killed {kill.moment}" if kill.hit else f"ended before {kill.moment}"
+        seen = kill.seen
+        what = f"{seen.requests} requests, {seen.failed} failed, {kill.lost} datagrams, gap {seen.gap_ms:.0f} ms"
+        lines.append(f"{number:3} to {road.mode:<12} {where} ({kill.processes} processes): {what}")
+    state = "the same end" if road.same else f"ANOTHER END: {road.difference}"
+    return [*lines, f"    to {road.mode:<12} {road.outcome.ended}: {state}"]
 
 
-def _verdict(done: Sequence[Killed]) -> int:
-    astray = sum(not kill.same or kill.outcome.ended != "done" for kill in done)
-    costly = sum(kill.outcome.failed > 0 for kill in done)
-    unasked = sum(bool(missed(kill.outcome, busy=True)) and not kill.outcome.failed for kill in done)
-    hit = sum(kill.hit for kill in done)
-    print(f"\n{hit} of {len(done)} runs were killed; {astray} did not come to the same end; {costly} cost a request")
+def _verdict(roads: Sequence[Road]) -> int:
+    kills = [kill for road in roads for kill in road.kills]
+    astray = sum(not road.same or road.outcome.ended != "done" for road in roads)
+    costly = sum(kill.seen.failed > 0 for kill in kills)
+    unasked = sum(bool(missed(road.outcome, busy=True)) and not road.outcome.failed for road in roads)
+    hit = sum(kill.hit for kill in kills)
+    print(
+        f"\n{hit} of {len(kills)} runs were killed, on {len(roads)} roads; {astray} roads did not come to the same end;"
+        f" {costly} kills cost a request"
+    )
     if unasked:
-        print(f"{unasked} were not measured well enough to say")
-    met = hit == len(done) and not astray and not unasked and costly <= _TOLERATED * len(done)
+        print(f"{unasked} roads were not measured well enough to say")
+    met = hit == len(kills) and not astray and not unasked and costly <= _TOLERATED * len(kills)
     print("the bar is " + ("met" if met else "missed"))
     return 0 if met else 1

@@ -19,6 +19,8 @@ class Moment:
     after: tuple[str, str, str] | None
     """Stage, node, what."""
     seconds: float
+    at: float
+    """Seconds from the start of the reference run: the order of several in one road."""
 
     @property
     def stage(self) -> str:
@@ -31,13 +33,24 @@ class Moment:
         return f"{self.seconds:.1f} s after {where}"
 
 
+@dataclass(frozen=True)
+class _Stretch:
+    """From one event to the next."""
+
+    after: tuple[str, str, str] | None
+    seconds: float
+    since: float
+    """Seconds from the start of the reference run."""
+
+
 def moments(reference: Record, chance: random.Random, count: int) -> list[Moment]:
     """`count` moments in a random order: the stages (each node's turn is one) take turns, within them any time goes."""
-    spans: dict[tuple[str, str], list[tuple[tuple[str, str, str] | None, float]]] = {("start", ""): [(None, _BEFORE)]}
+    spans: dict[tuple[str, str], list[_Stretch]] = {("start", ""): [_Stretch(None, _BEFORE, 0.0)]}
     events = [event for event in reference.events if not event.what.startswith("waiting: ")]
     for event, following in pairwise(events):
-        key = (event.stage, event.node)
-        spans.setdefault(key, []).append(((event.stage, event.node, event.what), following.time - event.time))
+        since = _BEFORE + event.time - events[0].time
+        stretch = _Stretch((event.stage, event.node, event.what), following.time - event.time, since)
+        spans.setdefault((event.stage, event.node), []).append(stretch)
     stages = list(spans.values())
     chance.shuffle(stages)
     found = [_within(stages[number % len(stages)], chance) for number in range(count)]
@@ -45,10 +58,11 @@ def moments(reference: Record, chance: random.Random, count: int) -> list[Moment
     return found
 
 
-def _within(span: list[tuple[tuple[str, str, str] | None, float]], chance: random.Random) -> Moment:
-    left = chance.uniform(0, sum(seconds for _, seconds in span))
-    for after, seconds in span:
-        if left <= seconds:
-            return Moment(after, left)
-        left -= seconds
-    return Moment(span[-1][0], span[-1][1])
+def _within(span: list[_Stretch], chance: random.Random) -> Moment:
+    left = chance.uniform(0, sum(stretch.seconds for stretch in span))
+    for stretch in span[:-1]:
+        if left <= stretch.seconds:
+            return Moment(stretch.after, left, stretch.since + left)
+        left -= stretch.seconds
+    last = span[-1]
+    return Moment(last.after, left, last.since + left)
