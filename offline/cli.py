@@ -17,7 +17,7 @@ _COMMANDS: dict[str, tuple[str, Callable[[Sequence[str]], int]]] = {
     "up": ("build what is missing, bring the lab up, check it, print times and memory", commands.up),
     "destroy": ("remove the lab and everything that it made on this machine", commands.destroy),
     "status": ("what runs, what it uses, where to look next", commands.status),
-    "verify": ("run every check on the running lab", commands.verify),
+    "verify": ("run every check on the running lab; on a workstation with KVM: --stack lab", commands.verify),
     "pulumi": ("run pulumi inside the lab: ./lab pulumi config set ipamMode cluster-pool", commands.pulumi),
     "kubectl": ("run kubectl inside the lab", commands.kubectl),
     "ssh": ("log in to a host or run a command there: ./lab ssh router ip -br a", commands.ssh),
@@ -32,7 +32,7 @@ _COMMANDS: dict[str, tuple[str, Callable[[Sequence[str]], int]]] = {
         commands.doctor,
     ),
     "bench": ("measure migrations under probes: ./lab bench migration, ./lab bench kills", bench),
-    "test": ("run the tests: all, or unit, engine, cluster", commands.test),
+    "test": ("run the tests: unit, engine and cluster, or those named; vm for virtual machines", commands.test),
 }
 
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from offline import doctor as machine
-from offline import prerequisites, session, status_page, venv
+from offline import prerequisites, session, status_page, venv, workstation
 from offline.build.builder import Builder, Built
 from offline.build.paths import ROOT, STATE
 from offline.build.report import Progress, table
@@ -99,8 +99,13 @@ def destroy(arguments: Sequence[str]) -> int:
     return 0
 
 
-def verify(_arguments: Sequence[str]) -> int:
-    """Every check of the running lab, with the program's own Python, inside the room."""
+def verify(arguments: Sequence[str]) -> int:
+    """Every check of the running lab, in the room; with `--stack NAME` of one that plain Pulumi has brought up."""
+    if arguments:
+        if len(arguments) != 2 or arguments[0] != "--stack":
+            print("usage: ./lab verify [--stack NAME]", file=sys.stderr)
+            return 2
+        return workstation.verify(arguments[1])
     python = ROOT / ".venv" / "bin" / "python"
     return session.run([python, "-m", "components.checks", *_VERIFY], folder=ROOT)
 

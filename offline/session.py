@@ -14,16 +14,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, NoReturn
 
+from offline import access
 from offline.build.paths import CACHE, CURRENT, ROOT, STATE
 from offline.parts.toolchain import PLUGINS
 from offline.room import room
 
 STACK = "embedded"
-KUBECONFIG = STATE / "kubeconfig"
-SSH_CONFIG = STATE / "ssh-config"
-EXPECTATION = STATE / "expectation.json"
-SSH_KEY = STATE / "ssh-key"
-KNOWN_HOSTS = STATE / "ssh-known-hosts"
+KUBECONFIG = STATE / access.KUBECONFIG
+SSH_CONFIG = STATE / access.SSH_CONFIG
+EXPECTATION = STATE / access.EXPECTATION
+SSH_KEY = STATE / access.SSH_KEY
+KNOWN_HOSTS = STATE / access.KNOWN_HOSTS
 ACCESS_FILES = (KUBECONFIG, SSH_CONFIG, EXPECTATION, SSH_KEY, KNOWN_HOSTS)
 _LEFT_OVER_LIMIT = 20.0
 """Seconds for a Pulumi whose caller was killed to end what it has begun."""
@@ -187,18 +188,4 @@ def pulumi(*words: str) -> list[str]:
 def save_access() -> None:
     """Write what `./lab kubectl` and `./lab ssh` need from the stack's secret outputs, for the owner's eyes alone."""
     printed = output(pulumi("stack", "output", "--json", "--show-secrets", "--stack", STACK))
-    outputs = json.loads(printed)
-    _write_private(KUBECONFIG, outputs["kubeconfig"])
-    _write_private(SSH_KEY, outputs["sshKey"])
-    _write_private(KNOWN_HOSTS, outputs["sshKnownHosts"])
-    # the output names the files where a person would keep them; here they lie beside the configuration
-    config = outputs["sshConfig"].replace("~/.ssh/cilium-lab/key", str(SSH_KEY))
-    _write_private(SSH_CONFIG, config.replace("~/.ssh/cilium-lab/known_hosts", str(KNOWN_HOSTS)))
-    _write_private(EXPECTATION, outputs["expectation"])
-
-
-def _write_private(path: Path, text: str) -> None:
-    path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as stream:
-        stream.write(text)
+    access.write(STATE, json.loads(printed))

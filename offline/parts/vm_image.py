@@ -29,7 +29,11 @@ _PACKAGES = (
     "cloud-init", "cloud-guest-utils", "e2fsprogs",
 )  # fmt: skip
 _ENABLED = ("ssh.service", "systemd-networkd.service")
-_DISABLED = ("apt-daily.timer", "apt-daily-upgrade.timer", "e2scrub_all.timer", "fstrim.timer", "dpkg-db-backup.timer")
+_MASKED = (
+    "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "e2scrub_reap.service",
+    "fstrim.timer", "systemd-firstboot.service",
+)  # fmt: skip
+"""They look after a machine that is kept for years, and cost an emulated one a minute of its first boot."""
 _SECTOR = 512
 _FIRST_SECTOR = 2048
 """Of the one partition; the boot loader's core lies in the gap before it."""
@@ -72,7 +76,7 @@ def _image(ws: Workspace) -> None:
             shutil.rmtree(kernel / "kernel" / folder)
         debian.in_tree(ws, tree, ["depmod", kernel.name])
     debian.in_tree(ws, tree, ["systemctl", "enable", *_ENABLED])
-    debian.in_tree(ws, tree, ["systemctl", "disable", *_DISABLED])
+    debian.in_tree(ws, tree, ["systemctl", "mask", *_MASKED])
     debian.trim(tree)
     (tree / "etc/machine-id").write_text("uninitialized\n")
     loader, core = _boot_loader(ws, tree)

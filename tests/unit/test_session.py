@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from offline import session
+from offline import access, session
 from offline.room import room
 
 
@@ -84,9 +84,7 @@ def test_no_locks_no_question(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.fixture
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    names = {"KUBECONFIG": "kubeconfig", "SSH_CONFIG": "ssh-config", "EXPECTATION": "expectation.json"}
-    for constant, name in {**names, "SSH_KEY": "ssh-key", "KNOWN_HOSTS": "ssh-known-hosts"}.items():
-        monkeypatch.setattr(session, constant, tmp_path / name)
+    monkeypatch.setattr(session, "STATE", tmp_path)
     return tmp_path
 
 
@@ -115,6 +113,6 @@ def test_access_is_written_for_the_owner_alone_and_anew(state: Path, monkeypatch
 def test_the_export_and_the_session_agree_on_the_folder() -> None:
     from components.access import FOLDER
 
-    source = Path(session.__file__).read_text()
+    source = Path(access.__file__).read_text()
     assert f"{FOLDER}/key" in source
     assert f"{FOLDER}/known_hosts" in source
