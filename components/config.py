@@ -161,12 +161,12 @@ def _topology(r: Reader) -> Topology:
     )
 
 
-def _host(r: Reader, usual: MachineKind, hypervisors: tuple[Hypervisor, ...]) -> Host:
 def _hypervisor(r: Reader) -> Hypervisor:
     made = Hypervisor(r.text("name"), r.text("uri"), cast(DomainType, r.text("domainType")) or None)
     return replace(made, domain_type="kvm") if made.kind == "vm" and not made.domain_type else made
 
 
+def _host(r: Reader, usual: MachineKind, hypervisors: tuple[Hypervisor, ...]) -> Host:
     machine = cast(MachineKind, r.text("machine") or usual)
     fitting = next((h.name for h in hypervisors if h.kind == machine), "")
     return Host(
