@@ -35,7 +35,7 @@ say 'asking the control plane for a join token'
 discovery=/run/cilium-lab-discovery.conf # named in kubeadm.yaml
 trap 'rm -rf "$files" "$discovery"' EXIT
 (umask 077 && : > "$discovery")
-ssh -i "$files/key" -o UserKnownHostsFile="$files/known_hosts" -o StrictHostKeyChecking=yes -o BatchMode=yes \
+ssh -T -i "$files/key" -o UserKnownHostsFile="$files/known_hosts" -o StrictHostKeyChecking=yes -o BatchMode=yes \
     -o ConnectTimeout=10 -o ServerAliveInterval=5 "root@$control_plane" > "$discovery" ||
     fail 'asking for a join token' "a kubeconfig from $control_plane" "ssh's words above" \
         "see that sshd and the API server run on $control_plane"
