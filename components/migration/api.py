@@ -24,10 +24,7 @@ from typing import Any, Protocol, Self
 MERGE = "application/merge-patch+json"
 APPLY = "application/apply-patch+yaml"
 JSON = "application/json"
-_ATTEMPTS = 5
 _PAUSE = 1.0
-_ANSWER = 60.0
-"""Seconds that one answer may take."""
 
 
 class ApiError(Exception):
@@ -61,8 +58,11 @@ class Api(Protocol):
 class KubectlApi:
     """The real one, as a context manager."""
 
-    def __init__(self, kubeconfig: str, kubectl: str = "kubectl") -> None:
+    def __init__(self, kubeconfig: str, kubectl: str = "kubectl", *, attempts: int = 5, answer: float = 60.0) -> None:
+        """`answer` is how many seconds one answer may take, `attempts` how often it is asked for."""
         self._kubectl = kubectl
+        self._attempts = attempts
+        self._answer = answer
         self._folder = Path(tempfile.mkdtemp(prefix="cilium-lab-"))
         self._socket = self._folder / "api.sock"
         config = self._folder / "kubeconfig"
@@ -118,17 +118,17 @@ class KubectlApi:
 
     def _request(self, method: str, path: str, body: str | None, kind: str) -> str:
         """Everything that is sent here may be sent twice, so a lost answer or a busy server is just asked again."""
-        for attempt in range(_ATTEMPTS):
+        for attempt in range(self._attempts):
             try:
                 return self._once(method, path, body, kind)
             except ApiError as error:
-                if attempt == _ATTEMPTS - 1 or 0 < error.status < 500:
+                if attempt == self._attempts - 1 or 0 < error.status < 500:
                     raise
             time.sleep(_PAUSE)
         raise AssertionError("unreachable")
 
     def _once(self, method: str, path: str, body: str | None, kind: str) -> str:
-        connection = _UnixConnection(self._socket)
+        connection = _UnixConnection(self._socket, self._answer)
         try:
             headers = {"Accept": JSON, **({"Content-Type": kind} if body is not None else {})}
             connection.request(method, path, body, headers)
@@ -147,23 +147,23 @@ class KubectlApi:
         shown = f"kubectl exec -n {namespace} {pod}"
         try:
             done = subprocess.run(
-                words, env=self._environment, capture_output=True, text=True, timeout=_ANSWER, check=False
+                words, env=self._environment, capture_output=True, text=True, timeout=self._answer, check=False
             )
         except subprocess.TimeoutExpired as error:
-            raise ApiError(shown, 0, f"no end within {_ANSWER:.0f} s") from error
+            raise ApiError(shown, 0, f"no end within {self._answer:.0f} s") from error
         if done.returncode:
             raise ApiError(shown, 0, f"exit status {done.returncode}: {(done.stderr or done.stdout).strip()[-300:]}")
         return done.stdout
 
 
 class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=_ANSWER)
+    def __init__(self, path: Path, answer: float) -> None:
+        super().__init__("localhost", timeout=answer)
         self._path = path
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(_ANSWER)
+        self.sock.settimeout(self.timeout)
         self.sock.connect(str(self._path))
 
 

@@ -13,6 +13,8 @@ from components.migration.moves import CANARY_LABEL
 
 NAMESPACE = "kube-system"
 CONTAINER = "canary"
+GATE = "canary"
+"""The gate that a node passes when its canary reaches everything; before that it may not take users' pods."""
 _SECONDS = 2
 
 

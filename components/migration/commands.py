@@ -13,8 +13,7 @@ from components.migration.document import Desired
 from components.migration.engine import Engine, utc_stamp
 from components.migration.gates import Clock, GateFailed, Gates, Tell
 from components.migration.model import Snapshot
-from components.migration.plan import turns
-from components.migration.preflight import nodes_to_move, outages, ranges_in_use, refusals
+from components.migration.preflight import describe, outages, ranges_in_use, refusals
 from components.migration.recorder import Recorder, RecordError
 
 OPERATOR = "cilium-operator"
@@ -63,16 +62,6 @@ def preflight(
     return result(ranges_in_use(desired, snapshot), snapshot, stamp())
 
 
-def describe(desired: Desired, snapshot: Snapshot) -> str:
-    """What will happen, in one line."""
-    now = snapshot.configured
-    if now is None:
-        return f"Cilium is not installed yet; it will be, in {desired.mode}"
-    moving = nodes_to_move(desired, snapshot)
-    order = [f"{node.name} -> {moving[node.name]}" for node in turns(snapshot.nodes) if node.name in moving]
-    return f"{now.mode} -> {desired.mode}; nodes that get a new block: {', '.join(order) or 'none'}"
-
-
 def result(in_use: tuple[IPv4Network, ...], snapshot: Snapshot, stamp: str) -> str:
     """What the preflight leaves: `run` makes the resources behind it look again, `blocks` is the snapshot."""
     blocks = {name: [str(block) for block in node.blocks] for name, node in sorted(snapshot.cilium_nodes.items())}
@@ -103,7 +92,7 @@ def run(
     except (GateFailed, ApiError) as error:
         say(f"stopped in stage {gates.stage.strip()}: {error}")
         _tell_last_words(cluster, say, error.node if isinstance(error, GateFailed) else "")
-        _release(engine, say)
+        _release(engine, error, say)
         _end_record(recorder, cluster, gates, f"stopped: {str(error).splitlines()[0]}")
         say("the next run goes on from here; to turn round, set the mode back")
         return False
@@ -145,11 +134,13 @@ def _tell_last_words(cluster: Cluster, say: Tell, node: str) -> None:
         say(f"  | {line}")
 
 
-def _release(engine: Engine, say: Tell) -> None:
+def _release(engine: Engine, failure: Exception, say: Tell) -> None:
     try:
-        freed = engine.release_nodes()
+        freed, kept = engine.release_nodes(failure)
     except ApiError as error:
         say(f"the nodes could not be uncordoned: {error}")
         return
     if freed:
         say(f"uncordoned: {', '.join(freed)}")
+    if kept:
+        say(f"still cordoned, for pods there would be cut off: {', '.join(kept)}")

@@ -10,6 +10,7 @@ that nothing has changed since, and leave a migration half done that was killed 
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +22,8 @@ import pulumi
 from pulumi_command import local
 
 from components.migration.desired import desired_cluster
-from components.migration.document import render
+from components.migration.document import Desired, render
+from components.migration.foresight import look_ahead
 from components.model import LabConfig
 from components.probes.targets import Hosts
 
@@ -42,6 +44,12 @@ def passed(answer: str) -> Passed:
     """Reads a preflight's standard output. Raises ValueError or KeyError if it is not one."""
     tree: dict[str, Any] = json.loads(answer)
     return Passed(str(tree["run"]), tuple(IPv4Network(cidr) for cidr in tree["inUse"]))
+
+
+async def _foretell(desired: Desired, kubeconfig: str) -> None:
+    """A preview runs no command, so the program itself looks, beside everything else that it previews."""
+    if lines := await asyncio.to_thread(look_ahead, desired, kubeconfig):
+        pulumi.log.warn("\n".join(lines))
 
 
 def _render_hosts(hosts: Hosts) -> dict[str, object]:
@@ -69,6 +77,9 @@ class Migration(pulumi.ComponentResource):
         """
         super().__init__("cilium-lab:migration:Migration", name, None, opts)
         self._name = name
+        if pulumi.runtime.is_dry_run():
+            # Known unless the cluster itself is still to be made or changed.
+            pulumi.Output.from_input(kubeconfig).apply(lambda text: _foretell(desired_cluster(config), text))
         desired = {**render(desired_cluster(config)), "records": str(records)}
         nobody: dict[str, object] = {}
         asking = hosts.apply(_render_hosts) if hosts else pulumi.Output.from_input(nobody)

@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Callable, Mapping
 from ipaddress import IPv4Network
 
-from components.migration import invariants
+from components.migration import canary, invariants
 from components.migration.agent_view import Ask
 from components.migration.agents import Agents
 from components.migration.blocks import targets
@@ -71,16 +71,22 @@ class Engine:
             self._finish()
         return tuple(done)
 
-    def release_nodes(self) -> tuple[str, ...]:
-        """Uncordon the nodes whose turn has not ended, where the agent works; their names. For a run that failed.
+    def release_nodes(self, failure: Exception) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """For a run that failed: uncordon the nodes whose turn has not ended and whose agent works; no canary stays.
 
-        Their note stays: the next run gives them their whole turn again.
+        Returned are the freed nodes and those that stay cordoned: without a working agent, or where a canary did not
+        reach what pods have to reach. The note of all of them stays: the next run gives them their whole turn again.
         """
         snapshot = self._cluster.snapshot()
-        freed = tuple(name for name in snapshot.record.turns if (agent := snapshot.agent(name)) and agent.ready)
+        cut_off = failure.node if isinstance(failure, GateFailed) and failure.name == canary.GATE else ""
+        working = [name for name in snapshot.record.turns if (agent := snapshot.agent(name)) and agent.ready]
+        freed = tuple(name for name in working if name != cut_off)
         for name in freed:
             self._cluster.cordon(name, on=False)
-        return freed
+        for pod in snapshot.pods:
+            if canary.CANARY_LABEL in pod.labels:
+                self._cluster.delete_pod(pod)
+        return freed, tuple(name for name in snapshot.record.turns if name not in freed)
 
     # -- gates of the first stages ---------------------------------------------------------------------------------
 

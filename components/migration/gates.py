@@ -56,6 +56,7 @@ class GateFailed(Exception):
             f"{name}{where}: not within {seconds:.0f} s\n  expected: {verdict.expected}\n"
             f"  seen:     {verdict.seen}\n  next:     {verdict.next}"
         )
+        self.name = name
         self.node = node
         self.verdict = verdict
 

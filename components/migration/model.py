@@ -55,6 +55,8 @@ class Pod:
     """Requested, in millicores."""
     memory: int = 0
     """Requested, in bytes."""
+    trouble: str = ""
+    """Why it does not start, in the kubelet's words: ErrImagePull, CrashLoopBackOff."""
 
     @property
     def key(self) -> str:
@@ -97,6 +99,30 @@ class Budget:
     name: str
     expected: int
     desired: int
+    selector: Mapping[str, Any] | None = None
+    """spec.selector: labels that its pods match; None selects no pod, an empty one every pod of the namespace."""
+
+    def holds(self, pod: Pod) -> bool:
+        """Whether it speaks of the pod."""
+        if self.selector is None or pod.namespace != self.namespace:
+            return False
+        wanted: Mapping[str, str] = self.selector.get("matchLabels") or {}
+        rules: list[dict[str, Any]] = self.selector.get("matchExpressions") or []
+        return wanted.items() <= pod.labels.items() and all(_matches(rule, pod.labels) for rule in rules)
+
+
+def _matches(rule: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    """A LabelSelectorRequirement (meta/v1); a label that is missing is not in any list."""
+    has = rule["key"] in labels
+    match rule["operator"]:
+        case "Exists":
+            return has
+        case "DoesNotExist":
+            return not has
+        case "In":
+            return has and labels[rule["key"]] in rule["values"]
+        case _:
+            return not has or labels[rule["key"]] not in rule["values"]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from components.migration.blocks import targets
 from components.migration.document import Desired
 from components.migration.model import Snapshot
 from components.migration.moves import moves
-from components.migration.plan import LIVE
+from components.migration.plan import LIVE, turns
 from components.migration.record import pod_key
 from components.migration.refusal import Refusal, Refusals
 from components.migration.room import room_for
@@ -29,7 +29,7 @@ def refusals(desired: Desired, snapshot: Snapshot) -> Refusals:
     return (
         *found,
         *_movable(desired, snapshot, moving),
-        *_budgets(snapshot),
+        *_budgets(snapshot, moving),
         *room_for(snapshot, moving),
     )
 
@@ -177,7 +177,9 @@ def _movable(desired: Desired, snapshot: Snapshot, moving: dict[str, IPv4Network
     )
 
 
-def _budgets(snapshot: Snapshot) -> Refusals:
+def _budgets(snapshot: Snapshot, moving: dict[str, IPv4Network]) -> Refusals:
+    """Budgets of pods that have to be evicted; one that is moved by a surging restart needs none."""
+    going = [pod for name, block in moving.items() for pod in moves(snapshot, name, block).evict]
     return tuple(
         Refusal(
             f"the disruption budget {budget.namespace}/{budget.name} wants {budget.desired} of {budget.expected} pods "
@@ -185,8 +187,18 @@ def _budgets(snapshot: Snapshot) -> Refusals:
             "raise the replicas or lower minAvailable",
         )
         for budget in snapshot.budgets
-        if budget.expected > 0 and budget.desired >= budget.expected
+        if 0 < budget.expected <= budget.desired and any(budget.holds(pod) for pod in going)
     )
+
+
+def describe(desired: Desired, snapshot: Snapshot) -> str:
+    """What will happen, in one line."""
+    now = snapshot.configured
+    if now is None:
+        return f"Cilium is not installed yet; it will be, in {desired.mode}"
+    moving = nodes_to_move(desired, snapshot)
+    order = [f"{node.name} -> {moving[node.name]}" for node in turns(snapshot.nodes) if node.name in moving]
+    return f"{now.mode} -> {desired.mode}; nodes that get a new block: {', '.join(order) or 'none'}"
 
 
 def outages(desired: Desired, snapshot: Snapshot) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from components.migration.quantities import millicores, octets
 
 Object = Mapping[str, Any]
 _FINISHED = ("Succeeded", "Failed")
+_STARTING = ("ContainerCreating", "PodInitializing")
 _HOSTNAME = "kubernetes.io/hostname"
 _CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
 
@@ -73,7 +74,15 @@ def _pod(item: Object) -> Pod:
         labels=meta.get("labels", {}),
         cpu=sum(millicores(r.get("cpu", 0)) for r in requests),
         memory=sum(octets(r.get("memory", 0)) for r in requests),
+        trouble=_trouble(item.get("status", {})),
     )
+
+
+def _trouble(status: Mapping[str, Any]) -> str:
+    """The reason for which a container waits, if it is none of a healthy start."""
+    containers: list[dict[str, Any]] = status.get("containerStatuses") or []
+    waiting: list[dict[str, str]] = [entry.get("state", {}).get("waiting") or {} for entry in containers]
+    return next((entry["reason"] for entry in waiting if entry.get("reason", _STARTING[0]) not in _STARTING), "")
 
 
 def _owner(meta: Mapping[str, Any]) -> tuple[str, str] | None:
@@ -141,7 +150,8 @@ def budget(item: Object) -> Budget:
     """A policy/v1 PodDisruptionBudget."""
     status = item.get("status", {})
     meta = item["metadata"]
-    return Budget(meta["namespace"], meta["name"], status.get("expectedPods", 0), status.get("desiredHealthy", 0))
+    counts = (status.get("expectedPods", 0), status.get("desiredHealthy", 0))
+    return Budget(meta["namespace"], meta["name"], *counts, selector=item.get("spec", {}).get("selector"))
 
 
 def endpoint(item: Object) -> Endpoint:

@@ -90,12 +90,13 @@ class Turn:
 
     def _back(self, block: IPv4Network, daemons: frozenset[tuple[str, str]]) -> Verdict:
         snapshot = self._cluster.snapshot()
-        here = [pod for pod in snapshot.pods if pod.node == self._node and pod.on_pod_network]
+        mine = [pod for pod in snapshot.pods if pod.node == self._node and pod.on_pod_network]
+        here = [pod for pod in mine if trial.CANARY_LABEL not in pod.labels]
         late = [f"{pod.key} ({_state(pod)})" for pod in here if not _settled(pod, block)]
         there = {(pod.namespace, pod.owner[1]) for pod in here if pod.owner}
         late += [f"DaemonSet {namespace}/{name}" for namespace, name in sorted(daemons - there)]
-        mine = {pod.key for pod in here}
-        late += [str(v) for v in endpoints_ready(snapshot) if v.subject in mine]
+        keys = {pod.key for pod in here}
+        late += [str(v) for v in endpoints_ready(snapshot) if v.subject in keys]
         if late:
             return waits(
                 expected=f"every pod of {self._node} ready with an address of {block}",
@@ -129,7 +130,8 @@ class Turn:
     def _try_out(self) -> None:
         if self._desired.canary is None:
             return
-        self._gates.wait("canary", self._trial, self._limits.canary, self._node)
+        self._gates.wait("canary runs", self._canary_ready, self._limits.canary, self._node)
+        self._gates.wait(trial.GATE, self._trial, self._limits.canary, self._node)
         pod = self._canary()
         if pod is not None:
             self._cluster.delete_pod(pod)
@@ -142,12 +144,20 @@ class Turn:
         pod = self._canary()
         return waits(expected="no canary of an earlier run", seen=pod.key, next="delete it") if pod else holds("free")
 
+    def _canary_ready(self) -> Verdict:
+        pod = self._canary()
+        if pod is None or not pod.ready or pod.address is None:
+            return waits(
+                expected="a ready canary",
+                seen=f"{pod.key} ({_state(pod)})" if pod else "none",
+                next=f"`kubectl -n {trial.NAMESPACE} describe pod {trial.name(self._node)}`",
+            )
+        return holds(str(pod.address))
+
     def _trial(self) -> Verdict:
         canary, pod = self._desired.canary, self._canary()
-        if canary is None or pod is None or not pod.ready or pod.address is None:
-            return waits(
-                expected="a ready canary", seen="none yet", next=f"`kubectl describe pod {trial.name(self._node)}`"
-            )
+        if canary is None or pod is None or pod.address is None:
+            return waits(expected="a canary with an address", seen="none", next="who else deletes pods")
         echoes = trial.echo_pods(canary, self._cluster.snapshot())
         answer = self._cluster.api.execute(pod.namespace, pod.name, trial.CONTAINER, trial.script(canary, echoes))
         found = trial.judge(canary, echoes, answer, pod.address)
@@ -173,4 +183,4 @@ def _settled(pod: Pod, block: IPv4Network) -> bool:
 
 def _state(pod: Pod) -> str:
     words = "terminating" if pod.terminating else "ready" if pod.ready else "not ready"
-    return f"{pod.address or 'no address'}, {words}"
+    return ", ".join(filter(None, (str(pod.address or "no address"), words, pod.trouble)))

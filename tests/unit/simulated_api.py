@@ -78,7 +78,8 @@ class SimulatedApi:
         return f"\n{MARK}\n".join(part if isinstance(part, str) else json.dumps(part) for part in parts)
 
     def _canary(self, pod: Pod, script: str) -> str:
-        pages = [f"page {url} 200" for url in re.findall(r"page (\S+) \$r", script)]
+        code = "200" if self.cluster.canary_reaches else "000"
+        pages = [f"page {url} {code}" for url in re.findall(r"page (\S+) \$r", script)]
         names = [f"name {name} 10.96.0.10" for name in re.findall(r"name (\S+) \$\{r", script)]
         echoes = [f"echo {a} RemoteAddr: {pod.address}:4711" for a in re.findall(r"echo ([\d.]+) \$\{r", script)]
         return "\n".join([*pages, *names, *echoes])
@@ -134,6 +135,8 @@ class SimulatedApi:
         manager = whole.partition("fieldManager=")[2].partition("&")[0]
         pod = Pod(namespace, name, body["spec"]["nodeName"], f"uid-{key}-{self.cluster.now}", manager=manager)
         pod.labels, pod.spec, pod.ready_at = body["metadata"].get("labels", {}), body["spec"], self.cluster.now + 2
+        if "canary" in name and not self.cluster.canary_pulls:
+            pod.ready_at, pod.trouble = float("inf"), "ErrImagePull"
         self.cluster.add_pod(pod)
 
     # -- objects ---------------------------------------------------------------------------------------------------
@@ -185,7 +188,13 @@ class SimulatedApi:
         containers = [{"name": "main", "image": "tools:1", "terminationMessagePath": "/dev/termination-log"}]
         spec = {"nodeName": pod.node, "hostNetwork": pod.host, "containers": containers}
         ready = [{"type": "Ready", "status": str(self.cluster.is_ready(pod))}]
-        status = {"phase": "Running", "conditions": ready, **({"podIP": str(pod.address)} if pod.address else {})}
+        waiting = [{"state": {"waiting": {"reason": pod.trouble}}}] if pod.trouble else []
+        status = {
+            "phase": "Running",
+            "conditions": ready,
+            "containerStatuses": waiting,
+            **({"podIP": str(pod.address)} if pod.address else {}),
+        }
         return {"metadata": meta, "spec": spec, "status": status}
 
     def _endpoint(self, pod: Pod) -> dict[str, Any] | None:

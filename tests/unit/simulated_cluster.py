@@ -34,6 +34,7 @@ class Pod:
     endpoint: bool = True
     spec: dict[str, Any] = field(default_factory=dict)
     manager: str = "tests"
+    trouble: str = ""
 
     @property
     def key(self) -> str:
@@ -70,6 +71,7 @@ class SimulatedCluster:
         self.config_maps: dict[str, dict[str, Any]] = {}
         self.budgets: list[dict[str, Any]] = []
         self.drops: dict[str, int] = {}
+        self.canary_pulls = self.canary_reaches = True
         self.noticed: list[str] = []
         self.allocated: dict[str, set[str]] | None = None
         self.running: dict[str, tuple[str, str]] = {name: (mode, OLD[name]) for name in NODES}

@@ -12,9 +12,10 @@ import pytest
 from pulumi_command import local
 
 from components.config import parse as parse_config
+from components.migration import component
 from components.migration.component import Migration, Passed, passed
 from components.migration.desired import desired_cluster
-from components.migration.document import parse
+from components.migration.document import Desired, parse
 from components.probes.targets import Hosts
 from tests.unit.pulumi_recorder import Recording, record
 
@@ -88,6 +89,25 @@ def test_the_road_looks_again_after_each_preflight_and_comes_behind_the_release(
 def test_what_the_preflight_hands_on_is_no_secret() -> None:
     run = recorded()[0].by_name()["migration-run"]
     assert run.request.object["triggers"][0] == ANSWER
+
+
+def test_a_preview_tells_what_will_happen_to_pods_and_an_update_leaves_that_to_the_preflight(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[tuple[str, str]] = []
+    said: list[str] = []
+
+    def look(desired: Desired, kubeconfig: str) -> tuple[str, ...]:
+        asked.append((desired.mode, kubeconfig))
+        return ("kubernetes -> cluster-pool", "  note: bare pod default/mine")
+
+    monkeypatch.setattr(component, "look_ahead", look)
+    monkeypatch.setattr(pulumi.log, "warn", said.append)
+    recorded(preview=True)
+    assert asked == [("cluster-pool", KUBECONFIG)]
+    assert said == ["kubernetes -> cluster-pool\n  note: bare pod default/mine"]
+    recorded()
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize("answer", ["", "{}", '{"run": "x", "inUse": ["nonsense"]}'])

@@ -171,6 +171,66 @@ def test_a_budget_that_holds_stops_frees_the_node_and_tells_why() -> None:
     assert cluster.noticed == []
 
 
+def test_a_canary_that_does_not_start_stops_and_frees_the_node() -> None:
+    cluster = SimulatedCluster()
+    configure(cluster, "cluster-pool")
+    cluster.canary_pulls = False
+    done, told = migrate(cluster, desired("cluster-pool", limits=Limits(canary=20.0)))
+    text = "\n".join(told)
+    assert not done
+    assert "canary runs on k8s-w1: not within 20 s" in text
+    assert "cilium-lab-canary-k8s-w1 (172.20.1.10, not ready, ErrImagePull)" in text
+    agent, operator = (told.index(f"last words of the {who}:") for who in ("agent of k8s-w1", "operator"))
+    assert told[agent + 1] == "  | last words of cilium-k8s-w1"
+    assert told[operator + 1].startswith("  | last words of cilium-operator-")
+    assert "uncordoned: k8s-w1" in told
+    assert not any(node["cordoned"] for node in cluster.nodes.values())
+    assert not [pod for pod in cluster.pods.values() if "canary" in pod.name and pod.gone_at is None]
+    cluster.canary_pulls = True
+    finish(cluster)
+
+
+def test_a_node_whose_canary_reaches_nothing_stays_cordoned() -> None:
+    cluster = SimulatedCluster()
+    configure(cluster, "cluster-pool")
+    cluster.canary_reaches = False
+    done, told = migrate(cluster, desired("cluster-pool", limits=Limits(canary=20.0)))
+    assert not done
+    assert "canary on k8s-w1: not within 20 s" in "\n".join(told)
+    assert "still cordoned, for pods there would be cut off: k8s-w1" in told
+    assert [name for name, node in cluster.nodes.items() if node["cordoned"]] == ["k8s-w1"]
+    cluster.canary_reaches = True
+    finish(cluster)
+
+
+def finish(cluster: SimulatedCluster) -> None:
+    """The next run ends well, and nobody has noticed anything of either."""
+    done, told = migrate(cluster, desired("cluster-pool"))
+    assert done, "\n".join(told)
+    assert cluster.blocks == NEW
+    settled(cluster)
+    assert cluster.noticed == []
+
+
+def test_drops_of_an_unexpected_reason_are_told_at_the_end() -> None:
+    cluster = SimulatedCluster()
+    configure(cluster, "cluster-pool")
+    cluster.drops = {"Policy denied": 3}
+    told: list[str] = []
+
+    def say(line: str) -> None:
+        told.append(line)
+        if "begins: 192.168" in line:  # while nodes have their turns
+            cluster.drops = {"Policy denied": 5, "Stale or unroutable IP": 7}
+
+    reached = Cluster(SimulatedApi(cluster), desired("cluster-pool").masqueraded_not)
+    clock = Clock(lambda: cluster.now, cluster.advance)
+    assert run(desired("cluster-pool"), reached, say=say, clock=clock, stamp=lambda: "t")
+    dropped = [line for line in told if "packets were dropped" in line]
+    assert len(dropped) == 3
+    assert all("I8" in line and "no packet dropped as 'Policy denied', seen 2" in line for line in dropped)
+
+
 def test_a_list_that_lacks_a_range_is_awaited_and_the_kubelets_are_nudged() -> None:
     cluster = SimulatedCluster()
     cluster.maps["k8s-w1"] = ["192.168.0.0/16"]

@@ -138,8 +138,41 @@ def test_a_bare_pod_that_nobody_brings_back() -> None:
 
 
 def test_a_budget_that_blocks_for_ever() -> None:
-    refused(FORWARD, world(budgets=(Budget("default", "web", 2, 2),)), "default/web", "2 of 2", "raise the replicas")
-    assert refusals(FORWARD, world(budgets=(Budget("default", "web", 2, 1), Budget("default", "none", 0, 0)))) == ()
+    stiff = Budget("default", "web", 2, 2, {"matchLabels": {"app": "web"}})
+    refused(FORWARD, labelled(stiff), "default/web", "2 of 2", "raise the replicas")
+    for harmless in (replace(stiff, desired=1), replace(stiff, expected=0, desired=0), replace(stiff, selector=None)):
+        assert refusals(FORWARD, labelled(harmless)) == ()
+
+
+def labelled(budget: Budget, *, replicas: int = 2) -> Snapshot:
+    """Web pods that the budget may select, one replica or two of a Deployment that surges."""
+    pods = tuple(replace(p, labels={"app": "web"}) for p in (ONE, TWO)[:replicas])
+    rest = tuple(p for p in world().pods if p not in (ONE, TWO))
+    workloads = (Workload("Deployment", "default", "web", replicas, replicas, True, True),)
+    return world(budgets=(budget,), pods=(*pods, *rest), workloads=workloads)
+
+
+def test_a_budget_of_what_is_not_evicted_blocks_nothing() -> None:
+    one = Budget("default", "web", 1, 1, {"matchLabels": {"app": "web"}})
+    assert refusals(FORWARD, labelled(one, replicas=1)) == ()
+    for other in ({"matchLabels": {"app": "db"}}, {"matchExpressions": [{"key": "app", "operator": "DoesNotExist"}]}):
+        assert refusals(FORWARD, labelled(Budget("default", "x", 2, 2, other))) == ()
+    assert refusals(FORWARD, labelled(Budget("other", "x", 2, 2, {}))) == ()
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"key": "app", "operator": "In", "values": ["db", "web"]},
+        {"key": "app", "operator": "NotIn", "values": ["db"]},
+        {"key": "tier", "operator": "NotIn", "values": ["db"]},
+        {"key": "app", "operator": "Exists"},
+        {"key": "tier", "operator": "DoesNotExist"},
+    ],
+)
+def test_a_budget_that_selects_by_expression(rule: dict[str, object]) -> None:
+    refused(FORWARD, labelled(Budget("default", "web", 2, 2, {"matchExpressions": [rule]})), "default/web")
+    refused(FORWARD, labelled(Budget("default", "web", 2, 2, {})), "default/web")
 
 
 def test_no_room_on_the_other_nodes() -> None:
