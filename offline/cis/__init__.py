@@ -1,0 +1,1 @@
+"""`./lab cis`: kube-bench on every node, and what of its failures is meant to stay."""
