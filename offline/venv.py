@@ -11,7 +11,8 @@ from pathlib import Path
 from offline.build.paths import CACHE, ROOT
 
 PROGRAM = ("requirements.txt",)
-TESTS = ("requirements.txt", "requirements-dev.txt")
+REPORT = ("requirements-report.txt",)
+TESTS = ("requirements.txt", "requirements-dev.txt", "requirements-report.txt")
 
 
 def environment(pins: tuple[str, ...]) -> Path:
