@@ -25,5 +25,5 @@ if mountpoint -q "$folder/root"; then
     umount "$folder/root" || umount --lazy "$folder/root"
 fi
 rm -rf "$folder"
-rmdir --ignore-fail-on-non-empty "$(dirname "$folder")"
+if [ -d "$(dirname "$folder")" ]; then rmdir --ignore-fail-on-non-empty "$(dirname "$folder")"; fi
 echo "container $name is gone" >&2
