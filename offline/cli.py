@@ -10,6 +10,7 @@ from offline import commands, reporting
 from offline.bench.command import bench
 from offline.bench.stack import BenchError
 from offline.build.part import BuildError
+from offline.cis.command import cis
 from offline.prerequisites import PrerequisiteError
 from offline.room.room import RoomError
 
@@ -18,6 +19,7 @@ _COMMANDS: dict[str, tuple[str, Callable[[Sequence[str]], int]]] = {
     "destroy": ("remove the lab and everything that it made on this machine", commands.destroy),
     "status": ("what runs, what it uses, where to look next", commands.status),
     "verify": ("run every check on the running lab; on a workstation with KVM: --stack lab", commands.verify),
+    "cis": ("run the CIS benchmark (kube-bench) on every node, and tell which failures are meant to stay", cis),
     "report": ("what the last migration did, and what the probes saw: a page and a table", reporting.report),
     "pulumi": ("run pulumi inside the lab: ./lab pulumi config set ipamMode cluster-pool", commands.pulumi),
     "kubectl": ("run kubectl inside the lab", commands.kubectl),
