@@ -6,6 +6,10 @@ from components.model import Arch, Versions
 from components.pins import REPOSITORIES, TOOLS
 
 PACKAGES = (
+    # certificates and join tokens are judged by the clock
+    "chrony",
+    # the policy under which containers run while SELinux stays enforcing
+    "container-selinux",
     "conntrack-tools",
     "socat",
     "ethtool",

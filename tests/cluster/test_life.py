@@ -13,6 +13,7 @@ import re
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -87,6 +88,24 @@ def test_commands_pass_exit_codes_and_pipes_through(checkout: Checkout) -> None:
     assert checkout.lab("ssh", "k8s-w1", "cat", stdin="through the pipe\n").stdout == "through the pipe\n"
     assert checkout.lab("status").stdout.count("Ready") == 3
     assert checkout.lab("shell", "exit 5", check=False).returncode == 5
+
+
+def node(checkout: Checkout, name: str) -> dict[str, Any]:
+    return json.loads(checkout.lab("kubectl", "get", "node", name, "-o", "json").stdout)
+
+
+def test_a_worker_whose_machine_is_replaced_is_emptied_and_joins_again(checkout: Checkout) -> None:
+    before = node(checkout, "k8s-w1")["metadata"]["uid"]
+    listed = checkout.lab("pulumi", "stack", "--stack", "embedded", "--show-urns").stdout
+    (urn,) = re.findall(r"urn:\S+::k8s-w1-domain", listed)
+    printed = checkout.lab("pulumi", "up", "--yes", "--skip-preview", "--stack", "embedded", "--replace", urn).stdout
+    for line in ("k8s-cp: moving the pods of k8s-w1", "k8s-cp: k8s-w1 has left", "k8s-cp: k8s-w1 is a member"):
+        assert line in printed
+    after = node(checkout, "k8s-w1")
+    assert after["metadata"]["uid"] != before
+    assert {"Ready": "True"}.items() <= {item["type"]: item["status"] for item in after["status"]["conditions"]}.items()
+    checkout.lab("pulumi", "up", "--yes", "--stack", "embedded", "--expect-no-changes")
+    # all checks of the lab with the new worker follow when it comes back below
 
 
 def test_the_machine_is_untouched_while_the_lab_runs(checkout: Checkout, before: Machine) -> None:

@@ -61,6 +61,7 @@ def line(tool: str, version: str, sum_: str) -> str:
 @pytest.fixture
 def rocky(sandbox: Sandbox) -> Sandbox:
     """A host with dnf, a web, and a gpg that knows one key."""
+    sandbox.stand_in("systemctl")
     sandbox.stand_in("dnf", "[ ! -e /no-mirror ] || { echo 'Error: no mirror' >&2; exit 1; }")
     sandbox.stand_in(
         "curl",
@@ -96,7 +97,9 @@ def installed(sandbox: Sandbox, tool: str) -> str:
 def test_packages_are_pinned_and_signed_and_tools_checked(rocky: Sandbox) -> None:
     done = online(rocky, *(line(tool, "1.0.0", publish(rocky, tool, "1.0.0")) for tool in _TOOLS))
     assert done.returncode == 0, done.stderr
-    dnf = next(call for call in rocky.calls() if call.startswith("dnf "))
+    calls = rocky.calls()
+    assert "systemctl enable -q --now chronyd" in calls
+    dnf = next(call for call in calls if call.startswith("dnf "))
     assert dnf == "dnf install -y --disableexcludes=all kubelet-1.33.3 jq"
     repository = rocky.path("/etc/yum.repos.d/kubernetes.repo").read_text().splitlines()
     assert {"gpgcheck=1", f"baseurl={_SITE}/rpm/", "gpgkey=file:///etc/pki/rpm-gpg/cilium-lab-kubernetes"} <= {
@@ -191,7 +194,14 @@ def test_the_lists_of_the_program_are_understood(rocky: Sandbox) -> None:
     assert done.returncode == 0, done.stderr
     assert [installed(rocky, tool) for tool in TOOLS] == list(TOOLS)
     (dnf,) = (call for call in rocky.calls() if call.startswith("dnf "))
-    assert {"kubeadm-1.33.3", "kubelet-1.33.3", "kubectl-1.33.3", "containerd.io-1.7.27"} <= set(dnf.split())
+    assert {
+        "chrony",
+        "container-selinux",
+        "kubeadm-1.33.3",
+        "kubelet-1.33.3",
+        "kubectl-1.33.3",
+        "containerd.io-1.7.27",
+    } <= set(dnf.split())
     assert "/v1.33/rpm/\n" in rocky.path("/etc/yum.repos.d/kubernetes.repo").read_text()
     assert "/rhel/9/$basearch/stable\n" in rocky.path("/etc/yum.repos.d/docker-ce.repo").read_text()
 

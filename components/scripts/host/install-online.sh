@@ -75,6 +75,7 @@ done <<< "$list"
 say "installing ${packages[*]}"
 quietly 'dnf install' 'see that the repositories are reached' \
     dnf install -y --disableexcludes=all "${packages[@]}"
+systemctl enable -q --now chronyd
 while read -r kind words; do
     read -ra word <<< "$words"
     if [ "$kind" = tool ]; then tool "${word[@]}"; fi
