@@ -206,7 +206,7 @@ class Engine:
         self._gates.wait("invariants", look, self._limits.invariants, step.node)
 
     def _finish(self) -> None:
-        """I1 to I8 for the last time; drops cannot be mended by waiting, so they are told."""
+        """I1 to I8 and I10 for the last time; drops cannot be mended by waiting, so they are told."""
         self._gates.stage = "5 finish"
         final = self._cluster.look(EVERYTHING)
         modes = dict.fromkeys(final.views, self._desired.mode)
@@ -215,7 +215,8 @@ class Engine:
             nonlocal final
             final = self._cluster.look(EVERYTHING)
             found = invariants.standing(self._desired, final, modes)
-            return _verdict(found, "I1 to I7 hold", "the subjects of what is violated")
+            found = (*found, *invariants.nothing_left(plan(self._desired, final)))
+            return _verdict(found, "I1 to I7 and I10 hold", "the subjects of what is violated")
 
         self._gates.wait("invariants", look, self._limits.invariants)
         for violation in invariants.no_new_drops(self._drops, final):

@@ -1,4 +1,6 @@
-"""What holds after every step of a migration, I1 to I10, as pure functions that return what is violated.
+"""What holds after every step of a migration, as pure functions that return what is violated.
+
+I1 to I8 and I10 are here; I9, that no request fails, is read from the probes' record (offline.bench.judge).
 
 A node may have two blocks at a time (its new one beside its old one), so these speak of all blocks of a CiliumNode; of
 the last state, with one block each, `plan` makes sure by finding nothing more to do (I10).
@@ -158,13 +160,6 @@ def no_new_drops(before: Mapping[str, Mapping[str, int]], snapshot: Snapshot) ->
             if more > 0 and reason not in TOLERATED_DROPS:
                 found.append(Violation("I8", name, f"no packet dropped as {reason!r}", f"{more}"))
     return tuple(found)
-
-
-def no_failed_request(failures: Mapping[str, int]) -> Violations:
-    """I9: no probe saw a failure; `failures` is probe -> failed requests."""
-    return tuple(
-        Violation("I9", probe, "no failed request", f"{count}") for probe, count in sorted(failures.items()) if count
-    )
 
 
 def nothing_left(steps: Iterable[object]) -> Violations:

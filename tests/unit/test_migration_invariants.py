@@ -148,11 +148,6 @@ def test_i8_new_drops() -> None:
     assert invariants.no_new_drops({"k8s-w1": {"Policy denied": 6}}, after) == ()
 
 
-def test_i9_failed_requests() -> None:
-    one(invariants.no_failed_request({"service": 0, "nodeport": 3}), "I9", "nodeport", "seen 3")
-    assert invariants.no_failed_request({"service": 0}) == ()
-
-
 def test_i10_something_is_left_to_do() -> None:
     assert invariants.nothing_left(plan(BACK, world())) == ()
     left = invariants.nothing_left(plan(FORWARD, world()))
