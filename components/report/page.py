@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from components.report.theme import alone, variables
 WIDE, NARROW = 1080, 440
 """Widths for which the plots are drawn, in pixels; the page shows the one that fits."""
 _MOST_REASONS = 20
+_OWN_PORT = re.compile(r":\d+->")
 
 
 @dataclass(frozen=True)
@@ -84,8 +86,9 @@ def reasons(record: Record) -> tuple[Reason, ...]:
 
 
 def _without_numbers(why: str) -> str:
-    """`datagram 4711 did not come back` and its neighbours are one reason; addresses keep their numbers."""
-    return " ".join("N" if word.isdecimal() else word for word in why.split(" "))
+    """`datagram 4711 did not come back` is one reason with its neighbours, as are a client's ports; the rest stays."""
+    words = _OWN_PORT.sub(":N->", why).split(" ")
+    return " ".join("N" if word.isdecimal() else word for word in words)
 
 
 def _step_row(step: Step) -> tuple[str, str, str, str, str]:

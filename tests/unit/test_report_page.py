@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from components.report.page import page, plots
+from components.report.page import page, plots, reasons
 from components.report.plots import timeline
 from components.report.reading import read_record
 from components.report.theme import DARK, LIGHT
@@ -79,6 +79,14 @@ def test_the_page_has_everything(tmp_path: Path) -> None:
         "10:00:07",
     ):
         assert words in told, words
+
+
+def test_failures_that_differ_in_a_number_are_one_reason(tmp_path: Path) -> None:
+    words = [f"read tcp 172.31.1.10:{port}->10.97.1.2:80: i/o timeout" for port in (40001, 40002)]
+    failed = [happened("service", at, "failed", why) for at, why in zip((7, 9), words, strict=True)]
+    (only,) = reasons(read_record(write(tmp_path, {"router": probe("service", PAGE, *failed)})))
+    assert (only.count, only.why) == (2, "read tcp 172.31.1.10:N->10.97.1.2:80: i/o timeout")
+    assert only.last - only.first == 2
 
 
 def test_the_page_loads_nothing_and_runs_nothing(tmp_path: Path) -> None:
