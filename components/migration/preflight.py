@@ -154,10 +154,14 @@ def _blocks(desired: Desired, snapshot: Snapshot) -> Refusals:
                 )
             )
     if not desired.masquerade_list and nodes_to_move(desired, snapshot):
+        # iptables spares one destination range (pkg/datapath/iptables/iptables.go, installMasqueradeRules).
+        direct = (
+            "iptables spares one range, so pods of the old and of the new one would see node addresses of each other"
+        )
+        tunnel = "with iptables in a tunnel nobody has tried pods of two ranges"
         found.append(
             Refusal(
-                "without the ip-masq-agent pods of the old and of the new range would see each other under node "
-                "addresses while nodes move",
+                f"nodes cannot move without the ip-masq-agent: {direct if desired.direct_routes else tunnel}",
                 "set masquerade to bpf first, or bring the lab up anew",
             )
         )

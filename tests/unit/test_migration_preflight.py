@@ -124,7 +124,8 @@ def test_back_to_kubernetes_without_blocks_of_nodes() -> None:
 
 
 def test_without_the_masquerade_list_nodes_cannot_move_but_may_adopt() -> None:
-    refused(replace(FORWARD, masquerade_list=False), world(), "without the ip-masq-agent", "bpf")
+    refused(replace(FORWARD, masquerade_list=False), world(), "iptables spares one range", "bpf")
+    refused(replace(FORWARD, masquerade_list=False, direct_routes=False), world(), "in a tunnel nobody has tried")
     assert refusals(replace(FORWARD, masquerade_list=False, pools=(POD_CIDR,)), world()) == ()
 
 
