@@ -126,6 +126,7 @@ def _lab(r: Reader) -> LabConfig:
             hubble_ui=ports.number("hubbleUi"),
         ),
         images=_images(r.object("images"), default_images(artifacts)),
+        audit=r.object("kubernetes").flag("audit"),
         migration_probe=migration.flag("probe"),
         migration_recreate=migration.texts("recreate"),
         debug=r.flag("debug"),

@@ -215,6 +215,11 @@ _ADDONS: tuple[Key, ...] = (
         ),
     ),
     *object_keys(
+        "kubernetes",
+        "Kubernetes itself.",
+        (flag_key("kubernetes.audit", True, "An audit log on the control plane: who did what, never the contents."),),
+    ),
+    *object_keys(
         "migration",
         "The staged migration.",
         (

@@ -22,6 +22,7 @@ from components.cilium.values import HUBBLE_UI_REPOSITORIES, has_hubble_ui
 from components.expected import expectation
 from components.hosts.router import Router
 from components.kubernetes.cluster import Cluster
+from components.kubernetes.pod_security import GIVEN, PodSecurityLabels
 from components.machines.fleet import Fleet
 from components.machines.local_paths import LocalPaths, local_paths
 from components.machines.requirements import missing
@@ -73,6 +74,7 @@ class Lab(pulumi.ComponentResource):
         )
         road = migration.go(after=cilium.parts)
         after = pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(depends_on=[cilium, road]))
+        PodSecurityLabels("pod-security", GIVEN, provider=provider, opts=after)
         addons_args = AddonsArgs(
             plan=plan,
             helper_image=config.images.local_path_helper,

@@ -103,6 +103,8 @@ class LabConfig:
     addons: Addons
     node_ports: NodePorts
     images: Images
+    audit: bool
+    """Whether the API server keeps an audit log."""
     migration_probe: bool
     migration_recreate: tuple[str, ...]
     """Bare pods, namespace/name, that a migration may remove and make again."""

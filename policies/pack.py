@@ -22,11 +22,18 @@ from pulumi_policy import (
 )
 from pulumi_policy.proxy import UnknownValueError
 
-from policies import access, cilium, network, size, supply
+from policies import access, cilium, control_plane, network, size, supply
 from policies.resource import UNKNOWN, Resource
 from policies.rule import Rule
 
-RULES: tuple[Rule, ...] = (*cilium.RULES, *network.RULES, *supply.RULES, *access.RULES, *size.RULES)
+RULES: tuple[Rule, ...] = (
+    *cilium.RULES,
+    *network.RULES,
+    *supply.RULES,
+    *access.RULES,
+    *control_plane.RULES,
+    *size.RULES,
+)
 
 
 class Memory:

@@ -11,6 +11,7 @@ in the old one is shown as replaced.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from functools import partial
 
@@ -18,11 +19,13 @@ import pulumi
 from pulumi_command import remote
 
 from components.hosts.artifacts import install_artifacts
+from components.kubernetes import hardening
 from components.kubernetes.documents import (
     PAUSE_IMAGE,
     cgroup_driver,
     init_documents,
     join_documents,
+    kubelet_configuration,
     to_yaml,
 )
 from components.machines.files import File, pack
@@ -52,12 +55,22 @@ class Cluster(pulumi.ComponentResource):
         control_plane = machines[config.topology.control_plane.name]
         prepared = {host.name: self._prepare(machines[host.name]) for host in config.topology.nodes}
 
+        settings = settings_digest(config)
+        placed = control_plane.run(
+            "control-plane-files",
+            "control-plane-files.sh",
+            hardening.FOLDER,
+            hardening.AUDIT_FOLDER,
+            stdin=control_plane_files(config),
+            parent=self,
+            depends_on=[prepared[control_plane.host.name]],
+        )
         init = control_plane.run(
             "kubeadm-init",
             "kubeadm-init.sh",
             stdin=to_yaml(*init_documents(config)),
             parent=self,
-            depends_on=[prepared[control_plane.host.name]],
+            depends_on=[placed],
         )
         join_key = new_key_pair("lab-join-key", "cilium-lab-join", opts=pulumi.ResourceOptions(parent=self))
         allowed = control_plane.run(
@@ -68,7 +81,8 @@ class Cluster(pulumi.ComponentResource):
             parent=self,
             depends_on=[init],
         )
-        self.nodes = [init]
+        configured = self._set_kubelet(control_plane, settings, init)
+        self.nodes = [init, configured]
         for host in config.topology.workers:
             keys = pulumi.Output.all(join_key.private, control_plane.access.host.public)
             files = keys.apply(partial(_join_files, config, host))
@@ -95,11 +109,16 @@ class Cluster(pulumi.ComponentResource):
                 parent=self,
                 depends_on=[joined],
             )
-            self.nodes.append(member)
+            configured = self._set_kubelet(machines[host.name], settings, joined)
+            self.nodes += [member, configured]
 
         read = control_plane.run("kubeconfig", "kubeconfig.sh", secret=True, parent=self, depends_on=[init])
         self.kubeconfig = pulumi.Output.secret(read.stdout)
         self.register_outputs({"kubeconfig": self.kubeconfig})
+
+    def _set_kubelet(self, machine: Machine, settings: str, member: remote.Command) -> remote.Command:
+        """After init, which gives the cluster its settings, and after a node is its member."""
+        return machine.run("kubelet-settings", "kubelet-settings.sh", settings, parent=self, depends_on=[member])
 
     def _prepare(self, machine: Machine) -> remote.Command:
         installed = install_artifacts(machine, self._config, parent=self)
@@ -111,6 +130,19 @@ class Cluster(pulumi.ComponentResource):
             parent=self,
             depends_on=[installed],
         )
+
+
+def control_plane_files(lab: LabConfig) -> str:
+    """What the API server reads besides kubeadm's own files, packed; no secret among it."""
+    documents = {hardening.AUTHENTICATION: hardening.authentication()}
+    if lab.audit:
+        documents[hardening.AUDIT_POLICY] = hardening.audit_policy()
+    return pack({path.rpartition("/")[2]: File(to_yaml(document)) for path, document in documents.items()})
+
+
+def settings_digest(lab: LabConfig) -> str:
+    """16 hexadecimal digits that change with kubelet's settings."""
+    return hashlib.sha256(to_yaml(kubelet_configuration(lab)).encode()).hexdigest()[:16]
 
 
 def _join_files(config: LabConfig, host: Host, keys: list[str]) -> str:

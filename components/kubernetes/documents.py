@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import yaml
 
+from components.kubernetes import hardening
 from components.model import NODE_MASK_SIZE, LabConfig
 from components.topology import API_SERVER_PORT, Host
 
@@ -51,7 +52,7 @@ def init_configuration(lab: LabConfig) -> Document:
 
 
 def cluster_configuration(lab: LabConfig) -> Document:
-    """ClusterConfiguration: version and ranges, and no kube-proxy.
+    """ClusterConfiguration: version and ranges, what hardens the control plane, and no kube-proxy.
 
     `proxy.disabled` stays in the cluster's kubeadm-config, unlike a skipped phase, so that an upgrade does
     not bring kube-proxy back (cmd/kubeadm/app/cmd/init.go, manageSkippedAddons).
@@ -61,7 +62,11 @@ def cluster_configuration(lab: LabConfig) -> Document:
         "kind": "ClusterConfiguration",
         "kubernetesVersion": f"v{lab.versions.kubernetes}",
         "networking": {"podSubnet": str(lab.pod_cidr), "serviceSubnet": str(lab.service_cidr)},
-        "controllerManager": {"extraArgs": [_arg("node-cidr-mask-size", NODE_MASK_SIZE)]},
+        "apiServer": hardening.api_server(audit=lab.audit),
+        "controllerManager": {
+            "extraArgs": [_arg("node-cidr-mask-size", NODE_MASK_SIZE), *hardening.controller_manager()]
+        },
+        "scheduler": hardening.scheduler(),
         "proxy": {"disabled": True},
     }
 
@@ -81,6 +86,7 @@ def kubelet_configuration(lab: LabConfig) -> Document:
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
         "cgroupDriver": cgroup_driver(control_plane),
+        **hardening.kubelet(),
     }
     if control_plane.machine == "container":
         document |= {

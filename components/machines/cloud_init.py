@@ -15,6 +15,11 @@ from components.topology import NODE_INTERFACE, ROUTER_INTERFACE, Host, Topology
 
 BUNDLE_TAG = "bundle"
 """Under which the hypervisor offers its bundle to a machine (9p's mount tag)."""
+_SSHD = """\
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+AuthenticationMethods publickey
+"""
 
 
 def user_data(
@@ -47,7 +52,11 @@ def user_data(
             "ed25519_private": f"{host_private_key.strip()}\n",
             "ed25519_public": host_public_key.strip(),
         },
-        "write_files": [{"path": "/etc/hosts", "content": f"127.0.0.1 localhost\n{names}"}],
+        "write_files": [
+            {"path": "/etc/hosts", "content": f"127.0.0.1 localhost\n{names}"},
+            # the first value that sshd reads counts, so this stands before what the image brings
+            {"path": "/etc/ssh/sshd_config.d/00-cilium-lab.conf", "content": _SSHD},
+        ],
     }
     if bundle:
         # it never changes while it is mounted, so what was read may be kept

@@ -30,7 +30,12 @@ def namespace() -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "Namespace",
-        "metadata": {"name": NAMESPACE, "annotations": {ANNOTATION: POOL}},
+        "metadata": {
+            "name": NAMESPACE,
+            "annotations": {ANNOTATION: POOL},
+            # the pods run as the image's own user, root, which the restricted level does not allow
+            "labels": {"pod-security.kubernetes.io/enforce": "baseline"},
+        },
     }
 
 

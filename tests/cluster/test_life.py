@@ -6,6 +6,7 @@ part.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import random
@@ -20,6 +21,7 @@ import pytest
 from tests.checkout import Checkout
 from tests.cluster.machine import Machine, look
 from tests.cluster.uplink import Capture
+from tools.hardening_table import counts
 
 pytestmark = pytest.mark.timeout(1200)
 
@@ -119,6 +121,56 @@ def test_the_machine_is_untouched_while_the_lab_runs(checkout: Checkout, before:
     assert programs, "Cilium's socket load balancer should be attached to the hosts' cgroups"
     assert [line for line in programs if not line.startswith("+ ") or checkout.cgroup not in line] == []
     assert changed == {}
+
+
+def test_every_failure_of_the_benchmark_has_its_reason(checkout: Checkout) -> None:
+    counted = json.loads(checkout.lab("cis", "--json").stdout)
+    told = counts("after")
+    for host in told:
+        failed = {section: row["fail"] for section, row in counted[host].items()}
+        assert failed == {section: row["fail"] for section, row in told[host].items()}, host
+
+
+def test_secrets_are_encrypted_in_etcd_and_reads_are_logged_without_contents(checkout: Checkout) -> None:
+    words = "a-text-that-nobody-else-writes"
+    secret = ("secret", "generic", "hidden", "--namespace", "default", f"--from-literal=text={words}")
+    checkout.lab("kubectl", "create", *secret)
+    pki = "/etc/kubernetes/pki/etcd"
+    keys = f"--cacert {pki}/ca.crt --cert {pki}/server.crt --key {pki}/server.key"
+    stored = checkout.lab("ssh", "k8s-cp", f"etcdctl {keys} get /registry/secrets/default/hidden | base64").stdout
+    raw = base64.b64decode(stored)
+    assert b"k8s:enc:secretbox:v1:made-here:" in raw
+    assert words.encode() not in raw
+    log = checkout.lab("ssh", "k8s-cp", 'grep \'"name":"hidden"\' /var/log/kubernetes/audit/audit.log').stdout
+    assert '"verb":"create"' in log
+    assert words not in log
+    assert base64.b64encode(words.encode()).decode() not in log
+    checkout.lab("kubectl", "delete", "secret", "hidden", "--namespace", "default")
+
+
+def test_the_anonymous_are_shown_probes_only(checkout: Checkout) -> None:
+    ask = "curl --silent --insecure --output /dev/null --write-out '%{http_code} '"
+    paths = ("/livez", "/api/v1/namespaces/kube-public/configmaps/cluster-info", "/version", "/api/v1/secrets")
+    said = checkout.lab("ssh", "k8s-w1", "; ".join(f"{ask} https://172.31.1.10:6443{path}" for path in paths)).stdout
+    assert said.split() == ["200", "200", "401", "401"]
+    assert checkout.lab("ssh", "k8s-w1", f"{ask} https://172.31.1.10:10250/pods").stdout.split() == ["401"]
+
+
+def test_sshd_takes_keys_alone(checkout: Checkout) -> None:
+    for host in ("k8s-cp", "k8s-w1", "k8s-w2", "router"):
+        settings = checkout.lab("ssh", host, "sshd -T").stdout.splitlines()
+        assert {"passwordauthentication no", "kbdinteractiveauthentication no", "permitemptypasswords no"} <= set(
+            settings
+        ), host
+        assert "permitrootlogin without-password" in settings, host
+
+
+def test_changed_settings_reach_a_running_control_plane(checkout: Checkout) -> None:
+    for audit, logs in (("false", False), ("true", True)):
+        checkout.lab("pulumi", "config", "set", "--stack", "embedded", "--path", "kubernetes.audit", audit)
+        checkout.lab("pulumi", "up", "--yes", "--stack", "embedded")
+        line = checkout.lab("ssh", "k8s-cp", "tr '\\0' '\\n' < /proc/$(pgrep -x kube-apiserver)/cmdline").stdout
+        assert ("--audit-log-path=" in line) is logs
 
 
 def test_secrets_lie_in_private_files_only(checkout: Checkout) -> None:

@@ -40,7 +40,7 @@ def test_host_key_is_the_given_one() -> None:
 
 
 def test_hosts_know_each_others_names() -> None:
-    (file,) = user("k8s-cp")["write_files"]
+    file = user("k8s-cp")["write_files"][0]
     assert file["path"] == "/etc/hosts"
     assert "172.31.1.20 router\n" in file["content"]
     assert file["content"].startswith("127.0.0.1 localhost\n")

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from components.config import parse
-from components.kubernetes import documents
+from components.kubernetes import documents, hardening
 from offline.build.paths import CURRENT
 
 CONTAINERS: dict[str, Any] = {"machines": "container", "artifacts": "bundle"}
@@ -27,7 +27,7 @@ def test_ranges_and_version_are_the_seeds() -> None:
     cluster = kinds({})["ClusterConfiguration"]
     assert cluster["kubernetesVersion"] == "v1.33.3"
     assert cluster["networking"] == {"podSubnet": "192.168.0.0/16", "serviceSubnet": "10.96.0.0/12"}
-    assert cluster["controllerManager"]["extraArgs"] == [{"name": "node-cidr-mask-size", "value": "24"}]
+    assert {"name": "node-cidr-mask-size", "value": "24"} in cluster["controllerManager"]["extraArgs"]
 
 
 def test_no_kube_proxy_even_after_an_upgrade() -> None:
@@ -61,10 +61,10 @@ def test_a_worker_does_not_skip_verification_of_the_ca() -> None:
     assert kinds({})["JoinConfiguration"]["discovery"] == {"file": {"kubeConfigPath": documents.DISCOVERY_FILE}}
 
 
-def test_machines_ignore_no_check_and_keep_kubelets_defaults() -> None:
+def test_machines_ignore_no_check_and_keep_kubelets_other_defaults() -> None:
     found = kinds({})
     assert found["InitConfiguration"]["nodeRegistration"]["ignorePreflightErrors"] == []
-    assert set(found["KubeletConfiguration"]) == {"apiVersion", "kind", "cgroupDriver"}
+    assert set(found["KubeletConfiguration"]) - set(hardening.kubelet()) == {"apiVersion", "kind", "cgroupDriver"}
     assert found["KubeletConfiguration"]["cgroupDriver"] == "systemd"
 
 

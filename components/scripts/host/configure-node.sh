@@ -21,6 +21,17 @@ net.ipv4.conf.default.rp_filter = 0
 CONF
     sysctl -q -p /etc/sysctl.d/90-cilium-lab.conf
 fi
+# kubelet insists on these (protectKernelDefaults); a container finds what its machine has.
+if [ "$driver" = systemd ] && put /etc/sysctl.d/91-cilium-lab-kubelet.conf << 'CONF'; then
+vm.overcommit_memory = 1
+vm.panic_on_oom = 0
+kernel.panic = 10
+kernel.panic_on_oops = 1
+kernel.keys.root_maxkeys = 1000000
+kernel.keys.root_maxbytes = 25000000
+CONF
+    sysctl -q -p /etc/sysctl.d/91-cilium-lab-kubelet.conf
+fi
 # The machine's swap is not a container's to switch off, and kubelet is told to bear with it there.
 if [ "$driver" = systemd ] && [ "$(wc -l < /proc/swaps)" -gt 1 ]; then
     swapoff -a
@@ -75,6 +86,10 @@ WantedBy=multi-user.target
 CONF
     systemctl daemon-reload
 fi
+for unit in /etc/systemd/system/kubelet.service /usr/lib/systemd/system/kubelet.service \
+    /usr/lib/systemd/system/kubelet.service.d/10-kubeadm.conf; do
+    if [ -e "$unit" ]; then chmod 600 "$unit"; fi
+done
 systemctl enable -q containerd kubelet
 systemctl start containerd
 say 'prepared to be a node'

@@ -3,26 +3,62 @@
 #
 # usage: kubeadm-init.sh < kubeadm's documents (YAML)
 #
-# An init that was cut off anywhere is reset and done again; a finished one is left alone.
+# An init that was cut off anywhere is reset and done again. A finished one is brought to changed documents, as far as
+# a running cluster can be; what it can't change is refused.
 . "$(dirname "$0")/lib.sh"
 mkdir -p "$done_folder" /etc/kubernetes
 documents=/etc/kubernetes/kubeadm.yaml
-(umask 077 && cat > "$documents")
+wanted=$documents.new
 alone
+(umask 077 && cat > "$wanted")
+export KUBECONFIG=/etc/kubernetes/admin.conf
+
+# what_stays FILE: the lines that a running cluster stands on
+what_stays() { grep -E '^ *(kubernetesVersion|podSubnet|serviceSubnet|advertiseAddress|bindPort): ' "$1" | sort; }
+
+# runs_as_written PART: its process has every argument that its manifest has
+runs_as_written() {
+    local process argument
+    process=$(pgrep --exact --newest "${1:0:15}") || { echo "no process of $1"; return 1; }
+    while read -r argument; do
+        tr '\0' '\n' < "/proc/$process/cmdline" | grep -qxFe "$argument" || { echo "$1 runs without $argument"; return 1; }
+    done < <(sed -n 's/^    - \(--.*\)$/\1/p' "/etc/kubernetes/manifests/$1.yaml")
+}
+
+# write_secrets_again: so that each is encrypted by today's key
+write_secrets_again() { kubectl get secrets --all-namespaces --output json | kubectl replace --filename -; }
+
+# bring_to_documents: what kubeadm's "Reconfiguring a kubeadm cluster" tells to do by hand
+bring_to_documents() {
+    local part next='mend the cause and run pulumi up again: it starts over'
+    diff <(what_stays "$documents") <(what_stays "$wanted") >&2 ||
+        fail 'changing a running cluster' 'the same version, ranges and addresses' 'the differences above' \
+            'take the change back, or make the cluster anew: pulumi destroy, then pulumi up'
+    say 'bringing the control plane to its changed settings'
+    quietly 'writing the manifests' "$next" kubeadm init phase control-plane all --config "$wanted"
+    quietly 'keeping the settings' "$next" kubeadm init phase upload-config all --config "$wanted"
+    for part in kube-apiserver kube-controller-manager kube-scheduler; do
+        until_true 180 "$part runs with its new arguments" runs_as_written "$part"
+    done
+    until_true 180 'the API server is ready' kubectl get --raw /readyz
+    until_true 60 'every secret is written again' write_secrets_again
+}
 
 if [ ! -e "$done_folder/initialised" ]; then
     next='mend the cause and run pulumi up again: it starts over'
-    quietly 'kubeadm config validate' "$next" kubeadm config validate --config "$documents"
+    quietly 'kubeadm config validate' "$next" kubeadm config validate --config "$wanted"
     if compgen -G '/etc/kubernetes/pki/*' > /dev/null || compgen -G '/etc/kubernetes/manifests/*' > /dev/null ||
         [ -d /var/lib/etcd/member ]; then
         say 'an earlier kubeadm init was cut off: starting over'
         quietly 'kubeadm reset' "$next" kubeadm reset --force
     fi
     say 'kubeadm init'
-    quietly 'kubeadm init' "$next" kubeadm init --config "$documents" --skip-token-print
+    quietly 'kubeadm init' "$next" kubeadm init --config "$wanted" --skip-token-print
     touch "$done_folder/initialised"
+elif ! cmp -s "$documents" "$wanted"; then
+    bring_to_documents
 fi
-export KUBECONFIG=/etc/kubernetes/admin.conf
+mv "$wanted" "$documents"
 until_true 120 'the API server is ready' kubectl get --raw /readyz
 say 'the control plane is ready'
 public_key_hash < /etc/kubernetes/pki/ca.crt

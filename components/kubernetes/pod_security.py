@@ -1,0 +1,69 @@
+"""Pod Security labels of the namespaces that the program does not make itself.
+
+Those that it makes carry their labels from the start. The level is enforced; what would break a stricter one that
+nobody can keep to is only warned of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import pulumi
+from pulumi_kubernetes.core.v1 import NamespacePatch
+from pulumi_kubernetes.meta.v1 import ObjectMetaPatchArgs
+
+Level = Literal["privileged", "baseline", "restricted"]
+
+
+@dataclass(frozen=True)
+class PodSecurity:
+    """The level that the namespace's pods must keep to, one that they are told to miss, and why no stricter one."""
+
+    namespace: str
+    enforce: Level
+    warn: Level
+    reason: str
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Kubernetes' own (pod-security.kubernetes.io)."""
+        prefix = "pod-security.kubernetes.io"
+        return {f"{prefix}/enforce": self.enforce, f"{prefix}/audit": self.warn, f"{prefix}/warn": self.warn}
+
+
+GIVEN = (
+    PodSecurity(
+        "default",
+        "privileged",
+        "baseline",
+        "`kubectl debug node/...` starts its pods here, and the prober writes to a folder of its node",
+    ),
+    PodSecurity(
+        "kube-system", "privileged", "privileged", "Cilium's agents and the control plane are parts of their hosts"
+    ),
+    PodSecurity("kube-public", "restricted", "restricted", "no pod belongs there"),
+    PodSecurity("kube-node-lease", "restricted", "restricted", "no pod belongs there"),
+    PodSecurity("cilium-secrets", "restricted", "restricted", "no pod belongs there"),
+)
+"""Kubernetes' own namespaces, and the one that Cilium's chart makes."""
+
+
+class PodSecurityLabels(pulumi.ComponentResource):
+    """Sets them; to be made when Cilium's release is."""
+
+    def __init__(
+        self,
+        name: str,
+        wanted: Sequence[PodSecurity],
+        *,
+        provider: pulumi.ProviderResource,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("cilium-lab:kubernetes:PodSecurityLabels", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self, provider=provider)
+        for one in wanted:
+            metadata = ObjectMetaPatchArgs(name=one.namespace, labels=one.labels)
+            NamespacePatch(f"{name}-{one.namespace}", metadata=metadata, opts=child)
+        self.register_outputs({})
