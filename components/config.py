@@ -130,6 +130,7 @@ def _lab(r: Reader) -> LabConfig:
         migration_probe=migration.flag("probe"),
         migration_recreate=migration.texts("recreate"),
         debug=r.flag("debug"),
+        key_epoch=r.number("keyEpoch"),
         cilium_values=dict(r.mapping("ciliumValues")),
     )
 

@@ -141,6 +141,13 @@ _MACHINES: tuple[Key, ...] = (
             text_key("hosts[].hypervisor", "name", "", "By default the first that fits its kind.", "local-vm"),
         ),
     ),
+    number_key(
+        "keyEpoch",
+        1,
+        1,
+        100,
+        "Raised by one, it changes the hosts' keys, the user's and that by which workers join, on running hosts.",
+    ),
     choice_key("arch", "amd64", ("amd64", "arm64"), "Processor architecture of every host."),
 )
 

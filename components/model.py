@@ -109,6 +109,7 @@ class LabConfig:
     migration_recreate: tuple[str, ...]
     """Bare pods, namespace/name, that a migration may remove and make again."""
     debug: bool
+    key_epoch: int
     cilium_values: Mapping[str, object]
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -21,8 +22,15 @@ def write(folder: Path, outputs: Mapping[str, str]) -> None:
     _write_private(folder / EXPECTATION, outputs["expectation"])
 
 
+def outdated(folder: Path, state: Path) -> bool:
+    """Whether the stack's state is newer than the files: a plain `pulumi up` may have changed the keys since."""
+    key = folder / SSH_KEY
+    return key.exists() and state.exists() and state.stat().st_mtime > key.stat().st_mtime
+
+
 def _write_private(path: Path, text: str) -> None:
-    path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
+    """Replaced as a whole: another ./lab may be reading it."""
+    descriptor, fresh = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     with os.fdopen(descriptor, "w") as stream:
         stream.write(text)
+    Path(fresh).replace(path)

@@ -134,6 +134,7 @@ def ssh(arguments: Sequence[str]) -> int:
     if not arguments:
         print("usage: ./lab ssh HOST [COMMAND...]", file=sys.stderr)
         return 2
+    session.refresh_access()
     return session.replace(["ssh", "-F", session.SSH_CONFIG, *arguments])
 
 

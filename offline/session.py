@@ -189,3 +189,9 @@ def save_access() -> None:
     """Write what `./lab kubectl` and `./lab ssh` need from the stack's secret outputs, for the owner's eyes alone."""
     printed = output(pulumi("stack", "output", "--json", "--show-secrets", "--stack", STACK))
     access.write(STATE, json.loads(printed))
+
+
+def refresh_access() -> None:
+    """The same, when the stack has changed since."""
+    if access.outdated(STATE, _BACKEND / ".pulumi" / "stacks" / "cilium-lab" / f"{STACK}.json"):
+        save_access()

@@ -72,7 +72,8 @@ class Cluster(pulumi.ComponentResource):
             parent=self,
             depends_on=[placed],
         )
-        join_key = new_key_pair("lab-join-key", "cilium-lab-join", opts=pulumi.ResourceOptions(parent=self))
+        child = pulumi.ResourceOptions(parent=self)
+        join_key = new_key_pair("lab-join-key", "cilium-lab-join", config.key_epoch, opts=child)
         allowed = control_plane.run(
             "allow-joining",
             "allow-joining.sh",

@@ -28,7 +28,7 @@ class Fleet(pulumi.ComponentResource):
         self._config, self._paths = config, paths
         self._child = pulumi.ResourceOptions(parent=self)
         topology = config.topology
-        user = new_key_pair("lab-user-key", "cilium-lab", opts=self._child)
+        user = new_key_pair("lab-user-key", "cilium-lab", config.key_epoch, opts=self._child)
         self._images: dict[str, BaseImage] = {}
         # by the URI of libvirt's network driver
         self._bridges: dict[str, Networks] = {}
@@ -38,8 +38,12 @@ class Fleet(pulumi.ComponentResource):
                 self._prepare(hypervisor)
         self.machines = {}
         for host in topology.hosts:
-            key = new_key_pair(f"{host.name}-host-key", host.name, opts=self._child)
+            key = new_key_pair(f"{host.name}-host-key", host.name, config.key_epoch, opts=self._child)
             self.machines[host.name] = self._make(host, Access(user, key))
+        # not before all hosts take the new key: whoever has the old one gets in everywhere, or nowhere
+        ready = [machine.ready for machine in self.machines.values()]
+        for machine in self.machines.values():
+            machine.run("only-keys", "only-keys.sh", stdin=user.public, depends_on=ready)
         self.register_outputs({})
 
     def _prepare(self, hypervisor: Hypervisor) -> None:

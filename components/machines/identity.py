@@ -9,16 +9,8 @@ from components.machines.files import File
 from components.topology import Host, Network
 
 
-def identity_files(
-    host: Host,
-    network: Network,
-    hosts: Sequence[Host],
-    *,
-    authorized_key: str,
-    host_key: str,
-    host_public_key: str,
-) -> dict[str, File]:
-    """Name, machine id, names of the other hosts, the pinned host key and who may log in, by path below the root."""
+def identity_files(host: Host, network: Network, hosts: Sequence[Host]) -> dict[str, File]:
+    """Name, machine id and the names of the other hosts, by path below the root."""
     names = "".join(f"{other.address} {other.name}\n" for other in hosts)
     return {
         "etc/hostname": File(f"{host.name}\n", 0o644),
@@ -26,6 +18,12 @@ def identity_files(
         "etc/hosts": File(f"127.0.0.1 localhost\n{names}", 0o644),
         # nothing answers there in a sealed lab: names from outside fail at once instead of timing out
         "etc/resolv.conf": File(f"nameserver {network.gateway}\n", 0o644),
+    }
+
+
+def key_files(authorized_key: str, host_key: str, host_public_key: str) -> dict[str, File]:
+    """The pinned host key and who may log in: what a host is born with and may change later."""
+    return {
         "etc/ssh/ssh_host_ed25519_key": File(host_key.strip() + "\n"),
         "etc/ssh/ssh_host_ed25519_key.pub": File(host_public_key.strip() + "\n", 0o644),
         "root/.ssh/authorized_keys": File(authorized_key.strip() + "\n"),

@@ -15,10 +15,11 @@ import pulumi
 from pulumi_command import remote
 
 from components.machines.keys import KeyPair
+from components.machines.rotation import give_keys
 from components.machines.scripts import HOME, all_scripts, remote_path
 from components.topology import Host
 
-_FIRST_CONTACT_TRIES = 60
+_TRIES = 10
 _DIAL_TIMEOUT = 5
 """Seconds for one attempt to connect. A host that boots refuses at once or not at all."""
 
@@ -49,14 +50,16 @@ class Machine(pulumi.ComponentResource):
         self.access = access
 
     def _await_ready(self) -> None:
+        child = pulumi.ResourceOptions(parent=self, depends_on=[self.domain], deleted_with=self.domain)
+        keys = give_keys(self.host, self.access.user, self.access.host, self.domain, opts=child)
         self.ready = remote.Command(
             f"{self.host.name}-ready",
-            connection=self._connection(_FIRST_CONTACT_TRIES),
+            connection=self._connection(),
             create=f"mkdir -p {HOME} && base64 -d | tar -x -C {HOME}",
             stdin=all_scripts(),
             triggers=[self.domain.id],
             add_previous_output_in_env=False,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.domain], deleted_with=self.domain),
+            opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[keys])),
         )
         self.register_outputs({"address": str(self.host.address)})
 
@@ -120,13 +123,13 @@ class Machine(pulumi.ComponentResource):
             ),
         )
 
-    def _connection(self, tries: int = 10) -> remote.ConnectionArgs:
+    def _connection(self) -> remote.ConnectionArgs:
         return remote.ConnectionArgs(
             host=str(self.host.address),
             user="root",
             private_key=self.access.user.private,
             host_key=self.access.host.public,
-            dial_error_limit=tries,
+            dial_error_limit=_TRIES,
             per_dial_timeout=_DIAL_TIMEOUT,
         )
 

@@ -35,6 +35,7 @@ _ALWAYS = (
         "xsltproc", "by the libvirt provider, to put the gateway on the bridge", "xsltproc (Debian), libxslt (Fedora)"
     ),
     Tool("kubectl", "to look after interrupted runs of Helm", "kubectl from Kubernetes' own package repositories"),
+    Tool("ssh", "to give hosts their keys", "openssh-client (Debian), openssh-clients (Fedora, Rocky)"),
     Tool("ssh-keygen", "to make the hosts' keys", "openssh-client (Debian), openssh (Fedora, Rocky)"),
 )
 _FOR_VIRTUAL_MACHINES = (

@@ -13,7 +13,7 @@ from pulumi_command import local
 
 from components.machines.container_domain import ContainerPaths, domain_xml
 from components.machines.files import File, pack
-from components.machines.identity import identity_files
+from components.machines.identity import identity_files, key_files
 from components.machines.local_paths import LocalPaths
 from components.machines.machine import Access, Machine
 from components.topology import Host, Topology
@@ -43,15 +43,15 @@ class SystemContainer(Machine):
 
         def files(keys: list[str]) -> str:
             authorized, private, public = keys
-            identity = identity_files(
-                host,
-                topology.network,
-                topology.hosts,
-                authorized_key=authorized,
-                host_key=private,
-                host_public_key=public,
+            identity = identity_files(host, topology.network, topology.hosts)
+            born_with = key_files(authorized, private, public)
+            return pack(
+                {
+                    "domain.xml": File(xml),
+                    **{f"root/{path}": file for path, file in identity.items()},
+                    **{f"birth/{path}": file for path, file in born_with.items()},
+                }
             )
-            return pack({"domain.xml": File(xml), **{f"root/{path}": file for path, file in identity.items()}})
 
         seed = str(paths.seed) if paths.seed and host.is_node else "-"
         self.domain = local.Command(

@@ -52,15 +52,16 @@ class VirtualMachine(Machine):
             size=host.disk_gib * _GIB,
             opts=self._in_pool(f"{host.name}.qcow2"),
         )
-        keys = pulumi.Output.all(access.user.public, access.host.private, access.host.public)
+        # The first pairs, whatever the epoch is: another text would make this disk anew, and cloud-init not read it.
+        # A machine that boots for the first time is given today's keys before anything else is done on it.
+        first = pulumi.Output.all(access.user.first, access.host.first)
         shared = bundle is not None
+        data = first.apply(lambda k: user_data(host, topology, k[0].public, k[1].private, k[1].public, bundle=shared))
         seed = libvirt.CloudInitDisk(
             f"{host.name}-cloud-init",
             name=f"{host.name}-cloud-init.iso",
             pool=image.pool.name,
-            user_data=pulumi.Output.secret(
-                keys.apply(lambda k: user_data(host, topology, k[0], k[1], k[2], bundle=shared))
-            ),
+            user_data=pulumi.Output.secret(data),
             network_config=network_config(host, topology),
             opts=self._in_pool(f"{host.name}-cloud-init.iso"),
         )

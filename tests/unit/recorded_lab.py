@@ -81,7 +81,7 @@ def _stdout(name: str) -> str:
         return '{"run": "2026-01-01T00:00:00+00:00", "inUse": [], "blocks": {}}'
     if name.endswith("-key"):
         private = PRIVATE_KEY.replace("\n", "\\n")
-        return f'{{"private": "{private}", "public": "ssh-ed25519 AAAA {name}"}}'
+        return f'[{{"epoch": 1, "private": "{private}", "public": "ssh-ed25519 AAAA {name}"}}]'
     results = {"k8s-cp-kubeadm-init": f"sha256:{'0' * 64}", "k8s-cp-kubeconfig": KUBECONFIG}
     return results.get(name, "")
 

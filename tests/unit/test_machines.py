@@ -20,7 +20,7 @@ from components.config import parse
 from components.machines import scripts
 from components.machines.container_domain import ContainerPaths, domain_xml
 from components.machines.files import File, pack
-from components.machines.identity import identity_files
+from components.machines.identity import identity_files, key_files
 from components.machines.local_paths import local_paths
 from components.machines.networks import gateway_stylesheet, network_uri
 from components.topology import Host, Hypervisor
@@ -135,18 +135,11 @@ def test_what_is_packed_comes_out_of_tar_as_it_was(tmp_path: Path) -> None:
 
 
 def identity(host: Host) -> dict[str, File]:
-    return identity_files(
-        host,
-        LAB.network,
-        LAB.hosts,
-        authorized_key="ssh-ed25519 U",
-        host_key="PRIVATE\n",
-        host_public_key="ssh-ed25519 H",
-    )
+    return identity_files(host, LAB.network, LAB.hosts)
 
 
 def test_private_files_are_roots_alone() -> None:
-    files = identity(WORKER)
+    files = key_files("ssh-ed25519 U", "PRIVATE\n", "ssh-ed25519 H")
     modes = {path: file.mode for path, file in files.items()}
     assert modes["etc/ssh/ssh_host_ed25519_key"] == 0o600
     assert modes["root/.ssh/authorized_keys"] == 0o600

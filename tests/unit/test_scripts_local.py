@@ -26,9 +26,9 @@ def test_a_new_key_is_json_and_fits_its_public_half(tmp_path: Path) -> None:
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     environment = {**os.environ, "TMPDIR": str(scratch)}
-    words = [LOCAL / "new-key.sh", "k8s-cp"]
+    words = [LOCAL / "new-key.sh", "k8s-cp", "1"]
     pairs = [
-        json.loads(subprocess.run(words, env=environment, check=True, capture_output=True, text=True).stdout)
+        json.loads(subprocess.run(words, env=environment, check=True, capture_output=True, text=True).stdout)[0]
         for _ in range(2)
     ]
     assert list(scratch.iterdir()) == []

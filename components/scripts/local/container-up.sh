@@ -5,7 +5,8 @@
 #   FOLDER  what is the container's own lies here: the upper layer, its data, the identity
 #   ROOTFS  the root file system that all containers share, the lower layer
 #   SEED    a containerd root with the images in it, or - for none
-# stdin: base64 of a tar with domain.xml and root/ (the files that make this container this host).
+# stdin: base64 of a tar with domain.xml, root/ (the files that make this container this host) and birth/ (its first
+# keys: later ones come over SSH, beside those that are in use).
 #
 # Can be run again after it was stopped anywhere; a container that runs is left running.
 set -euo pipefail
@@ -20,6 +21,10 @@ base64 -d | tar -x -C "$files"
 # these three cannot lie on an overlay, because what they hold is mounted as one again
 mkdir -p "$folder"/data/{containerd,kubelet,etcd}
 cp -a --no-preserve=ownership "$files/root/." "$folder/root/"
+if [ ! -e "$folder/born" ]; then
+    cp -a --no-preserve=ownership "$files/birth/." "$folder/root/"
+    touch "$folder/born"
+fi
 
 # Content and committed snapshots are never written to, so they are shared by hard links; the databases are copied.
 # The last copy marks the seed as whole.
