@@ -26,7 +26,7 @@ func (r *Recorder) Failure(where string, seen error, command string) error {
 	if printed == "" {
 		return fmt.Errorf("%w (it printed nothing)", failed)
 	}
-	return fmt.Errorf("%w:\n%s", failed, tail(r.redactor.Redact(printed)))
+	return fmt.Errorf("%w:\n%s", failed, tail(readable(r.redactor.Redact(printed))))
 }
 
 func head(text string) string {

@@ -47,14 +47,15 @@ func (l *lineLog) stream() io.Writer {
 func (s *lineStream) Write(data []byte) (int, error) {
 	s.log.mu.Lock()
 	defer s.log.mu.Unlock()
-	s.rest = append(s.rest, data...)
+	left := data
 	for {
-		line, rest, found := bytes.Cut(s.rest, []byte("\n"))
+		line, after, found := bytes.Cut(left, []byte("\n"))
+		s.rest = append(s.rest, line...)
 		if !found {
 			return len(data), nil
 		}
-		s.log.push(line)
-		s.rest = rest
+		s.log.push(s.rest)
+		s.rest, left = s.rest[:0], after
 	}
 }
 

@@ -42,7 +42,7 @@ type Recorder struct {
 func Record(ctx context.Context, logging Logging) *Recorder {
 	r := &Recorder{logging: logging, redactor: secrets.From(ctx)}
 	logger := p.GetLogger(context.WithoutCancel(ctx)) // a cancelled command's last words are worth showing
-	r.log = newLineLog(func(text string) { logger.InfoStatus(r.redactor.Redact(text)) })
+	r.log = newLineLog(func(text string) { logger.InfoStatus(readable(r.redactor.Redact(text))) })
 	return r
 }
 
@@ -64,10 +64,14 @@ func (r *Recorder) Outputs() lifecycle.Outputs {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return lifecycle.Outputs{
-		Stdout: strings.TrimSuffix(r.stdout.String(), "\n"),
-		Stderr: strings.TrimSuffix(r.stderr.String(), "\n"),
+		Stdout: readable(strings.TrimSuffix(r.stdout.String(), "\n")),
+		Stderr: readable(strings.TrimSuffix(r.stderr.String(), "\n")),
 	}
 }
+
+// readable puts U+FFFD where bytes are no UTF-8. The engine's protocol carries nothing else: an answer with such bytes
+// would be lost, and with it the note that the command has run.
+func readable(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
 
 func (r *Recorder) writer(own *bytes.Buffer, shown bool) io.Writer {
 	keep := writerFunc(func(data []byte) (int, error) {

@@ -8,10 +8,11 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// keepalive says how often a host is asked whether it is still there, and when it is given up.
-type keepalive struct{ interval, patience time.Duration }
+// keepalive says how often a host is asked whether it is still there, and when it is given up; start is how long it may
+// take to start a command, even if it answers keepalives.
+type keepalive struct{ interval, patience, start time.Duration }
 
-var usualKeepalive = keepalive{interval: 15 * time.Second, patience: 45 * time.Second}
+var usualKeepalive = keepalive{interval: 15 * time.Second, patience: 45 * time.Second, start: time.Minute}
 
 // client is a connection to one host.
 type client struct {

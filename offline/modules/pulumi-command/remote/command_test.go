@@ -123,7 +123,7 @@ func TestHostThatFallsSilentIsGivenUp(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		host := newClient(connected, c.where(), keepalive{interval: 100 * time.Millisecond, patience: 300 * time.Millisecond})
+		host := newClient(connected, c.where(), keepalive{interval: 100 * time.Millisecond, patience: 300 * time.Millisecond, start: time.Minute})
 		defer host.Close()
 		return host.execute(context.Background(), task{command: "sleep 2"})
 	}

@@ -23,9 +23,11 @@ type server struct {
 	t         *testing.T
 	listener  net.Listener
 	config    *ssh.ServerConfig
-	accept    map[string]bool // names of environment variables
-	mute      bool            // answers no keepalive
-	dropAfter int             // closes the connection after so many bytes of output
+	accept    map[string]bool      // names of environment variables
+	mute      bool                 // answers no keepalive
+	dropAfter int                  // closes the connection after so many bytes of output
+	exec      func(ssh.Channel)    // answers commands instead of a shell; nil: a shell
+	take      func(ssh.NewChannel) // has every session instead of the server
 	dials     atomic.Int32
 	mu        sync.Mutex
 	conns     []net.Conn
@@ -106,6 +108,10 @@ func (s *server) serve(conn net.Conn) {
 		go ssh.DiscardRequests(requests)
 	}
 	for channel := range channels {
+		if s.take != nil {
+			go s.take(channel)
+			continue
+		}
 		switch channel.ChannelType() {
 		case "session":
 			go s.session(conn, channel)
@@ -159,6 +165,10 @@ func (s *server) session(conn net.Conn, request ssh.NewChannel) {
 		case "exec":
 			var v struct{ Command string }
 			_ = ssh.Unmarshal(req.Payload, &v)
+			if s.exec != nil {
+				afterReply = func() { s.exec(channel) }
+				break
+			}
 			cmd = exec.Command("/bin/sh", "-c", v.Command)
 			cmd.Env = append(cmd.Environ(), env...)
 			cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -30,22 +30,11 @@ type task struct {
 
 // execute runs a task to its end. The error says how it ended, but not where, nor what it printed.
 func (c *client) execute(ctx context.Context, t task) error {
-	session, err := c.NewSession()
+	session, stdin, err := c.begin(ctx, t)
 	if err != nil {
-		return fmt.Errorf("opening an SSH session: %w", err)
-	}
-	defer session.Close()
-	if err := setEnvironment(ctx, c.where, session, t); err != nil {
 		return err
 	}
-	stdin, err := session.StdinPipe()
-	if err != nil {
-		return fmt.Errorf("opening standard input: %w", err)
-	}
-	session.Stdout, session.Stderr = t.stdout, t.stderr
-	if err := session.Start(t.command); err != nil {
-		return fmt.Errorf("starting the command: %w", err)
-	}
+	defer session.Close()
 	go func() {
 		defer stdin.Close()
 		_, _ = io.WriteString(stdin, t.stdin) // a command may end without having read all of it
@@ -59,6 +48,48 @@ func (c *client) execute(ctx context.Context, t task) error {
 		c.interrupt(session, ended)
 		return fmt.Errorf("the command was ended, because %w", cancelled(ctx))
 	}
+}
+
+// begin starts a task. The library waits without end for each of a server's answers, so that a server which gives none
+// in time, or a cancelled update, ends the connection.
+func (c *client) begin(ctx context.Context, t task) (*ssh.Session, io.WriteCloser, error) {
+	bounded, cancel := context.WithTimeout(ctx, c.alive.start)
+	defer cancel()
+	stop := context.AfterFunc(bounded, func() { _ = c.Client.Close() })
+	session, stdin, err := c.start(ctx, t)
+	if stop() {
+		return session, stdin, err
+	}
+	if session != nil {
+		_ = session.Close()
+	}
+	if ctx.Err() != nil {
+		return nil, nil, fmt.Errorf("the command was not started, because %w", cancelled(ctx))
+	}
+	return nil, nil, fmt.Errorf("the SSH server did not start the command within %v", c.alive.start)
+}
+
+// start is begin without its bound.
+func (c *client) start(ctx context.Context, t task) (*ssh.Session, io.WriteCloser, error) {
+	session, err := c.NewSession()
+	if err != nil {
+		return nil, nil, fmt.Errorf("opening an SSH session: %w", err)
+	}
+	if err := setEnvironment(ctx, c.where, session, t); err != nil {
+		_ = session.Close()
+		return nil, nil, err
+	}
+	stdin, err := session.StdinPipe()
+	if err != nil {
+		_ = session.Close()
+		return nil, nil, fmt.Errorf("opening standard input: %w", err)
+	}
+	session.Stdout, session.Stderr = t.stdout, t.stderr
+	if err := session.Start(t.command); err != nil {
+		_ = session.Close()
+		return nil, nil, fmt.Errorf("starting the command: %w", err)
+	}
+	return session, stdin, nil
 }
 
 func setEnvironment(ctx context.Context, where string, session *ssh.Session, t task) error {
