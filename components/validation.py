@@ -13,6 +13,8 @@ from components.reader import Problems
 CONTROL_PLANE_CPUS = 2
 CONTROL_PLANE_MEMORY_MIB = 1700
 """kubeadm's own minima (cmd/kubeadm/app/constants: ControlPlaneNumCPU, ControlPlaneMem)."""
+KERNEL_MIB = 128
+"""What the kernel of a virtual machine keeps of its memory: kubeadm counts the rest. A container has its machine's."""
 WORKER_MEMORY_MIB = 1024
 """Room for kubelet, containerd, Cilium's agent (about 160 MiB) and a few pods."""
 
@@ -76,8 +78,9 @@ def _sizes(lab: LabConfig, p: Problems) -> None:
             continue
         if host.role == "control-plane" and p.sound(cpus) and host.cpus < CONTROL_PLANE_CPUS:
             p.add(cpus, f"{host.cpus} is too few for kubeadm: {CONTROL_PLANE_CPUS} at least", CONTROL_PLANE_CPUS)
-        if p.sound(memory) and host.memory_mib < minima[host.role]:
-            problem = f"{host.memory_mib} is too little for a {host.role}: {minima[host.role]} MiB at least"
+        least = minima[host.role] + (KERNEL_MIB if host.role == "control-plane" and host.machine == "vm" else 0)
+        if p.sound(memory) and host.memory_mib < least:
+            problem = f"{host.memory_mib} is too little for a {host.role}: {least} MiB at least"
             p.add(memory, problem, 2048)
 
 
@@ -86,10 +89,10 @@ def _hypervisors(lab: LabConfig, p: Problems) -> None:
         key = f"hypervisors[{i}].uri"
         if p.sound(key) and hypervisor.kind is None:
             p.add(key, f"{hypervisor.uri!r} is neither qemu:// nor lxc://", "qemu:///system")
-
         elif hypervisor.domain_type and hypervisor.kind != "vm" and p.sound(f"hypervisors[{i}].domainType"):
             problem = f"{hypervisor.uri!r} makes containers, which have no domain type"
             p.add(f"hypervisors[{i}].domainType", problem, "")
+
 
 def _hosts_hypervisors(lab: LabConfig, p: Problems) -> None:
     if not p.sound("hypervisors", "machines"):

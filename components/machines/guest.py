@@ -34,6 +34,15 @@ class Guest:
     """XSLT over the provider's XML."""
 
 
+def memory_limit(memory_mib: int) -> int:
+    """MiB up to which a machine's memory can be changed while it runs: the next power of two.
+
+    libvirt hands out less than a domain was defined with by a balloon in the guest, which is let go again; beyond that
+    the domain has to be another one. The kernel keeps its books for the limit, so that it is not larger than needed.
+    """
+    return 1 << (memory_mib - 1).bit_length()
+
+
 def guest(arch: Arch, domain: DomainType) -> Guest:
     """The right domain for machines of the architecture (amd64, arm64) on a hypervisor of that kind.
 

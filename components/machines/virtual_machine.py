@@ -10,7 +10,7 @@ import pulumi_libvirt as libvirt
 from pulumi_command import local
 
 from components.machines.cloud_init import BUNDLE_TAG, network_config, user_data
-from components.machines.guest import guest
+from components.machines.guest import guest, memory_limit
 from components.machines.image import POOL, BaseImage
 from components.machines.leftovers import without_leftover_domain, without_leftover_volume
 from components.machines.machine import Access, Machine
@@ -20,10 +20,15 @@ from components.topology import Host, Topology
 
 _GIB = 1024**3
 _DOWN = "components/scripts/local/domain-down.sh"
+_MEMORY = "components/scripts/local/domain-memory.sh"
 
 
 class VirtualMachine(Machine):
     """A copy-on-write disk, a NoCloud disk with the host's identity, and the domain.
+
+    Its memory is changed while it runs, up to `memory_limit`. Another number of processors, another address or another
+    kind of hypervisor make another machine: a preview shows that as a replacement, and it starts from a new disk, like
+    every host that is replaced.
 
     `bundle` is a folder on the hypervisor that the machine sees read-only, or None.
     """
@@ -44,6 +49,9 @@ class VirtualMachine(Machine):
         super().__init__("VirtualMachine", host.name, host, access, opts)
         self._image, self._provider = image, provider
         hypervisor = topology.hypervisor_of(host)
+        looks = guest(arch, hypervisor.domain_type or "kvm")
+        limit = memory_limit(host.memory_mib)
+        self._nature = [looks.type, looks.board, looks.cpu_mode, host.cpus, limit, str(host.address)]
         disk = libvirt.Volume(
             f"{host.name}-disk",
             name=f"{host.name}.qcow2",
@@ -72,14 +80,13 @@ class VirtualMachine(Machine):
             add_previous_output_in_env=False,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[disk, seed]),
         )
-        looks = guest(arch, hypervisor.domain_type or "kvm")
         self.domain = libvirt.Domain(
             f"{host.name}-domain",
             name=host.name,
             type=looks.type,
             arch=looks.arch,
             machine=looks.board,
-            memory=host.memory_mib,
+            memory=limit,
             vcpu=host.cpus,
             cpu=libvirt.DomainCpuArgs(mode=looks.cpu_mode),
             xml=libvirt.DomainXmlArgs(xslt=looks.stylesheet),
@@ -101,10 +108,21 @@ class VirtualMachine(Machine):
                 depends_on=[cleared, *depends_on],
                 # two domains of one name and one disk cannot be: the old one goes first
                 delete_before_replace=True,
+                replacement_trigger=self._nature,
+                # read at the first boot alone; the provider would look for it where it had been put (see guest)
+                ignore_changes=["cloudinit"],
                 hooks=without_leftover_domain(
                     hypervisor.uri, host.name, lambda: refuse_taken(host.name, str(host.address), host.mac)
                 ),
             ),
+        )
+        local.Command(
+            f"{host.name}-memory",
+            create=join([_MEMORY, hypervisor.uri, host.name, str(host.memory_mib)]),
+            triggers=[self.domain.id],
+            logging=local.Logging.STDERR,
+            add_previous_output_in_env=False,
+            opts=pulumi.ResourceOptions(parent=self, deleted_with=self.domain),
         )
         self._await_ready()
 
@@ -113,6 +131,9 @@ class VirtualMachine(Machine):
             parent=self,
             provider=self._provider,
             depends_on=[self._image.roomy],
+            # one of the same name cannot be beside it
+            delete_before_replace=True,
+            replacement_trigger=self._nature,
             hooks=without_leftover_volume(self._image.uri, POOL, volume),
         )
 

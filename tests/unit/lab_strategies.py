@@ -39,7 +39,7 @@ def labs(draw: st.DrawFn) -> dict[str, Any]:
     roles = ["control-plane", "router", *["worker"] * workers]
     names = ["cp", "router", *[f"w{n}" for n in range(workers)]]
     hosts = [
-        {"name": name, "role": role, "address": address, "memoryMiB": draw(st.integers(1700, 8192))}
+        {"name": name, "role": role, "address": address, "memoryMiB": draw(st.integers(1828, 8192))}
         for name, role, address in zip(names, roles, addresses, strict=True)
     ]
     mode = draw(st.sampled_from(MODES))

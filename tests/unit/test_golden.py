@@ -7,6 +7,7 @@ import ipaddress
 import pytest
 import yaml
 
+from components.machines.guest import memory_limit
 from tests.unit.pulumi_recorder import Recording, Registered
 from tests.unit.recorded_lab import record_lab
 from tools.golden_files import GOLDEN, golden_files
@@ -38,7 +39,11 @@ def test_no_golden_file_is_left_over() -> None:
 def test_a_preview_shows_the_four_virtual_machines_of_the_study(preview: Recording) -> None:
     domains = [item for item in preview.registered if item.token == "libvirt:index/domain:Domain"]
     shown = {item.inputs["name"]: (item.inputs["memory"], item.inputs["vcpu"]) for item in domains}
-    assert shown == {name: (memory, cpus) for name, (_, memory, cpus) in HOSTS.items()}
+    # defined up to what it can grow to in place, and given what was asked for
+    assert shown == {name: (memory_limit(memory), cpus) for name, (_, memory, cpus) in HOSTS.items()}
+    found = preview.by_name()
+    given = {name: found[f"{name}-memory"].inputs["create"].split()[-1] for name in HOSTS}
+    assert given == {name: str(memory) for name, (_, memory, _) in HOSTS.items()}
 
 
 def test_a_preview_shows_each_machines_own_network(preview: Recording) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from components.config import parse
 from components.errors import ConfigErrors
-from components.machines.guest import guest
+from components.machines.guest import guest, memory_limit
 from components.model import Arch
 from components.topology import DomainType
 
@@ -118,6 +118,11 @@ def test_an_emulated_processor_has_what_rocky_asks_for(tmp_path: Path) -> None:
         "custom",
         "cortex-a72",
     )
+
+
+def test_memory_grows_in_place_up_to_the_next_power_of_two() -> None:
+    limits = [memory_limit(mib) for mib in (512, 513, 1024, 3072, 4096, 4097)]
+    assert limits == [512, 1024, 1024, 4096, 4096, 8192]
 
 
 def test_the_domain_type_is_the_hypervisors() -> None:

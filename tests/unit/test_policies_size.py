@@ -12,23 +12,23 @@ from tests.unit.recorded_lab import lab
 MEMORY, DISK = "size-memory-fits", "size-disk-fits"
 URIS = {"lab": "qemu:///system", "embedded": "lxc:///system"}
 ASKED_MIB = 4096 + 3072 + 3072 + 1024
+MOST_MIB = {"embedded": ASKED_MIB, "lab": 4096 + 4096 + 4096 + 1024}
+"""A virtual machine may be given memory up to the next power of two without a restart, so that much is counted."""
 ASKED_GIB = 20 + 20 + 20 + 10
 TYPES = [rule.name for rule in size.RULES]
 
 
 @pytest.mark.parametrize("stack", URIS)
 def test_hosts_that_just_fit_pass(stack: str) -> None:
-    assert findings(MEMORY, lab(stack), memoryMiB={URIS[stack]: ASKED_MIB}) == []
+    assert findings(MEMORY, lab(stack), memoryMiB={URIS[stack]: MOST_MIB[stack]}) == []
 
 
 @pytest.mark.parametrize("stack", URIS)
 def test_a_mebibyte_too_little_is_found(stack: str) -> None:
-    found = findings(MEMORY, lab(stack), memoryMiB={URIS[stack]: ASKED_MIB - 1})
+    found = findings(MEMORY, lab(stack), memoryMiB={URIS[stack]: MOST_MIB[stack] - 1})
+    most = MOST_MIB[stack]
     assert len(found) == 1
-    assert (
-        f"{URIS[stack]} has {ASKED_MIB - 1} MiB of memory, and {ASKED_MIB} are asked for: k8s-cp-domain 4096"
-        in found[0]
-    )
+    assert f"{URIS[stack]} has {most - 1} MiB of memory, and {most} are asked for: k8s-cp-domain 4096" in found[0]
 
 
 def test_disks_are_counted_and_the_base_image_is_not() -> None:

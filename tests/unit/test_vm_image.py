@@ -143,3 +143,12 @@ def test_an_image_is_built_for_stacks_that_ask_for_a_machine(
     (tmp_path / f"Pulumi.{session.STACK}.yaml").write_text(text)
     monkeypatch.setattr(session, "ROOT", tmp_path)
     assert session.wants_virtual_machines() == wanted
+
+
+@pytest.mark.parametrize(("state", "how"), [("running", "--config --live"), ("shut off", "--config")])
+def test_memory_is_changed_for_now_and_for_the_next_start(virsh: Path, state: str, how: str) -> None:
+    (virsh / "answers" / "domstate").write_text(f"{state}\n")
+    (virsh / "answers" / "setmem").touch()
+    done = run("domain-memory.sh", "qemu:///system", "k8s-w1", "2560", path=virsh)
+    assert done.returncode == 0, done.stderr
+    assert (virsh / "calls").read_text().splitlines()[-1] == f"setmem k8s-w1 2560MiB {how}"

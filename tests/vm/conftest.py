@@ -9,6 +9,20 @@ import pytest
 
 from tests.checkout import Checkout, copy_checkout
 
+_FIGURES = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture
+def figures(request: pytest.FixtureRequest) -> list[str]:
+    """What a test measured, a line each; shown at the end of the run, whatever it is captured with."""
+    return request.config.stash.setdefault(_FIGURES, [])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Time and memory, as measured."""
+    for line in config.stash.get(_FIGURES, []):
+        terminalreporter.write_line(line)
+
 
 @pytest.fixture(scope="session")
 def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:

@@ -19,6 +19,10 @@ class Stack:
         self.room = room
         self._name = name
         self._program = room.folder / "tests" / "vm" / "program"
+        # the lab's scripts are named from its own folder, where its commands run
+        scripts = self._program / "components"
+        if not scripts.exists():
+            scripts.symlink_to(room.folder / "components")
         self.pulumi("stack", "init", name)
         for key, value in settings.items():
             self.pulumi("config", "set", f"single:{key}", value)

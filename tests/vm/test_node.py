@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,8 +26,10 @@ def stack(room: Checkout) -> Iterator[Stack]:
     made.destroy()
 
 
-def test_the_host_scripts_prepare_it(stack: Stack) -> None:
+def test_the_host_scripts_prepare_it(stack: Stack, figures: list[str]) -> None:
+    begun = time.monotonic()
     stack.up()
+    figures.append(f"a machine from nothing to prepared for kubeadm: {time.monotonic() - begun:.0f} s")
 
 
 def test_kubeadms_preflight_passes(stack: Stack, tmp_path: Path) -> None:
@@ -37,3 +41,25 @@ def test_kubeadms_preflight_passes(stack: Stack, tmp_path: Path) -> None:
     # what is left out for a container is looked at here
     assert "SystemVerification" not in documents
     assert "[WARNING Swap]" not in printed
+
+
+def test_memory_is_changed_while_it_runs(stack: Stack, tmp_path: Path) -> None:
+    ssh = [*stack.ssh(tmp_path), "k8s-cp"]
+    asked = "cat /proc/sys/kernel/random/boot_id; awk '/MemTotal/ {print $2}' /proc/meminfo"
+    boot, before = stack.shell(*ssh, asked).stdout.split()
+    stack.pulumi("config", "set", "single:memory", "1900")
+    printed = stack.up()
+    assert "replaced" not in printed
+    limit = time.monotonic() + 60
+    while (seen := stack.shell(*ssh, asked).stdout.split())[1] == before and time.monotonic() < limit:
+        time.sleep(1)
+    assert seen[0] == boot
+    assert int(before) - int(seen[1]) == (MEMORY_MIB - 1900) * 1024
+
+
+def test_what_memory_can_not_be_in_place_is_announced_as_a_replacement(stack: Stack) -> None:
+    stack.pulumi("config", "set", "single:memory", "3000")
+    printed = stack.pulumi("preview")
+    for resource in ("Domain k8s-cp-domain", "Volume k8s-cp-disk", "Command k8s-cp-node"):
+        kind, name = resource.split()
+        assert re.search(rf"{kind}\s+{name}\s+replace", printed), printed

@@ -18,7 +18,7 @@ ADDRESS = "172.31.1.10"
 
 @pytest.fixture
 def stack(room: Checkout) -> Iterator[Stack]:
-    made = Stack(room, "refused", memory="1700")
+    made = Stack(room, "refused", memory="2048")
     yield made
     made.destroy()
 
@@ -53,7 +53,9 @@ def test_a_full_pool_is_refused_with_what_it_lacks(stack: Stack) -> None:
 
 def test_an_address_that_somebody_has_is_refused_with_who(stack: Stack) -> None:
     # another machine on the nodes' bridge, which is there already: only the machine itself is still to come
-    stack.pulumi("up", "--yes", "--skip-preview", "--target", "**networks**", "--target-dependents")
+    stack.pulumi("config", "set", "single:networksAlone", "true")
+    stack.up()
+    stack.pulumi("config", "rm", "single:networksAlone")
     for line in (
         "ip netns add squatter",
         "ip link add squatter type veth peer name eth0 netns squatter address 02:00:00:00:00:77",

@@ -25,15 +25,23 @@ topology, paths = lab.topology, local_paths(lab)
 host, hypervisor = topology.control_plane, topology.hypervisors[0]
 provider = libvirt.Provider("libvirt", uri=hypervisor.uri)
 networks = Networks("networks", hypervisor, topology.network, topology.router_network, uplink=False, provider=provider)
-given = settings.get("image")
-image = BaseImage("image", lab, hypervisor, Path(given) if given else paths.image, provider=provider)
-access = Access(new_key_pair("user-key", "user"), new_key_pair("host-key", host.name))
-machine = VirtualMachine(
-    host, topology, lab.arch, image, paths.bundle, access, depends_on=networks.created, provider=provider
-)
-installed = install_artifacts(machine, lab, parent=machine)
-machine.run("node", "configure-node.sh", cgroup_driver(host), PAUSE_IMAGE, depends_on=[installed])
-pulumi.export("sshConfig", pulumi.Output.secret(ssh_config(topology)))
-pulumi.export("sshKey", pulumi.Output.secret(access.user.private))
-hosts = {other.name: access.host.public for other in topology.hosts}  # only the one is there to be asked
-pulumi.export("sshKnownHosts", pulumi.Output.all(**hosts).apply(lambda public: known_hosts(topology, public)))
+
+
+def make_machine() -> None:
+    """The machine, prepared to be a node, and how to get in."""
+    given = settings.get("image")
+    image = BaseImage("image", lab, hypervisor, Path(given) if given else paths.image, provider=provider)
+    access = Access(new_key_pair("user-key", "user", 1), new_key_pair("host-key", host.name, 1))
+    machine = VirtualMachine(
+        host, topology, lab.arch, image, paths.bundle, access, depends_on=networks.created, provider=provider
+    )
+    installed = install_artifacts(machine, lab, parent=machine)
+    machine.run("node", "configure-node.sh", cgroup_driver(host), PAUSE_IMAGE, depends_on=[installed])
+    pulumi.export("sshConfig", pulumi.Output.secret(ssh_config(topology)))
+    pulumi.export("sshKey", pulumi.Output.secret(access.user.private))
+    hosts = {other.name: access.host.public for other in topology.hosts}  # only the one is there to be asked
+    pulumi.export("sshKnownHosts", pulumi.Output.all(**hosts).apply(lambda public: known_hosts(topology, public)))
+
+
+if not settings.get_bool("networksAlone"):
+    make_machine()
