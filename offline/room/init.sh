@@ -106,6 +106,7 @@ if [ "${3-}" != inside ]; then
 fi
 
 mount_own_views
+: > "$state/entrance" # who came in earlier would hold the machine's views, and join the machine's cgroups
 add_libvirt_account
 configure_libvirt
 ip link set lo up

@@ -47,7 +47,8 @@ def start() -> bool:
         return False
     FOLDER.mkdir(parents=True, exist_ok=True, mode=0o700)
     STATE.chmod(0o700)
-    (FOLDER / "pid").unlink(missing_ok=True)
+    for name in ("pid", "entrance"):
+        (FOLDER / name).unlink(missing_ok=True)
     sysctl.lift(FOLDER)
     with (FOLDER / "log").open("wb") as log:
         opener = subprocess.Popen(
@@ -62,7 +63,7 @@ def start() -> bool:
     while time.monotonic() < limit:
         if opener.poll() is not None:
             break
-        if pid() is not None and _libvirt_answers():
+        if pid() is not None and (FOLDER / "entrance").exists() and _libvirt_answers():
             return True
         time.sleep(0.1)
     words = "\n".join([*_lines(FOLDER / "log"), *_errors(FOLDER / "libvirt" / "log" / "libvirtd.log")])
@@ -79,7 +80,7 @@ def stop() -> None:
     RoomError if something stays.
     """
     _end()
-    for name in ("libvirt", "pid", "cgroups", "log", "passwd", "group"):
+    for name in ("libvirt", "pid", "entrance", "cgroups", "log", "passwd", "group"):
         path = FOLDER / name
         if path.is_dir():
             shutil.rmtree(path)

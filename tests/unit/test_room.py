@@ -1,0 +1,37 @@
+"""How the room is opened, with a stand-in for its first process."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from offline.room import room, sysctl
+
+
+@pytest.mark.parametrize("left_over", [False, True], ids=["the first", "after one that was not closed"])
+def test_nobody_enters_before_the_views_of_the_room_are_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left_over: bool
+) -> None:
+    # the process is there at once, what it mounts comes later: who entered meanwhile would keep the mounts busy
+    opener = 'echo $$ > "$2/pid"; sleep 0.5; : > "$2/entrance"; sleep 20 & wait'
+    asked: list[bool] = []
+
+    def answers() -> bool:
+        asked.append((tmp_path / "entrance").exists())
+        return True
+
+    monkeypatch.setattr(room, "FOLDER", tmp_path)
+    monkeypatch.setattr(room, "STATE", tmp_path)
+    monkeypatch.setattr(room, "_UNSHARE", ("bash", "-c", opener, "room"))
+    monkeypatch.setattr(room, "_libvirt_answers", answers)
+    monkeypatch.setattr(sysctl, "lift", lambda _folder: None)
+    if left_over:
+        (tmp_path / "entrance").touch()
+    assert room.start()
+    try:
+        assert asked == [True]
+    finally:
+        os.killpg(int((tmp_path / "pid").read_text()), signal.SIGKILL)
