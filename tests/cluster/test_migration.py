@@ -21,7 +21,7 @@ from components.report.text import text
 from offline.bench.judge import missed, outcome
 from tests.checkout import Checkout
 from tests.cluster.machine import Machine
-from tests.cluster.test_life import assert_nothing_left, up
+from tests.cluster.test_life import up
 
 pytestmark = pytest.mark.timeout(1200)
 
@@ -100,10 +100,3 @@ def test_a_pool_that_is_too_small_is_refused_and_nothing_is_changed(checkout: Ch
     assert refused.returncode != 0
     assert "clusterPool" in refused.stdout + refused.stderr
     assert (blocks(checkout), records(checkout)) == (was, known)
-
-
-def test_destroy_leaves_nothing_of_it(checkout: Checkout, before: Machine) -> None:
-    for key in ("ipamMode", "clusterPool", "migration"):
-        checkout.lab("pulumi", "config", "rm", key, "--stack", "embedded")
-    checkout.lab("destroy")
-    assert_nothing_left(checkout, before)

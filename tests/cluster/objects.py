@@ -1,0 +1,47 @@
+"""Every object of the cluster as text, without what changes while nobody does anything."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.checkout import Checkout
+
+# Heartbeats, what was reported about the past, and what is counted anew at every look.
+_RESTLESS = ("leases", "events", "podmetrics", "nodemetrics")
+
+
+def objects(checkout: Checkout) -> dict[str, str]:
+    """Kind, namespace and name -> the object as canonical JSON."""
+    named = checkout.lab("kubectl", "api-resources", "--verbs=list", "-o", "name").stdout.split()
+    kinds = [kind for kind in named if kind.partition(".")[0] not in _RESTLESS]
+    listed = json.loads(checkout.lab("kubectl", "get", ",".join(kinds), "-A", "-o", "json").stdout)
+    return {_title(item): json.dumps(_still(item), sort_keys=True) for item in listed["items"]}
+
+
+def _title(item: dict[str, Any]) -> str:
+    meta = item["metadata"]
+    return f"{item['apiVersion']} {item['kind']} {meta.get('namespace', '')}/{meta['name']}"
+
+
+def _still(item: dict[str, Any]) -> dict[str, Any]:
+    """Without the number of the last write, which heartbeats raise, and their times in managedFields and conditions."""
+    meta = {name: value for name, value in item["metadata"].items() if name != "resourceVersion"}
+    meta["managedFields"] = [
+        {name: value for name, value in entry.items() if name != "time"} for entry in meta.get("managedFields", [])
+    ]
+    still = {**item, "metadata": meta}
+    if item["kind"] == "Node":
+        status = item["status"]
+        conditions = [{k: v for k, v in c.items() if k != "lastHeartbeatTime"} for c in status["conditions"]]
+        still["status"] = {**status, "conditions": conditions}
+    return still
+
+
+def changed(before: dict[str, str], after: dict[str, str]) -> list[str]:
+    """What came, went, or is not the same, with both texts."""
+    return [
+        f"{title}\n  was {before.get(title)}\n  is  {after.get(title)}"
+        for title in sorted(before.keys() | after.keys())
+        if before.get(title) != after.get(title)
+    ]

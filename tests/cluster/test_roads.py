@@ -1,0 +1,175 @@
+"""What test_migration leaves out, on the same lab: previews, refusals of a live cluster, another pool, turning round.
+
+The tests of this file build on each other: they are the steps of one story.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.checkout import Checkout
+from tests.cluster.machine import Machine
+from tests.cluster.objects import changed, objects
+from tests.cluster.test_life import assert_nothing_left, up
+from tests.cluster.test_migration import blocks, records
+
+pytestmark = pytest.mark.timeout(1200)
+
+_LIMIT = 900
+_STACK = ("--stack", "embedded")
+_UP = ("up", "--yes", "--skip-preview", *_STACK)
+_CONTAINERS = [{"name": "main", "image": "cilium-lab.local/debug:1.0.0", "command": ["sleep", "7200"]}]
+_POD = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {"name": "mine", "namespace": "default", "labels": {"app": "mine"}},
+    "spec": {"nodeName": "k8s-w1", "terminationGracePeriodSeconds": 0, "containers": _CONTAINERS},
+}
+_BUDGET = {
+    "apiVersion": "policy/v1",
+    "kind": "PodDisruptionBudget",
+    "metadata": {"name": "stiff", "namespace": "default"},
+    "spec": {"maxUnavailable": 0, "selector": {"matchLabels": {"app": "webpod"}}},
+}
+_DAEMONS = {
+    "apiVersion": "apps/v1",
+    "kind": "DaemonSet",
+    "metadata": {"name": "everywhere", "namespace": "default"},
+    "spec": {
+        "selector": {"matchLabels": {"app": "everywhere"}},
+        "template": {
+            "metadata": {"labels": {"app": "everywhere"}},
+            "spec": {"terminationGracePeriodSeconds": 0, "containers": _CONTAINERS},
+        },
+    },
+}
+# The preflight by itself, with less patience than the program's own two minutes.
+_PREFLIGHT = """
+import json, sys, yaml
+from dataclasses import replace
+from pathlib import Path
+from components.config import parse
+from components.migration.desired import desired_cluster
+from components.migration.document import Limits, render
+given = yaml.safe_load(Path("Pulumi.embedded.yaml").read_text())["config"]
+desired = desired_cluster(parse({key.removeprefix("cilium-lab:"): value for key, value in given.items()}))
+document = render(replace(desired, limits=Limits(nodes=3.0)))
+print(json.dumps({**document, "kubeconfig": Path(sys.argv[1]).read_text()}))
+"""
+
+
+def setting(checkout: Checkout, key: str, value: str) -> None:
+    checkout.lab("pulumi", "config", "set", "--path", key, value, *_STACK)
+
+
+def create(checkout: Checkout, *manifests: object) -> None:
+    listed = {"apiVersion": "v1", "kind": "List", "items": manifests}
+    checkout.lab("kubectl", "apply", "-f", "-", stdin=json.dumps(listed))
+
+
+def up_until(checkout: Checkout, words: str, log: Path) -> None:
+    """`pulumi up`, killed when it has printed `words`."""
+    process = checkout.start("pulumi", *_UP, log=log)
+    deadline = time.monotonic() + _LIMIT
+    while words not in log.read_text(errors="replace"):
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < deadline, f"{words!r} was not printed"
+        time.sleep(0.2)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait(10)
+
+
+def test_a_preview_lists_pods_that_would_be_made_again(checkout: Checkout) -> None:
+    create(checkout, _POD, _DAEMONS)
+    checkout.lab("kubectl", "wait", "--for=condition=Ready", "pod", "-l", "app in (mine, everywhere)", "--timeout=60s")
+    checkout.lab("pulumi", "config", "rm", "clusterPool", *_STACK)
+    setting(checkout, "ipamMode", "cluster-pool")
+    setting(checkout, "migration.recreate[0]", "default/mine")
+    before = objects(checkout)
+    told = checkout.lab("pulumi", "preview", *_STACK).stdout
+    assert "bare pod default/mine is removed and made again on k8s-w1" in told
+    assert told.count("pod default/everywhere-") >= 3
+    assert changed(before, objects(checkout)) == []
+
+
+def test_refused_for_a_budget_and_a_bare_pod_with_nothing_changed(checkout: Checkout) -> None:
+    create(checkout, _BUDGET)
+    checkout.lab("pulumi", "config", "rm", "--path", "migration.recreate", *_STACK)
+    checkout.lab("kubectl", "wait", "--for=jsonpath={.status.expectedPods}=2", "pdb/stiff", "--timeout=60s")
+    was, known = objects(checkout), records(checkout)
+    refused = checkout.lab("pulumi", *_UP, check=False)
+    assert refused.returncode != 0
+    for words in ("is refused, nothing was changed", "default/stiff wants 2 of 2", "migration.recreate"):
+        assert words in refused.stdout + refused.stderr
+    assert changed(was, objects(checkout)) == []
+    assert records(checkout) == known
+    checkout.lab("kubectl", "delete", "pdb", "stiff")
+    setting(checkout, "migration.recreate[0]", "default/mine")
+
+
+def test_refused_for_a_node_that_is_not_ready_with_nothing_changed(checkout: Checkout) -> None:
+    checkout.lab("ssh", "k8s-w2", "systemctl stop kubelet")
+    try:
+        checkout.lab("kubectl", "wait", "--for=condition=Ready=Unknown", "node/k8s-w2", "--timeout=120s")
+        time.sleep(5)  # until the controllers have noted it on the node's pods
+        was = objects(checkout)
+        kubeconfig = checkout.state / "kubeconfig"
+        python = checkout.folder / ".venv" / "bin" / "python"
+        ask = f"{python} - {kubeconfig} << 'END' | {python} -m components.migration preflight\n{_PREFLIGHT}\nEND"
+        refused = checkout.lab("shell", f"cd {checkout.folder} && {ask}", check=False)
+        assert refused.returncode == 1
+        assert "node k8s-w2 is not ready" in refused.stderr
+        assert changed(was, objects(checkout)) == []
+    finally:
+        checkout.lab("ssh", "k8s-w2", "systemctl start kubelet")
+    checkout.lab("kubectl", "wait", "--for=condition=Ready", "node/k8s-w2", "--timeout=120s")
+    checkout.lab("kubectl", "-n", "kube-system", "rollout", "status", "daemonset/cilium", "--timeout=120s")
+
+
+def test_to_another_pool_from_the_middle_of_a_migration(checkout: Checkout, tmp_path: Path) -> None:
+    up_until(checkout, "renumber         k8s-w2", tmp_path / "killed.log")
+    assert blocks(checkout)["k8s-w1"] == ["172.20.1.0/24"]
+    setting(checkout, "clusterPool.cidrs[0]", "172.24.0.0/16")
+    checkout.lab("pulumi", *_UP, timeout=_LIMIT)
+    held = {"k8s-cp": ["172.24.0.0/24"], "k8s-w1": ["172.24.1.0/24"], "k8s-w2": ["172.24.2.0/24"]}
+    assert blocks(checkout) == held
+    mine = checkout.lab("kubectl", "get", "pod", "mine", "-o", "jsonpath={.status.podIP}").stdout
+    assert mine.startswith("172.24.1.")
+    up(checkout)
+
+
+def test_turned_round_in_the_middle_under_a_larger_list(checkout: Checkout, tmp_path: Path) -> None:
+    was = blocks(checkout)
+    setting(checkout, "ipamMode", "kubernetes")
+    up_until(checkout, "renumber         k8s-w2", tmp_path / "killed.log")
+    assert blocks(checkout)["k8s-w1"][0].startswith("192.168.")
+    setting(checkout, "ipamMode", "cluster-pool")
+    setting(checkout, "clusterPool.cidrs[1]", "172.25.0.0/16")
+    checkout.lab("pulumi", *_UP, timeout=_LIMIT)
+    assert blocks(checkout) == was
+    checkout.lab("pulumi", "up", "--yes", *_STACK, "--expect-no-changes")
+    up(checkout)
+
+
+def test_multi_pool_in_place_is_refused_with_nothing_changed(checkout: Checkout) -> None:
+    setting(checkout, "ipamMode", "multi-pool")
+    was = objects(checkout)
+    refused = checkout.lab("pulumi", *_UP, check=False)
+    assert refused.returncode != 0
+    told = refused.stdout + refused.stderr
+    assert "cluster-pool -> multi-pool cannot be done on a live cluster" in told
+    assert "destroy the lab and bring it up in the wanted mode" in told
+    assert changed(was, objects(checkout)) == []
+
+
+def test_destroy_leaves_nothing_of_it(checkout: Checkout, before: Machine) -> None:
+    for key in ("ipamMode", "clusterPool", "migration"):
+        checkout.lab("pulumi", "config", "rm", key, *_STACK)
+    checkout.lab("destroy")
+    assert_nothing_left(checkout, before)
