@@ -70,9 +70,8 @@ def test_another_host_key_is_refused_at_once(lab: Checkout) -> None:
     assert printed.returncode != 0
     text = printed.stdout + printed.stderr
     assert "root@172.31.1.20:22: " in text
-    assert re.search(r"router-ready.*(\n.*)*host key mismatch: expected ssh-ed25519 SHA256:\S+, but .* shown ", text), (
-        text
-    )
+    keys = r"expected ssh-ed25519 SHA256:\S+ \(hostKey\), but the server has shown ssh-ed25519 SHA256:\S+;"
+    assert re.search(rf"\(router-ready\):\n +error: root@172\.31\.1\.20:22: host key mismatch: {keys}", text), text
     assert "attempt" not in text.rpartition("Diagnostics:")[2]  # final: it is not tried again
 
 
