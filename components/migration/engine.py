@@ -15,6 +15,7 @@ from components.migration.document import Desired
 from components.migration.gates import GateFailed, Gates, Verdict, holds, waits
 from components.migration.model import Snapshot
 from components.migration.plan import LIVE, Step, plan
+from components.migration.preflight import ranges_in_use
 from components.migration.turn import Turn
 
 EVERYTHING = Ask.STATUS | Ask.MASQUERADE | Ask.DROPS
@@ -38,6 +39,7 @@ class Engine:
         self._agents = Agents(cluster, gates, desired.limits)
         self._stamp = stamp
         self._drops: dict[str, Mapping[str, int]] = {}
+        self._left_behind: tuple[IPv4Network, ...] = ()
 
     def run(self) -> tuple[Step, ...]:
         """Everything up to the desired state; what was done. Raises GateFailed or ApiError.
@@ -55,6 +57,7 @@ class Engine:
         done: list[Step] = []
         snapshot = self._cluster.look(EVERYTHING)
         self._drops = {name: dict(view.drops or {}) for name, view in snapshot.views.items()}
+        self._left_behind = ranges_in_use(self._desired, snapshot)
         while steps := plan(self._desired, snapshot):
             step = steps[0]
             if [(s.kind, s.node) for s in done].count((step.kind, step.node)) == _REPEATS:
@@ -199,7 +202,7 @@ class Engine:
             snapshot = self._cluster.look()
             # A node whose turn an earlier run began may have pods that are cut off until its turn is done again.
             begun = {*snapshot.record.turns, *(p.key for p in snapshot.pods if p.node in snapshot.record.turns)}
-            found = invariants.standing(self._desired, snapshot, modes)
+            found = invariants.standing(self._desired, snapshot, modes, self._left_behind)
             found = tuple(v for v in found if not (v.invariant in ("I2", "I5", "I6") and v.subject in begun))
             return _verdict(found, "I1 to I7 hold", "the subjects of what is violated")
 

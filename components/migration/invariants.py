@@ -167,9 +167,15 @@ def nothing_left(steps: Iterable[object]) -> Violations:
     return tuple(Violation("I10", "the next run", "no step", str(step)) for step in steps)
 
 
-def standing(desired: Desired, snapshot: Snapshot, modes: Mapping[str, str]) -> Violations:
-    """I1 to I7: what can be told from one look at the cluster."""
-    ranges = (*desired.masqueraded_not, *(snapshot.configured.pools if snapshot.configured else ()))
+def standing(
+    desired: Desired, snapshot: Snapshot, modes: Mapping[str, str], left_behind: Iterable[IPv4Network] = ()
+) -> Violations:
+    """I1 to I7: what can be told from one look at the cluster.
+
+    `left_behind` are blocks outside the configuration that nodes may have until their turn.
+    """
+    configured = snapshot.configured.pools if snapshot.configured else ()
+    ranges = (*desired.masqueraded_not, *configured, *left_behind)
     return (
         *disjoint_blocks(snapshot, ranges, desired.mask_size),
         *addresses_inside(snapshot),

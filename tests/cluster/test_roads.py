@@ -141,6 +141,7 @@ def test_to_another_pool_from_the_middle_of_a_migration(checkout: Checkout, tmp_
     assert blocks(checkout) == held
     mine = checkout.lab("kubectl", "get", "pod", "mine", "-o", "jsonpath={.status.podIP}").stdout
     assert mine.startswith("172.24.1.")
+    assert "packets were dropped" not in (records(checkout)[-1] / "events.jsonl").read_text()
     up(checkout)
 
 

@@ -103,6 +103,21 @@ def test_to_another_pool() -> None:
     assert cluster.noticed == []
 
 
+def test_back_to_kubernetes_from_a_pool_that_the_configuration_no_longer_names() -> None:
+    cluster = SimulatedCluster()
+    configure(cluster, "cluster-pool")
+    migrate(cluster, desired("cluster-pool"))
+    other = Desired(**{**desired("kubernetes").__dict__, "pools": (IPv4Network("172.24.0.0/16"),)})
+    for lists in (cluster.masquerade, *cluster.maps.values()):
+        lists.append("172.24.0.0/16")
+    configure(cluster, "kubernetes")
+    done, told = migrate(cluster, other)
+    assert done, "\n".join(told)
+    assert cluster.blocks == {name: [block] for name, block in OLD.items()}
+    settled(cluster)
+    assert cluster.noticed == []
+
+
 def test_a_node_that_keeps_its_block_keeps_its_pods() -> None:
     cluster = SimulatedCluster()
     before = {key: pod.address for key, pod in cluster.pods.items() if not pod.host}
