@@ -25,6 +25,7 @@ TYPED = frozenset(
         "hubble.relay.enabled",
         "hubble.relay.image.pullPolicy",
         "hubble.relay.image.useDigest",
+        "hubble.relay.updateStrategy.rollingUpdate.maxUnavailable",
         "hubble.ui.enabled",
         "hubble.ui.service.nodePort",
         "hubble.ui.service.type",
