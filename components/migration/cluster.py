@@ -21,6 +21,9 @@ _APPS = "/apis/apps/v1"
 _CILIUM = "/apis/cilium.io/v2"
 AGENT = "cilium-agent"
 """The agent's container."""
+_DEBUG = "level=debug"
+"""Most of what Cilium says where debug is on, and never the reason of a failure."""
+_TAIL = 2000
 _GONE = (404, 409)
 """No such pod, or another one of its name (a precondition does not hold)."""
 _WORKLOADS = {"Deployment": "deployments", "StatefulSet": "statefulsets", "ReplicaSet": "replicasets"}
@@ -90,12 +93,13 @@ class Cluster:
         return self.api.get(f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}")
 
     def last_words(self, pod: Pod | None, container: str, lines: int = 5) -> list[str]:
-        """The last lines of a pod's log; why not, where there are none."""
+        """The last lines of a pod's log above the level debug; why not, where there are none."""
         if pod is None:
             return ["(there is no such pod)"]
-        path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}/log?container={container}&tailLines={lines}"
+        path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}/log?container={container}&tailLines={_TAIL}"
         try:
-            return self.api.text(path).splitlines()
+            told = [line for line in self.api.text(path).splitlines() if _DEBUG not in line]
+            return told[-lines:] or [f"(nothing but {_DEBUG} in the last {_TAIL} lines)"]
         except ApiError as error:
             return [str(error)]
 

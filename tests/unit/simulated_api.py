@@ -58,7 +58,7 @@ class SimulatedApi:
     def text(self, path: str) -> str:
         pod = self._find(path.split("/")[4], path.split("/")[6])
         said = "CiliumNodes caches synced with Kubernetes" if self.cluster.is_ready(pod) else "starting"
-        return f"last words of {pod.name}\n{said}\n"
+        return f'last words of {pod.name}\n{said}\nlevel=debug msg="chatter of {pod.name}"\n'
 
     def execute(self, namespace: str, pod: str, container: str, script: str) -> str:
         found = self._find(namespace, pod)

@@ -198,6 +198,7 @@ def test_a_canary_that_does_not_start_stops_and_frees_the_node() -> None:
     agent, operator = (told.index(f"last words of the {who}:") for who in ("agent of k8s-w1", "operator"))
     assert told[agent + 1] == "  | last words of cilium-k8s-w1"
     assert told[operator + 1].startswith("  | last words of cilium-operator-")
+    assert "chatter" not in text
     assert "uncordoned: k8s-w1" in told
     assert not any(node["cordoned"] for node in cluster.nodes.values())
     assert not [pod for pod in cluster.pods.values() if "canary" in pod.name and pod.gone_at is None]
