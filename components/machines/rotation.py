@@ -28,7 +28,7 @@ _SECONDS = 600
 
 
 def give_keys(
-    host: Host, user: KeyPair, own: KeyPair, domain: pulumi.Resource, *, opts: pulumi.ResourceOptions
+    host: Host, user: KeyPair, own: KeyPair, domain: pulumi.CustomResource, *, opts: pulumi.ResourceOptions
 ) -> local.Command:
     """The host has today's keys: `own` is its host key, `user` logs in. It runs beside Pulumi: a remote command has but
     one key to try.

@@ -37,8 +37,14 @@ def hypervisor(sandbox: Sandbox) -> Sandbox:
     return sandbox
 
 
-def up(sandbox: Sandbox, seed: str = _SEED) -> subprocess.CompletedProcess[str]:
-    files = pack({"domain.xml": File("<domain/>"), "root/etc/hostname": File(f"{_NAME}\n")})
+def up(sandbox: Sandbox, seed: str = _SEED, key: str = "first key\n") -> subprocess.CompletedProcess[str]:
+    files = pack(
+        {
+            "domain.xml": File("<domain/>"),
+            "root/etc/hostname": File(f"{_NAME}\n"),
+            "birth/etc/ssh/ssh_host_ed25519_key": File(key, 0o600),
+        }
+    )
     return sandbox.run("local/container-up.sh", _URI, _NAME, _FOLDER, _ROOTFS, seed, stdin=files)
 
 
@@ -60,6 +66,13 @@ def test_a_container_has_its_own_identity_over_the_shared_files(hypervisor: Sand
     assert hypervisor.run("cat", f"{_ROOTFS}/etc/hostname").stdout == "rootfs\n"
     assert hypervisor.path("/tmp/defined").read_text() == "<domain/>"
     assert f"container {_NAME} runs\n" in done.stderr
+
+
+def test_a_container_gets_keys_at_its_birth_alone(hypervisor: Sandbox) -> None:
+    assert up(hypervisor).returncode == 0
+    assert up(hypervisor, key="second key\n").returncode == 0
+    key = hypervisor.run("cat", f"{_FOLDER}/root/etc/ssh/ssh_host_ed25519_key")
+    assert key.stdout == "first key\n"
 
 
 def test_a_second_up_leaves_the_same_state_and_the_container_running(hypervisor: Sandbox) -> None:

@@ -16,6 +16,7 @@ files=$(mktemp -d)
 trap 'rm -rf "$files"' EXIT
 base64 -d | tar -x -C "$files"
 take=$(< "$(dirname "$0")/../host/take-keys.sh")
+user_keys=("$files"/user-*)
 
 # at_host KEY KNOWN_HOSTS COMMAND: by this user key alone, at a host with one of these host keys
 at_host() {
@@ -25,12 +26,12 @@ at_host() {
 }
 
 until at_host "$files/user-00" known_hosts-now true < /dev/null; do
-    for key in "$files"/user-*; do
+    for key in "${user_keys[@]}"; do
         if at_host "$key" known_hosts "$take" < "$files/for-host"; then continue 2; fi
     done
     if ((EPOCHSECONDS > end)); then
         printf '%s: giving the host its keys failed\n  expected: %s\n  seen: %s\n  next: %s\n' "$address" \
-            "one of $(wc -l < "$files/known_hosts") host keys is shown, one of $(ls "$files"/user-* | wc -l) user keys fits" \
+            "one of $(wc -l < "$files/known_hosts") host keys is shown, one of ${#user_keys[@]} user keys fits" \
             "$(tail -n 3 "$files/words")" 'look whether the host runs and its sshd, then run pulumi up again' >&2
         exit 1
     fi
