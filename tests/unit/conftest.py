@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.kubeadm_stand_in import KUBEADM, authority
 from tests.unit.sandbox import Sandbox, opened
 
 
@@ -15,3 +16,13 @@ def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
     """A throw-away host, see tests/unit/sandbox.py."""
     with opened(tmp_path / "sandbox") as made:
         yield made
+
+
+@pytest.fixture
+def ca_hash(sandbox: Sandbox, tmp_path: Path) -> str:
+    """Stand-ins are in place; the cluster's CA lies where kubeadm finds it."""
+    certificate, digest = authority(tmp_path, "kubernetes")
+    sandbox.write("/authority/ca.crt", certificate.read_text())
+    sandbox.stand_in("kubeadm", KUBEADM)
+    sandbox.stand_in("kubectl", "echo https://172.31.1.10:6443")
+    return digest

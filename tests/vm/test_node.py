@@ -35,8 +35,8 @@ def test_the_host_scripts_prepare_it(stack: Stack, figures: list[str]) -> None:
 def test_kubeadms_preflight_passes(stack: Stack, tmp_path: Path) -> None:
     ssh = [*stack.ssh(tmp_path), "k8s-cp"]
     documents = to_yaml(*init_documents(lab_config(MEMORY_MIB)))
-    stack.shell(*ssh, "cat > /root/kubeadm.yaml", stdin=documents)
-    printed = stack.shell(*ssh, "kubeadm init phase preflight --config /root/kubeadm.yaml 2>&1; echo exit=$?").stdout
+    stack.shell(*ssh, "cat > /run/kubeadm.yaml", stdin=documents)
+    printed = stack.shell(*ssh, "kubeadm init phase preflight --config /run/kubeadm.yaml 2>&1; echo exit=$?").stdout
     assert "exit=0" in printed, printed
     # what is left out for a container is looked at here
     assert "SystemVerification" not in documents
