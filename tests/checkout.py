@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from offline.room.room import cgroup_name
@@ -19,6 +19,10 @@ class Checkout:
 
     folder: Path
     state: Path
+    printed: list[str] = field(default_factory=list[str], compare=False)
+    """What ./lab said on both its streams, call by call, but for answers that are a test's own."""
+    logs: list[Path] = field(default_factory=list[Path], compare=False)
+    """Where what was started in the background speaks."""
 
     @property
     def cgroup(self) -> str:
@@ -30,7 +34,7 @@ class Checkout:
         return {**os.environ, "CILIUM_LAB_STATE": str(self.state)}
 
     def lab(
-        self, *words: str, check: bool = True, stdin: str = "", timeout: float = 900
+        self, *words: str, check: bool = True, stdin: str = "", timeout: float = 900, record: bool = True
     ) -> subprocess.CompletedProcess[str]:
         """Run ./lab; what it prints is returned, and shown with the error when it fails."""
         done = subprocess.run(
@@ -42,12 +46,15 @@ class Checkout:
             text=True,
             timeout=timeout,
         )
+        if record:
+            self.printed.extend((done.stdout, done.stderr))
         if check and done.returncode:
             raise AssertionError(f"./lab {' '.join(words)} ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
         return done
 
     def start(self, *words: str, log: Path) -> subprocess.Popen[bytes]:
         """Start ./lab in a process group of its own, with its output in a file."""
+        self.logs.append(log)
         with log.open("wb") as stream:
             return subprocess.Popen(
                 [self.folder / "lab", *words],

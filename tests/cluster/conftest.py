@@ -10,6 +10,7 @@ import pytest
 from tests.checkout import Checkout, copy_checkout
 from tests.cluster.machine import Machine, look
 from tests.cluster.uplink import Capture
+from tests.secret_scan import Arguments, Secret
 
 
 @pytest.fixture(scope="session")
@@ -33,3 +34,16 @@ def checkout(tmp_path_factory: pytest.TempPathFactory, uplink: Capture) -> Itera
 def before(checkout: Checkout) -> Machine:
     """The machine before anything of the lab was there."""
     return look(checkout.cgroup)
+
+
+@pytest.fixture(scope="session")
+def arguments(checkout: Checkout) -> Iterator[Arguments]:
+    """What every process of the machine was called with, from the first test that asks for it to the last."""
+    with Arguments() as seen:
+        yield seen
+
+
+@pytest.fixture(scope="session")
+def known() -> list[Secret]:
+    """The secrets of the lab that runs: tests add those that they can see."""
+    return []

@@ -15,7 +15,7 @@ def objects(checkout: Checkout) -> dict[str, str]:
     """Kind, namespace and name -> the object as canonical JSON."""
     named = checkout.lab("kubectl", "api-resources", "--verbs=list", "-o", "name").stdout.split()
     kinds = [kind for kind in named if kind.partition(".")[0] not in _RESTLESS]
-    listed = json.loads(checkout.lab("kubectl", "get", ",".join(kinds), "-A", "-o", "json").stdout)
+    listed = json.loads(checkout.lab("kubectl", "get", ",".join(kinds), "-A", "-o", "json", record=False).stdout)
     return {_title(item): json.dumps(_still(item), sort_keys=True) for item in listed["items"]}
 
 

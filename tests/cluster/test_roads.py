@@ -16,8 +16,10 @@ import pytest
 from tests.checkout import Checkout
 from tests.cluster.machine import Machine
 from tests.cluster.objects import changed, objects
+from tests.cluster.secrets import HOSTS, in_the_open, of_the_lab
 from tests.cluster.test_life import assert_nothing_left, up
 from tests.cluster.test_migration import blocks, records
+from tests.secret_scan import Arguments, Scanner, Secret
 
 pytestmark = pytest.mark.timeout(1200)
 
@@ -169,8 +171,24 @@ def test_multi_pool_in_place_is_refused_with_nothing_changed(checkout: Checkout)
     assert changed(was, objects(checkout)) == []
 
 
-def test_destroy_leaves_nothing_of_it(checkout: Checkout, before: Machine) -> None:
+def test_no_secret_of_the_run_is_in_the_open(checkout: Checkout, arguments: Arguments, known: list[Secret]) -> None:
+    assert any(secret.name == "a join token" for secret in known)
+    known.extend(of_the_lab(checkout))
+    assert {secret.name for secret in known} >= {
+        "the passphrase",
+        "private key in Pulumi's state",
+        *(f"private key in {host}" for host in HOSTS),
+        "the key of etcd's secrets on k8s-cp",
+    }
+    assert len([path for folder in records(checkout) for path in folder.iterdir()]) >= 2 * 7
+    assert in_the_open(checkout, Scanner(known), arguments) == []
+
+
+def test_destroy_leaves_nothing_of_it(
+    checkout: Checkout, before: Machine, arguments: Arguments, known: list[Secret]
+) -> None:
     for key in ("ipamMode", "clusterPool", "migration"):
         checkout.lab("pulumi", "config", "rm", key, *_STACK)
     checkout.lab("destroy")
     assert_nothing_left(checkout, before)
+    assert in_the_open(checkout, Scanner(known), arguments, running=False) == []
