@@ -240,6 +240,11 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"images": {"debug": "docker.io/nicolaka/net shoot:v0.13"}}, "images.debug", "full image reference"),
     ({"images": {"debug": "docker.io/a/b@sha256:abc"}}, "images.debug", "full image reference"),
     ({"images": {"grafana": 9}}, "images.grafana", "not a text"),
+    # keys and the control plane
+    ({"keyEpoch": 0}, "keyEpoch", "not between 1 and 100"),
+    ({"keyEpoch": 101}, "keyEpoch", "not between 1 and 100"),
+    ({"keyEpoch": "next"}, "keyEpoch", "not a whole number"),
+    ({"kubernetes": {"audit": "loud"}}, "kubernetes.audit", "not true or false"),
     # ports and add-ons
     ({"nodePorts": {"grafana": 80}}, "nodePorts.grafana", "not between 30000 and 32767"),
     ({"nodePorts": {"hubbleUi": 32768}}, "nodePorts.hubbleUi", "not between 30000 and 32767"),
