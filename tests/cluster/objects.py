@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 from tests.checkout import Checkout
 
 # Heartbeats, what was reported about the past, and what is counted anew at every look.
 _RESTLESS = ("leases", "events", "podmetrics", "nodemetrics")
+_BETWEEN = 3.0
+"""Seconds between two looks."""
 
 
 def objects(checkout: Checkout) -> dict[str, str]:
@@ -17,6 +20,17 @@ def objects(checkout: Checkout) -> dict[str, str]:
     kinds = [kind for kind in named if kind.partition(".")[0] not in _RESTLESS]
     listed = json.loads(checkout.lab("kubectl", "get", ",".join(kinds), "-A", "-o", "json", record=False).stdout)
     return {_title(item): json.dumps(_still(item), sort_keys=True) for item in listed["items"]}
+
+
+def settled(checkout: Checkout, limit: float = 90.0) -> dict[str, str]:
+    """The objects, once two looks in a row are the same: controllers go on noting what happened for a while."""
+    end = time.monotonic() + limit
+    before, now = objects(checkout), objects(checkout)
+    while changed(before, now):
+        assert time.monotonic() < end, "\n".join(changed(before, now))
+        time.sleep(_BETWEEN)
+        before, now = now, objects(checkout)
+    return now
 
 
 def _title(item: dict[str, Any]) -> str:

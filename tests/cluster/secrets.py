@@ -40,7 +40,7 @@ def of_the_lab(checkout: Checkout) -> Iterator[Secret]:
         text = checkout.lab("ssh", host, _HOST_FILES, record=False).stdout
         yield from private_keys(host, text)
         yield from _client_keys(host, text)
-        for found in re.findall(r"secret: ([A-Za-z0-9+/=]{40,})", text):
+        for found in re.findall(r'secret: "([A-Za-z0-9+/=]{40,})"', text):
             yield Secret(f"the key of etcd's secrets on {host}", found)
 
 

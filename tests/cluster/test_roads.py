@@ -15,7 +15,7 @@ import pytest
 
 from tests.checkout import Checkout
 from tests.cluster.machine import Machine
-from tests.cluster.objects import changed, objects
+from tests.cluster.objects import changed, objects, settled
 from tests.cluster.secrets import HOSTS, in_the_open, of_the_lab
 from tests.cluster.test_life import assert_nothing_left, up
 from tests.cluster.test_migration import blocks, records
@@ -119,8 +119,7 @@ def test_refused_for_a_node_that_is_not_ready_with_nothing_changed(checkout: Che
     checkout.lab("ssh", "k8s-w2", "systemctl stop kubelet")
     try:
         checkout.lab("kubectl", "wait", "--for=condition=Ready=Unknown", "node/k8s-w2", "--timeout=120s")
-        time.sleep(5)  # until the controllers have noted it on the node's pods
-        was = objects(checkout)
+        was = settled(checkout)
         kubeconfig = checkout.state / "kubeconfig"
         python = checkout.folder / ".venv" / "bin" / "python"
         ask = f"{python} - {kubeconfig} << 'END' | {python} -m components.migration preflight\n{_PREFLIGHT}\nEND"
