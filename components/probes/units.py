@@ -12,6 +12,8 @@ STARTED = "started"
 """What `start` prints when nothing asked yet."""
 _LIMIT = "20m"
 """After which a forgotten probe ends by itself."""
+_NICE = -15
+"""A probe that waits for the processor would tell of its own wait, not of the service's."""
 
 
 def start(source: str, targets: Sequence[str]) -> str:
@@ -21,7 +23,7 @@ def start(source: str, targets: Sequence[str]) -> str:
 if systemctl is-active -q {UNIT}; then echo 'asks already'; exit 0; fi
 program=$(command -v probe) || {{ echo 'no probe on the PATH: the bundle has it' >&2; exit 1; }}
 mkdir -p {FOLDER}
-systemd-run -q --unit {UNIT} --collect "$program" {words}
+systemd-run -q --unit {UNIT} --collect -p Nice={_NICE} "$program" {words}
 echo {STARTED}
 """
 

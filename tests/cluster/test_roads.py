@@ -130,7 +130,8 @@ def test_refused_for_a_node_that_is_not_ready_with_nothing_changed(checkout: Che
     finally:
         checkout.lab("ssh", "k8s-w2", "systemctl start kubelet")
     checkout.lab("kubectl", "wait", "--for=condition=Ready", "node/k8s-w2", "--timeout=120s")
-    checkout.lab("kubectl", "-n", "kube-system", "rollout", "status", "daemonset/cilium", "--timeout=120s")
+    agents = ("pod", "--selector", "k8s-app=cilium", "--namespace", "kube-system")
+    checkout.lab("kubectl", "wait", "--for=condition=Ready", *agents, "--timeout=120s")
 
 
 def test_to_another_pool_from_the_middle_of_a_migration(checkout: Checkout, tmp_path: Path) -> None:

@@ -64,9 +64,9 @@ def test_a_unit_that_asks_already_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "systemctl").write_text("#!/bin/sh\nexit 3\n")
     assert run() == "started\n"
     words = (tmp_path / "started").read_text().split()
-    assert words[:4] == ["-q", "--unit", UNIT, "--collect"]
-    assert words[4:8] == [str(tmp_path / "probe"), "run", "-for", "20m"]
-    assert words[8:] == ["-out", "/var/lib/cilium-lab/probe/host-router.jsonl", "a=http:h:1@5"]
+    assert words[:6] == ["-q", "--unit", UNIT, "--collect", "-p", "Nice=-15"]
+    assert words[6:10] == [str(tmp_path / "probe"), "run", "-for", "20m"]
+    assert words[10:] == ["-out", "/var/lib/cilium-lab/probe/host-router.jsonl", "a=http:h:1@5"]
 
 
 def test_the_probed_workload_bears_the_emptying_of_a_node() -> None:
