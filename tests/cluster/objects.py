@@ -10,8 +10,8 @@ from tests.checkout import Checkout
 
 # Heartbeats, what was reported about the past, and what is counted anew at every look.
 _RESTLESS = ("leases", "events", "podmetrics", "nodemetrics")
-_BETWEEN = 3.0
-"""Seconds between two looks."""
+_BETWEEN = 10.0
+"""Seconds between two looks: a node that has gone is noted by one controller after the other."""
 
 
 def objects(checkout: Checkout) -> dict[str, str]:
@@ -23,14 +23,15 @@ def objects(checkout: Checkout) -> dict[str, str]:
 
 
 def settled(checkout: Checkout, limit: float = 90.0) -> dict[str, str]:
-    """The objects, once two looks in a row are the same: controllers go on noting what happened for a while."""
+    """The objects, once two looks are the same."""
     end = time.monotonic() + limit
-    before, now = objects(checkout), objects(checkout)
-    while changed(before, now):
-        assert time.monotonic() < end, "\n".join(changed(before, now))
+    now = objects(checkout)
+    while True:
         time.sleep(_BETWEEN)
         before, now = now, objects(checkout)
-    return now
+        if not changed(before, now):
+            return now
+        assert time.monotonic() < end, "\n".join(changed(before, now))
 
 
 def _title(item: dict[str, Any]) -> str:
