@@ -22,11 +22,6 @@ class Moment:
     at: float
     """Seconds from the start of the reference run: the order of several in one road."""
 
-    @property
-    def stage(self) -> str:
-        """The stage that it lies in."""
-        return self.after[0] if self.after else "start"
-
     def __str__(self) -> str:
         stage, node, what = self.after or ("the start", "", "")
         where = " ".join(filter(None, (stage, node, f"({what})" if what else "")))
