@@ -35,3 +35,26 @@ def test_nobody_enters_before_the_views_of_the_room_are_its_own(
         assert asked == [True]
     finally:
         os.killpg(int((tmp_path / "pid").read_text()), signal.SIGKILL)
+
+
+def test_settings_of_the_machine_are_put_back_by_the_last_lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    setting = tmp_path / "setting"
+    setting.write_text("128")
+    monkeypatch.setattr(sysctl, "NOTE", tmp_path / "run" / "sysctl.json")
+    monkeypatch.setattr(sysctl, "_path", lambda _name: setting)
+    one, other, lost = (tmp_path / name for name in ("one", "other", "lost"))
+    for room_folder in (one, other, lost):
+        room_folder.mkdir()
+        sysctl.lift(room_folder)
+    sysctl.lift(one)  # opened again after a crash
+    lost.rmdir()  # its folder was deleted without a destroy
+    sysctl.restore(one)
+    assert setting.read_text() == "1024"
+    sysctl.restore(other)
+    assert setting.read_text() == "128"
+    sysctl.restore(other)
+    assert not sysctl.NOTE.exists()
+    setting.write_text("8192")  # a machine that needs nothing raised keeps what it has
+    sysctl.lift(one)
+    sysctl.restore(one)
+    assert setting.read_text() == "8192"

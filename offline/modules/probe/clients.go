@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/binary"
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -43,6 +45,9 @@ func runHTTP(ctx context.Context, to target, r *record) {
 	})
 }
 
+// getPage closes the connection before the server does, as curl and browsers do: what then waits for late packets is
+// the client's side, whose own kernel keeps its port from the next connection. A server that waits knows only addresses
+// that nodes may have written in, and refuses one that comes again within the minute.
 func getPage(address string, deadline time.Time) error {
 	connection, err := (&net.Dialer{Deadline: deadline}).Dial("tcp", address)
 	if err != nil {
@@ -52,15 +57,19 @@ func getPage(address string, deadline time.Time) error {
 	if err := connection.SetDeadline(deadline); err != nil {
 		return err
 	}
-	if _, err := io.WriteString(connection, "GET / HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n"); err != nil {
+	if _, err := io.WriteString(connection, "GET / HTTP/1.1\r\nHost: probe\r\n\r\n"); err != nil {
 		return err
 	}
-	answer, err := io.ReadAll(connection)
+	answer, err := http.ReadResponse(bufio.NewReader(connection), nil)
 	if err != nil {
 		return err
 	}
-	if first, _, _ := bytes.Cut(answer, []byte("\r\n")); !bytes.Contains(first, []byte(" 200")) {
-		return fmt.Errorf("answer %q", first)
+	defer answer.Body.Close()
+	if _, err := io.Copy(io.Discard, answer.Body); err != nil {
+		return err
+	}
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("answer %s", answer.Status)
 	}
 	return nil
 }

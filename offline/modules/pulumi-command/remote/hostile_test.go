@@ -160,6 +160,7 @@ func TestHostileAnswersToACommand(t *testing.T) {
 		}, nil, []string{"exit status 1", "bad \uFFFD word"}},
 		{"signal", func(c ssh.Channel) { end(c, "exit-signal", signalled{Signal: "KILL"}) }, nil, []string{"ended by signal KILL"}},
 		{"garbled signal", func(c ssh.Channel) { end(c, "exit-signal", status{7}) }, nil, []string{"connection was lost before an exit status"}},
+		{"a status of one byte", func(c ssh.Channel) { end(c, "exit-status", struct{ Short uint8 }{1}) }, nil, []string{"connection was lost", "malformed exit-status"}},
 		{"no status", func(c ssh.Channel) { _ = c.Close() }, nil, []string{"connection was lost before an exit status"}},
 		{"the largest status", func(c ssh.Channel) { end(c, "exit-status", status{1<<32 - 1}) }, nil, []string{"exit status 4294967295"}},
 	}
