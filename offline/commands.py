@@ -30,6 +30,7 @@ def up(arguments: Sequence[str]) -> int:
             code = session.run(session.pulumi("up", "--yes", "--stack", session.STACK, *arguments))
         if code:
             return code
+        session.forget_interrupted()
         session.save_access()
         with figures.part("checks"):
             code = verify([])
@@ -53,6 +54,7 @@ def _open(figures: Figures) -> None:
         print(table(built))
     with figures.part("opening the room"):
         if room.start():
+            shutil.rmtree(session.TEMPORARY, ignore_errors=True)
             session.bring_back_hosts()
         session.prepare()
 
@@ -92,7 +94,7 @@ def destroy(arguments: Sequence[str]) -> int:
         room.stop()
     for path in session.ACCESS_FILES:
         path.unlink(missing_ok=True)
-    for name in ("hosts", "migrations", "bench"):
+    for name in ("hosts", "migrations", "bench", "tmp"):
         shutil.rmtree(STATE / name, ignore_errors=True)
     session.forget_salt()
     print("the lab is gone; what was built stays in the cache")

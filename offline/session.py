@@ -31,6 +31,8 @@ _LEFT_OVER_LIMIT = 20.0
 _CONTAINERS = "lxc:///system"
 _BACKEND = STATE / "backend"
 _PASSPHRASE = STATE / "passphrase"
+TEMPORARY = STATE / "tmp"
+_CHECKPOINT = _BACKEND / ".pulumi" / "stacks" / "cilium-lab" / f"{STACK}.json"
 
 
 def environment() -> dict[str, str]:
@@ -49,6 +51,7 @@ def environment() -> dict[str, str]:
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         "CILIUM_LAB_CACHE": str(CACHE),
         "CILIUM_LAB_STATE": str(STATE),
+        "TMPDIR": str(TEMPORARY),  # providers and scripts that are killed leave kubeconfigs and keys there
         "KUBECONFIG": str(KUBECONFIG),
     }
 
@@ -57,7 +60,8 @@ def prepare() -> None:
     """Make the state's folders, its passphrase, and install the plugins; nothing that is there is touched."""
     STATE.mkdir(parents=True, exist_ok=True, mode=0o700)
     STATE.chmod(0o700)
-    _BACKEND.mkdir(exist_ok=True)
+    for folder in (_BACKEND, TEMPORARY):
+        folder.mkdir(exist_ok=True, mode=0o700)
     if not _PASSPHRASE.exists():
         descriptor = os.open(_PASSPHRASE, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
         os.write(descriptor, secrets.token_urlsafe(32).encode())
@@ -185,6 +189,17 @@ def pulumi(*words: str) -> list[str]:
     return ["pulumi", "--cwd", str(ROOT), *words]
 
 
+def forget_interrupted() -> None:
+    """Clear the creations that the state calls interrupted, after an update that has ended well: it has finished them.
+
+    Pulumi would warn of them for ever, and clears them by a refresh alone. Where that fails, the warning stays.
+    """
+    latest = json.loads(_CHECKPOINT.read_text())["checkpoint"]["latest"]
+    if latest.get("pending_operations"):
+        words = ("refresh", "--yes", "--skip-preview", "--clear-pending-creates", "--stack", STACK)
+        subprocess.run(room.command(pulumi(*words)), env=environment(), check=False, stdout=subprocess.DEVNULL)
+
+
 def save_access() -> None:
     """Write what `./lab kubectl` and `./lab ssh` need from the stack's secret outputs, for the owner's eyes alone."""
     printed = output(pulumi("stack", "output", "--json", "--show-secrets", "--stack", STACK))
@@ -193,5 +208,5 @@ def save_access() -> None:
 
 def refresh_access() -> None:
     """The same, when the stack has changed since."""
-    if access.outdated(STATE, _BACKEND / ".pulumi" / "stacks" / "cilium-lab" / f"{STACK}.json"):
+    if access.outdated(STATE, _CHECKPOINT):
         save_access()

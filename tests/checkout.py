@@ -36,7 +36,7 @@ class Checkout:
     def lab(
         self, *words: str, check: bool = True, stdin: str = "", timeout: float = 900, record: bool = True
     ) -> subprocess.CompletedProcess[str]:
-        """Run ./lab; what it prints is returned, and shown with the error when it fails."""
+        """Run ./lab; what it prints is returned, and its end shown with the error when it fails."""
         done = subprocess.run(
             [self.folder / "lab", *words],
             cwd="/",
@@ -49,7 +49,8 @@ class Checkout:
         if record:
             self.printed.extend((done.stdout, done.stderr))
         if check and done.returncode:
-            raise AssertionError(f"./lab {' '.join(words)} ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
+            ends = "\n".join(_end(stream) for stream in (done.stdout, done.stderr))
+            raise AssertionError(f"./lab {' '.join(words)} ended with {done.returncode}\n{ends}")
         return done
 
     def start(self, *words: str, log: Path) -> subprocess.Popen[bytes]:
@@ -65,6 +66,11 @@ class Checkout:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+
+
+def _end(printed: str) -> str:
+    """Its last lines, where an error is told; Pulumi's hundred lines before them would bury it."""
+    return "\n".join(printed.splitlines()[-40:])
 
 
 def copy_checkout(folder: Path) -> Checkout:

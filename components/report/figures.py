@@ -41,7 +41,7 @@ class Figures:
     lost: int
     """Datagrams that did not come back."""
     gap_ms: float
-    """The longest time without an answer, also one that lasted to the end."""
+    """The longest time without an answer, also one that lasted to the end; of several, without datagrams'."""
     gap_at: float
     """Unix time of the second in which it ended."""
     gap_where: str
@@ -82,7 +82,8 @@ def figures(runs: Sequence[Run], windows: Sequence[Window] = ALWAYS) -> Figures:
         if alone or run.kind != UDP:
             requests += sum(second.sent for second in seconds)
             latency += (value for second in seconds for value in second.latency_ms)
-    gap, at, where = max((gap for run in runs for gap in _gaps(run, windows)), default=(0.0, 0.0, ""))
+    asked = [run for run in runs if alone or run.kind != UDP]
+    gap, at, where = max((gap for run in asked for gap in _gaps(run, windows)), default=(0.0, 0.0, ""))
     latency.sort()
     first = runs[0]
     return Figures(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from components.report.figures import Figures, Window, figures
+from components.report.figures import UDP, Figures, Window, figures
 from components.report.record import Record, Run
 from components.report.steps import DONE, Step, stage_names, stage_spans, steps
 
@@ -137,13 +137,17 @@ def _stage(
 
 
 def judge(probes: Sequence[Figures]) -> Verdict:
-    """No request failed, no probe waited too long, the slowest probe's p99, no connection but by FIN."""
-    if not any(probe.requests for probe in probes):
+    """No request failed, none waited too long, the slowest probe's p99, no connection but by FIN.
+
+    Datagrams are told, not judged: what is lost with a pod that goes is for their users to send again.
+    """
+    asked = [probe for probe in probes if probe.kind != UDP]
+    if not any(probe.requests for probe in asked):
         return Verdict()
-    failed = sum(probe.failed for probe in probes)
-    resets = sum(probe.resets for probe in probes)
-    worst = max(probes, key=lambda probe: probe.gap_ms)
-    slowest = max(probes, key=lambda probe: probe.p99_ms or 0.0)
+    failed = sum(probe.failed for probe in asked)
+    resets = sum(probe.resets for probe in asked)
+    worst = max(asked, key=lambda probe: probe.gap_ms)
+    slowest = max(asked, key=lambda probe: probe.p99_ms or 0.0)
     p99 = slowest.p99_ms
     return Verdict(
         (

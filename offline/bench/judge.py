@@ -22,6 +22,8 @@ LEAST_RATE = 100.0
 """Requests a second, of the Service from inside and of nodes' ports from the router: fewer would measure nothing."""
 ALONE = frozenset(("emptied", "bare pods off", "agent restarted", "agent reports", "pods back"))
 """What a node's turn cannot do without: its drain, its agent's restart, its pods' starts."""
+_LANDMARKS = frozenset(("emptied", "agent restarted", "pods back"))
+"""What happens in every turn that was gone through in one go."""
 
 
 @dataclass(frozen=True)
@@ -76,13 +78,17 @@ def outcome(name: str, record: Record) -> Outcome:
         early=_early(record),
         inside=_rate([run for run in asked if run.probe == "service"]),
         outside=_rate([run for run in asked if run.probe.startswith("nodeport-")]),
-        ratios=tuple(_ratio(step) for step in steps(record) if is_turn(step)),
+        ratios=tuple(_ratio(step) for step in steps(record) if _is_whole_turn(step)),
     )
 
 
-def is_turn(step: Step) -> bool:
-    """Whether the step is a whole turn of a node."""
-    return step.stage.startswith("4") and bool(step.node) and step.complete
+def _is_whole_turn(step: Step) -> bool:
+    """One that a kill has split is none: what one half took says nothing of the other's parts."""
+    return _is_turn(step) and step.complete and {event.what for event in step.events} >= _LANDMARKS
+
+
+def _is_turn(step: Step) -> bool:
+    return step.stage.startswith("4") and bool(step.node)
 
 
 def _ratio(step: Step) -> tuple[str, float, float]:
@@ -91,7 +97,7 @@ def _ratio(step: Step) -> tuple[str, float, float]:
 
 
 def _early(record: Record) -> str:
-    first = min((step.begun for step in steps(record) if is_turn(step)), default=None)
+    first = min((step.begun for step in steps(record) if _is_turn(step)), default=None)
     if first is None or not record.runs:
         return ""
     before = [Window(ended=first)]

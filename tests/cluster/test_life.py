@@ -165,6 +165,38 @@ def test_sshd_takes_keys_alone(checkout: Checkout) -> None:
         assert "permitrootlogin without-password" in settings, host
 
 
+def test_keys_of_a_new_epoch_are_on_every_host_though_the_up_was_killed(checkout: Checkout, tmp_path: Path) -> None:
+    hosts = {"k8s-cp": "172.31.1.10", "k8s-w1": "172.31.1.11", "k8s-w2": "172.31.1.12", "router": "172.31.1.20"}
+    earlier = tmp_path / "earlier-key"
+    earlier.touch(0o600)
+    earlier.write_bytes((checkout.state / "ssh-key").read_bytes())
+    shown = (checkout.state / "ssh-known-hosts").read_text()
+    # no agent and no other key: the earlier one alone, whatever host key it is shown
+    options = (
+        "-F none -o BatchMode=yes -o IdentitiesOnly=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
+    )
+    logins = {host: f"ssh {options} -i {earlier} root@{address} true" for host, address in hosts.items()}
+    for host, login in logins.items():
+        assert checkout.lab("shell", login, check=False).returncode == 0, host
+    checkout.lab("pulumi", "config", "set", "--stack", "embedded", "keyEpoch", "2")
+    process = checkout.start(
+        "pulumi", "up", "--yes", "--skip-preview", "--stack", "embedded", log=tmp_path / "killed.log"
+    )
+    seconds = random.uniform(5, 30)
+    time.sleep(seconds)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait(10)
+    print(f"killed after {seconds:.1f} s")
+    checkout.lab("pulumi", "cancel", "--yes", "embedded", check=False)
+    up(checkout)
+    for host, login in logins.items():
+        refused = checkout.lab("shell", login, check=False)
+        assert "Permission denied" in refused.stderr, (host, refused)
+        assert checkout.lab("ssh", host, "true").returncode == 0
+    assert not set(shown.splitlines()) & set((checkout.state / "ssh-known-hosts").read_text().splitlines())
+    checkout.lab("pulumi", "up", "--yes", "--stack", "embedded", "--expect-no-changes")
+
+
 def test_changed_settings_reach_a_running_control_plane(checkout: Checkout) -> None:
     for audit, logs in (("false", False), ("true", True)):
         checkout.lab("pulumi", "config", "set", "--stack", "embedded", "--path", "kubernetes.audit", audit)
@@ -207,6 +239,8 @@ def test_an_up_that_is_killed_anywhere_is_finished_by_the_next(checkout: Checkou
     checkout.lab("pulumi", "cancel", "--yes", "embedded", check=False)
     print(f"killed after {seconds:.1f} s")
     up(checkout)
+    exported = json.loads(checkout.lab("pulumi", "stack", "export", "--stack", "embedded", record=False).stdout)
+    assert exported["deployment"].get("pending_operations", []) == []
 
 
 def test_destroy_leaves_nothing_of_that_one_either(checkout: Checkout, before: Machine) -> None:

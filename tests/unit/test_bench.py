@@ -102,6 +102,21 @@ def test_a_slow_road_and_a_slow_turn() -> None:
     assert judged(events=slow) == "k8s-w1: 1.88 times its parts, 1.3 at most"
 
 
+def test_of_a_turn_that_a_kill_has_split_only_its_time_counts() -> None:
+    first, *rest = turn("k8s-w1", 10)
+    split = (
+        first,
+        *rest[:2],
+        event(30, "4 renumber", "k8s-w1", "begins"),
+        event(31, "4 renumber", "k8s-w1", "done", 1),
+    )
+    assert outcome("run", record(events=split)).ratios == ()
+    assert outcome("run", record(events=(*split, *turn("k8s-w2", 40)))).ratios == (("k8s-w2", 20.0, 20.0 / 16.0),)
+    # yet what is noticed from the first half on is not early
+    ended = replace(run("stream", "tcp", 100), ends=(Moment(T + 15, "fin"),))
+    assert outcome("run", record([ended], split)).early == ""
+
+
 def test_too_few_requests_are_no_measurement() -> None:
     few = Record("staged", "a", "b", T, T + 40, "done", EVENTS, (run("service", "http", 120),))
     assert any("no measurement" in words for words in missed(outcome("run", few), busy=True))

@@ -63,11 +63,14 @@ def test_a_connection_may_only_end_by_fin(tmp_path: Path, why: str) -> None:
 
 def test_datagrams_are_no_requests(tmp_path: Path) -> None:
     lost = [happened("datagrams", 7, "failed", "datagram 1 did not come back")] * 2
-    lines = probe("datagrams", DATAGRAMS, *lost, happened("datagrams", 8, "ended", "destroyed"))
+    pause = second("datagrams", 7, [700.0], gap=700.0)
+    lines = probe("datagrams", DATAGRAMS, pause, *lost, happened("datagrams", 8, "ended", "destroyed"))
     found = summarise(read_record(write(tmp_path, {"pod": lines, "router": probe("service", PAGE)})))
     assert found.total
     assert (found.total.requests, found.total.failed, found.total.lost, found.total.sockets) == (1800, 0, 2, 1)
     assert found.verdict.met
+    assert found.total.gap_ms < 500
+    assert max(one.gap_ms for one in found.probes) == 700.0
     assert "2 datagrams did not come back" in text(found)
 
 

@@ -20,7 +20,7 @@ case $1 in
     domid) if [ -e /tmp/running ]; then cat /tmp/running; else echo -; fi ;;
     domstate) [ -e /tmp/defined ] && if [ -e /tmp/running ]; then echo running; else echo 'shut off'; fi ;;
     start) [ ! -e /tmp/broken ] || { echo 'error: no cgroup' >&2; exit 1; }; echo 999999 > /tmp/running ;;
-    destroy) rm -f /tmp/running ;;
+    destroy) [ -e /tmp/stuck ] || rm -f /tmp/running ;;
 esac
 """
 _URI, _NAME, _FOLDER, _ROOTFS, _SEED = "lxc:///system", "k8s-w1", "/tmp/hosts/k8s-w1", "/tmp/rootfs", "/tmp/seed"
@@ -140,3 +140,17 @@ def test_down_leaves_nothing_and_a_second_one_finds_nothing(hypervisor: Sandbox)
     assert not hypervisor.path("/tmp/hosts").exists()
     assert hypervisor.path(f"{_SEED}/content/blob").read_text() == "layer"
     assert hypervisor.path(f"{_ROOTFS}/etc/hostname").read_text() == "rootfs\n"
+
+
+def test_nothing_is_removed_below_a_container_that_still_runs(hypervisor: Sandbox) -> None:
+    up(hypervisor)
+    hypervisor.write("/tmp/stuck", "")
+    hypervisor.stand_in("sleep", "")
+    before = state(hypervisor)
+    done = down(hypervisor)
+    assert done.returncode == 1
+    assert f"container {_NAME}: its processes did not end\n  expected: state shut off within a minute" in done.stderr
+    assert state(hypervisor) == before
+    hypervisor.path("/tmp/stuck").unlink()
+    assert down(hypervisor).returncode == 0
+    assert state(hypervisor) == ["0"]

@@ -7,16 +7,31 @@
 set -euo pipefail
 uri=$1 name=$2 folder=$3
 
+runs() { [ "$(virsh -q -c "$uri" domstate "$name" 2> /dev/null)" = running ]; }
+
+# usage: ends TENTHS  whether it does so within as many tenths of a second
+ends() {
+    for _ in $(seq "$1"); do
+        runs || return 0
+        sleep 0.1
+    done
+    ! runs
+}
+
 if controller=$(virsh -q -c "$uri" domid "$name" 2> /dev/null) && [ "$controller" != - ]; then
     # Killing the container's PID 1 ends its whole PID namespace at once; a plain destroy waits for each process.
     for init in $(ps -o pid= --ppid "$controller"); do
         kill -KILL "$init" 2> /dev/null || true
     done
-    for _ in $(seq 50); do
-        if [ "$(virsh -q -c "$uri" domstate "$name" 2> /dev/null)" != running ]; then break; fi
-        sleep 0.1
-    done
-    virsh -q -c "$uri" destroy "$name" > /dev/null 2>&1 || true
+    # On busy cores the kernel takes its time with network namespaces and BPF programs; and what is removed below must
+    # not be written to any more.
+    ends 100 || virsh -q -c "$uri" destroy "$name" > /dev/null 2>&1 || true
+    if ! ends 500; then
+        printf 'container %s: its processes did not end\n  expected: %s\n  seen: %s\n  next: %s\n' "$name" \
+            'state shut off within a minute of SIGKILL' "state running, children of $controller:
+$(ps -o pid=,stat=,comm= --ppid "$controller")" 'run the same command again' >&2
+        exit 1
+    fi
 fi
 if virsh -q -c "$uri" dominfo "$name" > /dev/null 2>&1; then
     virsh -q -c "$uri" undefine "$name" > /dev/null
