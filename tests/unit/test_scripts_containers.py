@@ -154,3 +154,11 @@ def test_nothing_is_removed_below_a_container_that_still_runs(hypervisor: Sandbo
     hypervisor.path("/tmp/stuck").unlink()
     assert down(hypervisor).returncode == 0
     assert state(hypervisor) == ["0"]
+
+
+def test_two_containers_that_end_at_once_may_both_find_the_folder_of_all(hypervisor: Sandbox) -> None:
+    up(hypervisor)
+    hypervisor.stand_in("rmdir", '/bin/rmdir "$@"; exec /bin/rmdir "$@"')  # the other one was faster
+    done = down(hypervisor)
+    assert done.returncode == 0, done.stderr
+    assert not hypervisor.path("/tmp/hosts").exists()
