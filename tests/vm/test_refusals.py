@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,6 +52,14 @@ def test_a_full_pool_is_refused_with_what_it_lacks(stack: Stack) -> None:
         stack.shell("umount", pools)
 
 
+def _wait_until_forwarding(stack: Stack, port: str) -> None:
+    """A bridge keeps quiet about a new port for some seconds (STP), as it would not for a machine that was there."""
+    end = time.monotonic() + 30
+    while stack.shell("cat", f"/sys/class/net/{port}/brport/state").stdout.strip() != "3":
+        assert time.monotonic() < end, f"{port} does not forward"
+        time.sleep(0.5)
+
+
 def test_an_address_that_somebody_has_is_refused_with_who(stack: Stack) -> None:
     # another machine on the nodes' bridge, which is there already: only the machine itself is still to come
     stack.pulumi("config", "set", "single:networksAlone", "true")
@@ -64,6 +73,7 @@ def test_an_address_that_somebody_has_is_refused_with_who(stack: Stack) -> None:
         "ip -n squatter link set eth0 up",
     ):
         stack.shell(*line.split())
+    _wait_until_forwarding(stack, "squatter")
     try:
         printed = stack.up(check=False)
     finally:

@@ -152,7 +152,9 @@ func exchange(ctx context.Context, connection net.Conn, every time.Duration, num
 	var waiting sync.Map // number -> channel that is closed when it is back
 	alive, end := context.WithCancelCause(ctx)
 	defer end(nil)
+	gone := make(chan struct{})
 	go func() {
+		defer close(gone)
 		in := make([]byte, 16)
 		for {
 			size, err := connection.Read(in)
@@ -183,6 +185,8 @@ func exchange(ctx context.Context, connection net.Conn, every time.Duration, num
 			r.answered(sent)
 		case <-time.After(limit):
 			r.failed(sent, fmt.Errorf("datagram %d did not come back", mine))
+		case <-gone: // and with the socket what was on its way; the next socket does not wait for that
+			r.failed(sent, fmt.Errorf("datagram %d did not come back before its socket ended", mine))
 		}
 	})
 	if ctx.Err() != nil {

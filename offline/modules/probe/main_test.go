@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -239,5 +240,33 @@ func TestAServerThatLeavesSaysSoAndStillAnswers(t *testing.T) {
 	}
 	if took := <-left; took < 300*time.Millisecond {
 		t.Errorf("/leave was answered after %v", took)
+	}
+}
+
+func TestAnEndedSocketIsReplacedWithoutWaitingForLostDatagrams(t *testing.T) {
+	silent, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	connection, err := net.Dial("udp", silent.LocalAddr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	var number atomic.Uint64
+	r := newRecord("udp", newPrinter(&out))
+	time.AfterFunc(100*time.Millisecond, func() { connection.Close() })
+	began := time.Now()
+	if err := exchange(context.Background(), connection, 10*time.Millisecond, &number, r); err == nil {
+		t.Error("an ended socket should be told")
+	}
+	if took := time.Since(began); took > limit/2 {
+		t.Errorf("the next socket would have been made after %v", took)
+	}
+	r.flush(7)
+	seconds, events := lines(t, &out)
+	if failed := seconds[len(seconds)-1].Failed; failed < 5 || failed != len(events) {
+		t.Errorf("what was on its way is lost: %d failed, %+v", failed, events)
 	}
 }
