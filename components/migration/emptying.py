@@ -10,7 +10,7 @@ from components.migration.cluster import Cluster
 from components.migration.gates import Gates, Verdict, holds, waits
 from components.migration.manifest import pod_manifest
 from components.migration.model import Snapshot, Workload
-from components.migration.moves import moves, next_evictions, unsettled
+from components.migration.moves import Moves, moves, next_evictions, unsettled
 from components.migration.record import pod_key
 
 
@@ -37,22 +37,10 @@ class Emptying:
         self._gates.wait("bare pods off", self._bare_gone, limit, self._node)
 
     def _look(self) -> Verdict:
-        """Sends on its way what may go now, and tells what is still here."""
+        """Sends the next one on its way that may go now, and tells what is still here."""
         snapshot = self._snapshot()
         leave = moves(snapshot, self._node, self._block)
-        for workload in leave.restart:
-            if workload.key not in self._moved and workload.complete:
-                self._cluster.restart(workload, self._stamp())
-                self._moved[workload.key] = workload
-        held: list[str] = []
-        for pod in next_evictions(snapshot, leave.evict):
-            workload = snapshot.workload(pod)
-            if not self._cluster.evict(pod):
-                held.append(pod.key)
-                continue
-            self._evicted += 1
-            if workload and pod.ready:
-                self._moved[workload.key] = workload
+        held = self._move_one(snapshot, leave)
         late = unsettled(snapshot, frozenset(self._moved))
         if leave.away and not late:
             surged = sum(workload.surges and workload.replicas == 1 for workload in self._moved.values())
@@ -65,6 +53,27 @@ class Emptying:
             seen=", ".join([*(f"{key} is here" for key in here), *elsewhere, *budgets]),
             next="`kubectl describe pod` of what is Pending, and `kubectl get pdb -A`",
         )
+
+    def _move_one(self, snapshot: Snapshot, leave: Moves) -> tuple[str, ...]:
+        """One a look: half a dozen pods that start at once take the cores from all others for half a second.
+
+        Evictions come first, for they take longest. Returns the pods that their budgets hold.
+        """
+        held: list[str] = []
+        for pod in next_evictions(snapshot, leave.evict):
+            if self._cluster.evict(pod):
+                self._evicted += 1
+                workload = snapshot.workload(pod)
+                if workload and pod.ready:
+                    self._moved[workload.key] = workload
+                return tuple(held)
+            held.append(pod.key)
+        for workload in leave.restart:
+            if workload.key not in self._moved and workload.complete:
+                self._cluster.restart(workload, self._stamp())
+                self._moved[workload.key] = workload
+                break
+        return tuple(held)
 
     def _remove_bare(self) -> None:
         """Noted first, removed second: a run that ends between the two loses nothing."""
