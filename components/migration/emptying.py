@@ -57,8 +57,14 @@ class Emptying:
     def _move_one(self, snapshot: Snapshot, leave: Moves) -> tuple[str, ...]:
         """One a look: half a dozen pods that start at once take the cores from all others for half a second.
 
-        Evictions come first, for they take longest. Returns the pods that their budgets hold.
+        Restarts come first, for they take longest: the new pod has to be ready before the old one goes. Returns the
+        pods that their budgets hold.
         """
+        for workload in leave.restart:
+            if workload.key not in self._moved and workload.complete:
+                self._cluster.restart(workload, self._stamp())
+                self._moved[workload.key] = workload
+                return ()
         held: list[str] = []
         for pod in next_evictions(snapshot, leave.evict):
             if self._cluster.evict(pod):
@@ -66,13 +72,8 @@ class Emptying:
                 workload = snapshot.workload(pod)
                 if workload and pod.ready:
                     self._moved[workload.key] = workload
-                return tuple(held)
-            held.append(pod.key)
-        for workload in leave.restart:
-            if workload.key not in self._moved and workload.complete:
-                self._cluster.restart(workload, self._stamp())
-                self._moved[workload.key] = workload
                 break
+            held.append(pod.key)
         return tuple(held)
 
     def _remove_bare(self) -> None:

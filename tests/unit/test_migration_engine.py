@@ -80,7 +80,7 @@ def test_forward_and_back_is_noticed_by_nobody() -> None:
     assert cluster.noticed == []
 
 
-def test_pods_leave_a_node_one_after_the_other_and_drains_begin_first() -> None:
+def test_pods_leave_a_node_one_after_the_other() -> None:
     # what starts at once elsewhere takes the cores from all others: gaps of half a second were seen
     moved: list[tuple[float, str]] = []
 
@@ -96,7 +96,6 @@ def test_pods_leave_a_node_one_after_the_other_and_drains_begin_first() -> None:
     assert done, "\n".join(told)
     assert {how for _, how in moved} == {"evicted", "restarted"}
     assert all(later - earlier > 0.29 for (earlier, _), (later, _) in pairwise(moved)), moved
-    assert moved[0][1] == "evicted"
 
 
 def test_a_second_run_changes_nothing() -> None:
