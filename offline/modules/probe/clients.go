@@ -45,9 +45,9 @@ func runHTTP(ctx context.Context, to target, r *record) {
 	})
 }
 
-// getPage closes the connection before the server does, as curl and browsers do: what then waits for late packets is
-// the client's side, whose own kernel keeps its port from the next connection. A server that waits knows only addresses
-// that nodes may have written in, and refuses one that comes again within the minute.
+// getPage closes the connection before the server does, as curl and browsers do. Whoever closes first keeps the pair of
+// addresses for a minute: a client's own kernel then gives its port to nobody, while a server may turn away a
+// connection that a node has given the same source again.
 func getPage(address string, deadline time.Time) error {
 	connection, err := (&net.Dialer{Deadline: deadline}).Dial("tcp", address)
 	if err != nil {
