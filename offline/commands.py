@@ -55,7 +55,7 @@ def _open(figures: Figures) -> None:
     with figures.part("opening the room"):
         if room.start():
             shutil.rmtree(session.TEMPORARY, ignore_errors=True)
-            session.bring_back_hosts()
+        session.bring_back_hosts()
         session.prepare()
 
 

@@ -98,9 +98,16 @@ def wants_virtual_machines() -> bool:
 
 
 def bring_back_hosts() -> None:
-    """Start the hosts that a room had which ended without being closed: the machine was switched off, for example."""
+    """Start the hosts that libvirt knows and that do not run: the machine was switched off, for example.
+
+    One that it does not know was on its way up, or down, when that was cut off; Pulumi knows which.
+    """
     scripts = ROOT / "components" / "scripts" / "local"
     for folder in sorted((STATE / "hosts").glob("*")):
+        asked = room.command(["virsh", "-q", "-c", _CONTAINERS, "domstate", folder.name], Path("/"))
+        state = subprocess.run(asked, capture_output=True, text=True)
+        if state.returncode or state.stdout.strip() == "running":
+            continue
         print(f"bringing host {folder.name} back", file=sys.stderr, flush=True)
         for words in (["container-mount.sh", folder.name, folder], ["container-start.sh", _CONTAINERS, folder.name]):
             subprocess.run(room.command([scripts / words[0], *words[1:]], Path("/")), check=True)

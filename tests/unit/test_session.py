@@ -116,3 +116,25 @@ def test_the_export_and_the_session_agree_on_the_folder() -> None:
     source = Path(access.__file__).read_text()
     assert f"{FOLDER}/key" in source
     assert f"{FOLDER}/known_hosts" in source
+
+
+def test_hosts_that_stand_still_are_started_and_no_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    states = {"half-made": ["false"], "k8s-w1": ["echo", "shut off"], "router": ["echo", "running"]}
+    called: list[list[str]] = []
+
+    def command(argv: Sequence[str | Path], _folder: Path | None = None) -> list[str]:
+        words = [str(word) for word in argv]
+        if words[0] == "virsh":
+            return states[words[-1]]
+        called.append([Path(words[0]).name, *words[1:]])
+        return ["true"]
+
+    for host in states:
+        (tmp_path / "hosts" / host).mkdir(parents=True)
+    monkeypatch.setattr(session, "STATE", tmp_path)
+    monkeypatch.setattr(session.room, "command", command)
+    session.bring_back_hosts()
+    assert called == [
+        ["container-mount.sh", "k8s-w1", str(tmp_path / "hosts" / "k8s-w1")],
+        ["container-start.sh", "lxc:///system", "k8s-w1"],
+    ]
