@@ -28,8 +28,9 @@ def _deployment() -> dict[str, Any]:
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        # It is declared before there is a network, so nobody may wait for it there; who starts probes does.
-        "metadata": {**_metadata(), "annotations": {"pulumi.com/skipAwait": "true"}},
+        # It is declared before there is a network, so nobody may wait for its pods there; who starts probes does. Its
+        # end is waited for (`skipAwait` would not): what is declared again while it goes would go with it.
+        "metadata": {**_metadata(), "annotations": {"pulumi.com/waitFor": "jsonpath={.metadata.uid}"}},
         "spec": {
             "replicas": REPLICAS,
             "selector": {"matchLabels": dict(LABELS)},

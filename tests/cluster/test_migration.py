@@ -66,8 +66,11 @@ def test_it_comes_up_a_third_time_in_the_mode_kubernetes_with_probes(
     up(checkout)
     known.extend(tokens(checkout))  # they do not live to the end
     assert all(block.startswith("192.168.") for held in blocks(checkout).values() for block in held)
-    checkout.lab("pulumi", "config", "set", "--path", "migration.probe", "true", "--stack", "embedded")
-    checkout.lab("pulumi", "up", "--yes", "--skip-preview", "--stack", "embedded")
+    for wanted in ("true", "false", "true"):  # also while what was there is still going
+        checkout.lab("pulumi", "config", "set", "--path", "migration.probe", wanted, "--stack", "embedded")
+        checkout.lab("pulumi", "up", "--yes", "--skip-preview", "--stack", "embedded")
+    going = checkout.lab("kubectl", "get", "deployment", "probe", "-o", "jsonpath={.metadata.deletionTimestamp}").stdout
+    assert going == ""
     assert records(checkout) == []
 
 

@@ -21,8 +21,9 @@ def test_the_workload_is_there_on_request_alone_and_before_the_preflight() -> No
     before = {urn.rpartition("::")[2] for urn in found["migration-preflight"].request.dependencies}
     assert set(names) <= before
     assert any(name.startswith("k8s-w2-") for name in before)
-    # it is declared before there is a network
-    assert found["probe-deployment"].inputs["metadata"]["annotations"]["pulumi.com/skipAwait"] == "true"
+    # it is declared before there is a network, so its pods are not waited for; its end is
+    annotations = found["probe-deployment"].inputs["metadata"]["annotations"]
+    assert annotations == {"pulumi.com/waitFor": "jsonpath={.metadata.uid}"}
 
 
 def test_the_preflight_and_the_road_know_the_hosts() -> None:
