@@ -31,6 +31,8 @@ from offline.bench.stack import BenchError, Stack, marked
 
 _LONGEST = 600.0
 """Seconds after which a run that comes to no event is not waited for any more."""
+_TRIES = 2
+"""Kills planned for each that is wanted: a run may have ended before its moment comes."""
 _TOLERATED = 0.05
 """Share of kills that may cost a request, each to be explained: 1 of 20."""
 
@@ -71,16 +73,17 @@ def bench(stack: Stack, count: int, each: int, seed: int) -> int:
     for mode in (AWAY, HOME):
         staged_run(stack, mode, f"reference {mode}")
         ends[mode] = end_state(stack)
-        planned[mode] = moments(read_record(finished(RECORDS)[-1]), chance, count)
+        planned[mode] = moments(read_record(finished(RECORDS)[-1]), chance, _TRIES * count)
     roads: list[Road] = []
-    done = 0
-    while done < count:
+    tried = hit = 0
+    while hit < count and tried < _TRIES * count:
         mode = (AWAY, HOME)[len(roads) % 2]
-        now = planned[mode][done : done + each]
-        roads.append(_go(stack, done + 1, mode, sorted(now, key=lambda moment: moment.at), ends[mode]))
-        done += len(now)
-        print("\n".join(_lines(done - len(now) + 1, roads[-1])), flush=True)
-    return _verdict(roads)
+        now = planned[mode][tried : tried + min(each, count - hit)]
+        roads.append(_go(stack, tried + 1, mode, sorted(now, key=lambda moment: moment.at), ends[mode]))
+        print("\n".join(_lines(tried + 1, roads[-1])), flush=True)
+        tried += len(now)
+        hit += sum(kill.hit for kill in roads[-1].kills)
+    return _verdict(roads, count)
 
 
 def _go(stack: Stack, first: int, mode: str, planned: Sequence[Moment], wanted: str) -> Road:
@@ -165,18 +168,17 @@ def _lines(first: int, road: Road) -> list[str]:
     return [*lines, f"    to {road.mode:<12} {road.outcome.ended}: {state}"]
 
 
-def _verdict(roads: Sequence[Road]) -> int:
-    kills = [kill for road in roads for kill in road.kills]
+def _verdict(roads: Sequence[Road], wanted: int) -> int:
+    kills = [kill for road in roads for kill in road.kills if kill.hit]
     astray = sum(not road.same or road.outcome.ended != "done" for road in roads)
     costly = sum(kill.seen.failed > 0 for kill in kills)
     unasked = sum(bool(missed(road.outcome, busy=True)) and not road.outcome.failed for road in roads)
-    hit = sum(kill.hit for kill in kills)
     print(
-        f"\n{hit} of {len(kills)} runs were killed, on {len(roads)} roads; {astray} roads did not come to the same end;"
+        f"\n{len(kills)} runs were killed, on {len(roads)} roads; {astray} roads did not come to the same end;"
         f" {costly} kills cost a request"
     )
     if unasked:
         print(f"{unasked} roads were not measured well enough to say")
-    met = hit == len(kills) and not astray and not unasked and costly <= _TOLERATED * len(kills)
+    met = len(kills) >= wanted and not astray and not unasked and costly <= _TOLERATED * len(kills)
     print("the bar is " + ("met" if met else "missed"))
     return 0 if met else 1
