@@ -8,9 +8,14 @@ refused for ever, or, with a volume, would start a host from another one's disk.
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Callable
 
 import pulumi
+
+_UPLOAD_LIMIT = 1200.0
+"""Seconds that the upload of a base image may take: two GiB to a hypervisor behind a slow line."""
+_PAUSE = 0.5
 
 
 def without_leftover_network(uri: str, network: str) -> pulumi.ResourceHookBinding:
@@ -41,7 +46,7 @@ def without_leftover_volume(uri: str, pool: str, volume: str) -> pulumi.Resource
     """Hooks for a volume: libvirt's provider would take one of that name for the one that it shall make."""
 
     def remove() -> None:
-        _virsh(uri, "pool-refresh", pool).check_returncode()
+        _refresh(uri, pool)
         listed = _virsh(uri, "vol-list", pool).stdout.splitlines()
         if volume in [line.split()[0] for line in listed if line.strip()]:
             _warn("volume", volume)
@@ -61,6 +66,18 @@ def without_leftover_domain(uri: str, domain: str, then: Callable[[], None]) -> 
         then()
 
     return _before_create(f"domain-{uri}-{domain}", remove)
+
+
+def _refresh(uri: str, pool: str) -> None:
+    """Let libvirt look what lies in the pool; it refuses to while another volume is being uploaded.
+
+    Raises RuntimeError with libvirt's words.
+    """
+    end = time.monotonic() + _UPLOAD_LIMIT
+    while (done := _virsh(uri, "pool-refresh", pool)).returncode:
+        if "asynchronous jobs" not in done.stderr or time.monotonic() > end:
+            raise RuntimeError(f"{uri}: storage pool {pool} can't be read anew: {done.stderr.strip()}")
+        time.sleep(_PAUSE)
 
 
 def _before_create(name: str, act: Callable[[], None]) -> pulumi.ResourceHookBinding:

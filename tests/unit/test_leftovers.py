@@ -135,6 +135,32 @@ def test_a_volume_whose_name_begins_alike_is_left_alone(commands: Commands, warn
     assert warnings == []
 
 
+BUSY = """
+if [ "$4" = pool-refresh ] && [ ! -e {mark} ]; then
+    touch {mark}
+    echo "error: Failed to refresh pool cilium-lab" >&2
+    echo "error: internal error: pool 'cilium-lab' has asynchronous jobs running." >&2
+    exit 1
+fi
+"""
+
+
+def test_a_pool_that_takes_an_upload_is_looked_at_afterwards(
+    commands: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machines, "_PAUSE", 0.01)
+    commands.answer("virsh", BUSY.format(mark=tmp_path / "was-busy") + VOLUMES)
+    run(machines.without_leftover_volume("qemu:///system", "cilium-lab", "router.qcow2"), "before_create")
+    assert commands.calls.count("pool-refresh cilium-lab\n") == 2
+    assert "vol-delete --pool cilium-lab router.qcow2\n" in commands.calls
+
+
+def test_a_pool_that_can_not_be_read_is_told_in_libvirts_words(commands: Commands) -> None:
+    commands.answer("virsh", "[ $4 != pool-refresh ] || { echo 'error: Permission denied' >&2; exit 1; }")
+    with pytest.raises(RuntimeError, match="qemu:///system: storage pool cilium-lab can't be read anew: error: Perm"):
+        run(machines.without_leftover_volume("qemu:///system", "cilium-lab", "router.qcow2"), "before_create")
+
+
 def test_a_leftover_pool_is_undefined_and_its_volumes_stay(commands: Commands, warnings: list[str]) -> None:
     commands.answer("virsh", "case $4 in pool-list) echo default; echo cilium-lab;; esac")
     run(machines.without_leftover_pool("qemu:///system", "cilium-lab"), "before_create")
