@@ -11,12 +11,10 @@ import os
 import random
 import signal
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from components.report.figures import UDP
 from components.report.reading import read_record
 from components.report.summary import summarise
 from components.report.text import text
@@ -30,11 +28,6 @@ from tests.secret_scan import Arguments, Secret
 pytestmark = pytest.mark.timeout(1200)
 
 _LIMIT = 900
-_SINGLE = 2
-"""Requests of a road, of some 50 000, that may fail one at a time. About every other road loses one: a single new
-connection through a node's address gets no answer within the second while those before and after it do, also when the
-road has ended already. The cause is not known; `./lab bench` allows none.
-"""
 
 
 def blocks(checkout: Checkout) -> dict[str, list[str]]:
@@ -86,12 +79,8 @@ def test_the_cluster_is_carried_over_while_it_serves(checkout: Checkout, tmp_pat
     record = read_record(new[0])
     told = text(summarise(record))
     print(told)
-    # this machine's cores are shared with the test itself, so of the bar what holds on busy cores
-    found = outcome(mode, record)
-    assert missed(replace(found, failed=0), busy=True) == (), told
-    assert found.failed <= _SINGLE, told
-    seconds = [int(failure.at) for run in record.runs if run.kind != UDP for failure in run.failures]
-    assert len(seconds) == len(set(seconds)), told  # never two at once: that would be an outage
+    # this machine's cores are shared with the test itself, so of the bar what holds on busy cores: no request fails
+    assert missed(outcome(mode, record), busy=True) == (), told
     left = checkout.lab("kubectl", "get", "deployment", "prober", "--ignore-not-found").stdout
     assert left == ""
     for host in ("router", "k8s-cp", "k8s-w1", "k8s-w2"):
