@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from offline.build import golang
 from offline.build.part import Part, Workspace
 from offline.build.paths import MODULES
 
@@ -17,6 +18,8 @@ PLUGINS: Mapping[str, str] = {"kubernetes": "4.25.0", "libvirt": "0.5.4", "comma
 _SDK = "github.com/pulumi/pulumi/sdk/v3"
 _KUBERNETES = "github.com/pulumi/pulumi-kubernetes/provider/v4"
 _EXECUTOR = "pulumi-language-python-exec"
+_RPC_CLIENT = "github.com/digitalocean/go-libvirt"
+_NO_ROOM, _ROOM = "c := make(chan response)\n", "c := make(chan response, 16)\n"
 
 
 def _build(ws: Workspace, module: str, command: str, package: str, version: str, cwd: Path | None = None) -> None:
@@ -64,6 +67,9 @@ def _libvirt(ws: Workspace) -> None:
     """The genuine Terraform provider under Pulumi's bridge, whose generator writes the schema first."""
     module, version = "pulumi-libvirt", f"main.version={PLUGINS['libvirt']}"
     source = _copy_of(ws, module)
+    mend_rpc_client(ws.go_module_dir(module, _RPC_CLIENT), source / "go-libvirt")
+    replacement = f"-replace={_RPC_CLIENT}=./go-libvirt"
+    ws.run([golang.command(), "mod", "edit", replacement], cwd=source, env=golang.environment())
     folder = source / "cmd/pulumi-resource-libvirt"
     generator = "pulumi-tfgen-libvirt"
     _build(ws, module, generator, f"./cmd/{generator}", version, cwd=source)
@@ -71,6 +77,26 @@ def _libvirt(ws: Workspace) -> None:
     ws.run([ws.out / "bin" / generator, "schema", "--skip-docs", "--skip-examples", "--out", folder])
     (ws.out / "bin" / generator).unlink()
     _build(ws, module, "pulumi-resource-libvirt", "./cmd/pulumi-resource-libvirt", version, cwd=source)
+
+
+def mend_rpc_client(upstream: Path, copy: Path) -> None:
+    """Copy the client that speaks libvirt's protocol, with room for answers that nobody has fetched yet.
+
+    It hands an answer over while it holds a lock that the asking call needs to end. libvirtd ends a download with an
+    empty packet and sends another one: when that is there first, the two wait for each other, and with them every call
+    of the provider, for ever (seen in a refresh of a cloud-init disk; rpc.go, `callback` and `requestStream`, unchanged
+    in the version of 2026-10-13). Raises ValueError when the place is not there exactly once.
+    """
+    shutil.copytree(upstream, copy, copy_function=shutil.copyfile)
+    for folder in (copy, *(path for path in copy.rglob("*") if path.is_dir())):
+        folder.chmod(0o755)  # the module cache is read-only
+    rpc = copy / "rpc.go"
+    text = rpc.read_text()
+    if text.count(_NO_ROOM) != 1:
+        raise ValueError(
+            f"{upstream}/rpc.go: {_NO_ROOM.strip()!r} should be there once, and is {text.count(_NO_ROOM)} times"
+        )
+    rpc.write_text(text.replace(_NO_ROOM, _ROOM))
 
 
 def _command(ws: Workspace) -> None:
