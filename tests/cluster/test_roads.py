@@ -56,11 +56,13 @@ _PREFLIGHT = """
 import json, sys, yaml
 from dataclasses import replace
 from pathlib import Path
-from components.config import parse
+from components.config import decode, parse
 from components.migration.desired import desired_cluster
 from components.migration.document import Limits, render
 given = yaml.safe_load(Path("Pulumi.embedded.yaml").read_text())["config"]
-desired = desired_cluster(parse({key.removeprefix("cilium-lab:"): value for key, value in given.items()}))
+given = {key.removeprefix("cilium-lab:"): value for key, value in given.items()}
+read = {key: decode(key, value) if isinstance(value, str) else value for key, value in given.items()}
+desired = desired_cluster(parse(read))
 document = render(replace(desired, limits=Limits(nodes=3.0)))
 print(json.dumps({**document, "kubeconfig": Path(sys.argv[1]).read_text()}))
 """
