@@ -94,8 +94,8 @@ def destroy(arguments: Sequence[str]) -> int:
         room.stop()
     for path in session.ACCESS_FILES:
         path.unlink(missing_ok=True)
-    for name in ("hosts", "migrations", "bench", "tmp"):
-        shutil.rmtree(STATE / name, ignore_errors=True)
+    for folder in (STATE / "hosts", STATE / "migrations", STATE / "bench", session.TEMPORARY):
+        shutil.rmtree(folder, ignore_errors=True)
     session.forget_salt()
     print("the lab is gone; what was built stays in the cache")
     return 0

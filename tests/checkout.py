@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
+import signal
 import subprocess
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,6 +69,20 @@ class Checkout:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+
+    def start_and_kill(self, *words: str, log: Path, between: tuple[float, float]) -> None:
+        """Start ./lab, and kill it at a random moment between so many seconds."""
+        process = self.start(*words, log=log)
+        seconds = random.uniform(*between)
+        time.sleep(seconds)
+        kill(process)
+        print(f"killed after {seconds:.1f} s: {''.join(log.read_text(errors='replace').splitlines()[-1:])[:160]}")
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """End what `Checkout.start` has started, with its process group, at once."""
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait(10)
 
 
 def _end(printed: str) -> str:

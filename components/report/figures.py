@@ -65,6 +65,7 @@ def figures(runs: Sequence[Run], windows: Sequence[Window] = ALWAYS) -> Figures:
     """
     requests = failed = lost = fin = resets = sockets = 0
     latency: list[float] = []
+    gaps: list[tuple[float, float, str]] = []
     alone = len({(run.probe, run.source) for run in runs}) == 1
     for run in runs:
         seconds = [second for second in run.seconds if _within(second.at + 0.5, windows)]
@@ -82,8 +83,8 @@ def figures(runs: Sequence[Run], windows: Sequence[Window] = ALWAYS) -> Figures:
         if alone or run.kind != UDP:
             requests += sum(second.sent for second in seconds)
             latency += (value for second in seconds for value in second.latency_ms)
-    asked = [run for run in runs if alone or run.kind != UDP]
-    gap, at, where = max((gap for run in asked for gap in _gaps(run, windows)), default=(0.0, 0.0, ""))
+            gaps += _gaps(run, windows)
+    gap, at, where = max(gaps, default=(0.0, 0.0, ""))
     latency.sort()
     first = runs[0]
     return Figures(

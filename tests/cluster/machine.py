@@ -114,12 +114,11 @@ def _namespaces(others: re.Pattern[str]) -> set[str]:
     found: set[str] = set()
     theirs: set[str] = set()
     for process in Path("/proc").glob("[0-9]*"):
-        for name in _NAMESPACES:
-            try:
-                kept = theirs if others.search((process / "cgroup").read_text()) else found
-                kept.add(os.readlink(process / "ns" / name))
-            except OSError:  # it ended while we looked
-                continue
+        try:
+            kept = theirs if others.search((process / "cgroup").read_text()) else found
+            kept.update(os.readlink(process / "ns" / name) for name in _NAMESPACES)
+        except OSError:  # it ended while we looked
+            continue
     own = {os.readlink(f"/proc/self/ns/{name}") for name in _NAMESPACES}  # a lab shares some of them
     return (found - theirs) | own
 

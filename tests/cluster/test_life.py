@@ -9,10 +9,8 @@ from __future__ import annotations
 import base64
 import json
 import os
-import random
 import re
 import signal
-import time
 from pathlib import Path
 from typing import Any
 
@@ -179,14 +177,8 @@ def test_keys_of_a_new_epoch_are_on_every_host_though_the_up_was_killed(checkout
     for host, login in logins.items():
         assert checkout.lab("shell", login, check=False).returncode == 0, host
     checkout.lab("pulumi", "config", "set", "--stack", "embedded", "keyEpoch", "2")
-    process = checkout.start(
-        "pulumi", "up", "--yes", "--skip-preview", "--stack", "embedded", log=tmp_path / "killed.log"
-    )
-    seconds = random.uniform(5, 30)
-    time.sleep(seconds)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait(10)
-    print(f"killed after {seconds:.1f} s")
+    again = ("pulumi", "up", "--yes", "--skip-preview", "--stack", "embedded")
+    checkout.start_and_kill(*again, log=tmp_path / "killed.log", between=(5, 30))
     checkout.lab("pulumi", "cancel", "--yes", "embedded", check=False)
     up(checkout)
     for host, login in logins.items():
@@ -230,14 +222,9 @@ def test_destroy_leaves_nothing(checkout: Checkout, before: Machine) -> None:
 
 
 def test_an_up_that_is_killed_anywhere_is_finished_by_the_next(checkout: Checkout, tmp_path: Path) -> None:
-    seconds = random.uniform(5, 60)
-    process = checkout.start("up", log=tmp_path / "killed.log")
-    time.sleep(seconds)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait(10)
+    checkout.start_and_kill("up", log=tmp_path / "killed.log", between=(5, 60))
     # what it leaves running in the room is the room's to end; the stack may be locked by the dead one
     checkout.lab("pulumi", "cancel", "--yes", "embedded", check=False)
-    print(f"killed after {seconds:.1f} s")
     up(checkout)
     exported = json.loads(checkout.lab("pulumi", "stack", "export", "--stack", "embedded", record=False).stdout)
     assert exported["deployment"].get("pending_operations", []) == []

@@ -7,10 +7,6 @@ of each migration, which a killed run and the one that finishes it share.
 from __future__ import annotations
 
 import json
-import os
-import random
-import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -44,13 +40,9 @@ def records(checkout: Checkout) -> list[Path]:
 def change(checkout: Checkout, mode: str, log: Path) -> None:
     """Set the mode; `pulumi up` is killed somewhere on the way, and the next one has to finish."""
     checkout.lab("pulumi", "config", "set", "ipamMode", mode, "--stack", "embedded")
-    process = checkout.start("pulumi", "up", "--yes", "--skip-preview", "--stack", "embedded", log=log)
-    seconds = random.uniform(5, 60)
-    time.sleep(seconds)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait(10)
-    print(f"killed after {seconds:.1f} s: {log.read_text(errors='replace').splitlines()[-1][:160]}")
-    checkout.lab("pulumi", "up", "--yes", "--skip-preview", "--stack", "embedded", timeout=_LIMIT)
+    words = ("pulumi", "up", "--yes", "--skip-preview", "--stack", "embedded")
+    checkout.start_and_kill(*words, log=log, between=(5, 60))
+    checkout.lab(*words, timeout=_LIMIT)
 
 
 def test_it_comes_up_a_third_time_in_the_mode_kubernetes_with_probes(

@@ -6,14 +6,12 @@ The tests of this file build on each other: they are the steps of one story.
 from __future__ import annotations
 
 import json
-import os
-import signal
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.checkout import Checkout
+from tests.checkout import Checkout, kill
 from tests.cluster.machine import Machine
 from tests.cluster.objects import changed, objects, settled
 from tests.cluster.secrets import HOSTS, in_the_open, of_the_lab
@@ -85,8 +83,7 @@ def up_until(checkout: Checkout, words: str, log: Path) -> None:
         assert process.poll() is None, log.read_text()
         assert time.monotonic() < deadline, f"{words!r} was not printed"
         time.sleep(0.2)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait(10)
+    kill(process)
 
 
 def test_a_preview_lists_pods_that_would_be_made_again(checkout: Checkout) -> None:

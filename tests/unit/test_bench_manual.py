@@ -19,6 +19,7 @@ def test_steps_of_the_script_become_steps_of_the_record(tmp_path: Path) -> None:
     script = "echo STEP helm upgrade; echo words; echo STEP restart the agents; echo more; echo STEP end"
     log = io.StringIO()
     with subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE, text=True) as process:
+        # what calls it runs the script in a lab
         manual._follow(process, folder, log)  # pyright: ignore[reportPrivateUsage]
     folder.change("kubernetes", "cluster-pool")
     folder.end("done")
