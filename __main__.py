@@ -2,7 +2,7 @@
 
 import pulumi
 
-from components.config import load
+from cilium_lab.config.load import load
 from components.lab import Lab
 
 lab = Lab("lab", load())

@@ -13,23 +13,23 @@ from pathlib import Path
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from components.access import known_hosts, ssh_config
+from cilium_lab.artifacts.bundle import ONLINE, Artifacts, mismatches, read
+from cilium_lab.config.model import LabConfig
+from cilium_lab.disruption.run_directory import RECORDS
 from components.addons.addons import Addons, AddonsArgs, page_urls
 from components.addons.plan import AddonName, AddonPlan, plan_addons
-from components.artifacts import ONLINE, Artifacts, mismatches, read
+from components.cilium.migration import Migration
 from components.cilium.release import Cilium
 from components.cilium.values import HUBBLE_UI_REPOSITORIES, has_hubble_ui
-from components.expected import expectation
-from components.hosts.router import Router
+from components.expectation import expectation
 from components.kubernetes.cluster import Cluster
 from components.kubernetes.pod_security import GIVEN, PodSecurityLabels
 from components.machines.fleet import Fleet
 from components.machines.local_paths import LocalPaths, local_paths
 from components.machines.requirements import missing
-from components.migration.component import Migration
-from components.model import LabConfig
-from components.probes.component import Probe
-from components.probes.folder import RECORDS
+from components.nodes.router import Router
+from components.probe_workload import Probe
+from components.ssh_config import known_hosts, ssh_config
 from components.workloads.workloads import Workloads, WorkloadsArgs
 
 

@@ -1,6 +1,6 @@
-"""Makes components/cilium/chart_types.py from the values.schema.json of Cilium's chart.
+"""Makes cilium_lab/config/chart_types.py from the values.schema.json of Cilium's chart.
 
-    python3 -m tools.chart_types CHART_FOLDER > components/cilium/chart_types.py
+    python3 -m tools.chart_types CHART_FOLDER > cilium_lab/config/chart_types.py
 
 The chart's schema names types only: it is open (unknown keys pass), it leaves some keys out, and it takes any
 text where a few words are meant. `STRICTER` says what this project allows at such places.

@@ -12,9 +12,9 @@ import json
 import sys
 from collections.abc import Mapping
 
-from components.errors import NAMESPACE
-from components.key_table import BY_PATH, KEYS, children
-from components.keys import REQUIRED, Format, Key
+from cilium_lab.config.errors import NAMESPACE
+from cilium_lab.config.keys import REQUIRED, Format, Key
+from cilium_lab.config.schema import BY_PATH, KEYS, children
 
 Schema = dict[str, object]
 
@@ -37,7 +37,7 @@ PATTERNS: Mapping[Format, str] = {
     "path": r"/.*",
     "pod": r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?/[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?",
 }
-"""The forms of components/forms.py as patterns of ECMA 262, as far as a pattern can tell."""
+"""The forms of cilium_lab/config/formats.py as patterns of ECMA 262, as far as a pattern can tell."""
 
 
 def config_schema() -> Schema:
@@ -46,7 +46,7 @@ def config_schema() -> Schema:
     foreign = {"not": {"pattern": f"^{NAMESPACE}:"}}
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
-        "$comment": "Made by tools/config_schema.py from components/key_table.py; change it there.",
+        "$comment": "Made by tools/config_schema.py from cilium_lab/config/schema.py; change it there.",
         "title": f"Stack of the project {NAMESPACE}",
         "type": "object",
         "properties": {

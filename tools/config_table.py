@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 import sys
 
-from components.errors import NAMESPACE
-from components.key_table import KEYS
-from components.keys import REQUIRED, Format, Key
+from cilium_lab.config.errors import NAMESPACE
+from cilium_lab.config.keys import REQUIRED, Format, Key
+from cilium_lab.config.schema import KEYS
 
 _HEAD = f"""\
-<!-- Made by tools/config_table.py from components/key_table.py; change it there. -->
+<!-- Made by tools/config_table.py from cilium_lab/config/schema.py; change it there. -->
 # Configuration
 
 Every key is set with `pulumi config set KEY VALUE` (`--path` for a member: `pulumi config set --path

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from components.config import parse
+from cilium_lab.config.load import parse
 from components.kubernetes.documents import init_documents, join_documents, to_yaml
 from components.machines.cloud_init import network_config, user_data
 

@@ -10,15 +10,15 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from airgap.recipes.kube_bench import BENCHMARK, KUBE_BENCH
 from components.kubernetes.pod_security import GIVEN
-from offline.cis.exceptions import ACCEPTED
-from offline.cis.report import Counts
-from offline.parts.kube_bench import BENCHMARK, KUBE_BENCH
+from labctl.cis.exceptions import ACCEPTED
+from labctl.cis.report import Counts
 
 COUNTS = Path(__file__).parents[1] / "docs" / "cis"
 
 _HEAD = f"""\
-<!-- Made by tools/hardening_table.py from offline/cis/, components/kubernetes/pod_security.py and docs/cis/. -->
+<!-- Made by tools/hardening_table.py from labctl/cis/, components/kubernetes/pod_security.py and docs/cis/. -->
 # Hardening
 
 ```sh

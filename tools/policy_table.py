@@ -42,7 +42,7 @@ The engine shows a policy the inputs of every resource, its parent and its depen
 - what the stack was before: that the pool only grows is judged by kubeadm's range and by the option `held`; against
   the live cluster the migration compares;
 - with what a resource is deleted: judged is that a remote command comes after its host and has no delete line; that
-  `deleted_with` is set on all of them is tested in `tests/unit/test_policies_access.py`;
+  `deleted_with` is set on all of them is tested in `tests/unit/policies/test_policies_access.py`;
 - which values are secrets: outputs are judged by the resource's options and, after an update, by how keys look; that
   exports are secret is tested in the same file;
 - in a first preview, whatever depends on a key that is not made yet (connections, the definitions of containers): in

@@ -13,12 +13,12 @@ import sys
 
 import yaml
 
-from components.errors import NAMESPACE
-from components.key_table import KEYS
-from components.keys import Key
+from cilium_lab.config.errors import NAMESPACE
+from cilium_lab.config.keys import Key
+from cilium_lab.config.schema import KEYS
 
 _HEAD = f"""\
-# Made by tools/project_file.py from components/key_table.py; change it there.
+# Made by tools/project_file.py from cilium_lab/config/schema.py; change it there.
 name: {NAMESPACE}
 description: The Cilium study lab, and the migration of its live cluster from one IPAM mode to another
 runtime:

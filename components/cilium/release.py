@@ -11,7 +11,8 @@ from ipaddress import IPv4Network
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from components.artifacts import Artifacts
+from cilium_lab.artifacts.bundle import Artifacts
+from cilium_lab.config.model import LabConfig
 from components.cilium.ipam import (
     MASQUERADE_CONFIG_MAP,
     masquerade_agent,
@@ -20,9 +21,8 @@ from components.cilium.ipam import (
     pools,
 )
 from components.cilium.leftovers import without_leftover_release
+from components.cilium.migration import Passed
 from components.cilium.values import merge, values
-from components.migration.component import Passed
-from components.model import LabConfig
 
 NAMESPACE = "kube-system"
 _NAME = "cilium"

@@ -12,11 +12,11 @@ from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Network
 from typing import cast
 
-from components.artifacts import ONLINE, Artifacts
+from cilium_lab.artifacts.bundle import ONLINE, Artifacts
+from cilium_lab.config.chart_types import ChartHubble, ChartOperator, ChartValues
+from cilium_lab.config.model import LabConfig
+from cilium_lab.config.topology import API_SERVER_PORT
 from components.cilium import ipam
-from components.cilium.chart_types import ChartHubble, ChartOperator, ChartValues
-from components.model import LabConfig
-from components.topology import API_SERVER_PORT
 
 _LABELS = (
     "source_ip",

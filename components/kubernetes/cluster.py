@@ -18,7 +18,8 @@ from functools import partial
 import pulumi
 from pulumi_command import remote
 
-from components.hosts.artifacts import install_artifacts
+from cilium_lab.config.model import LabConfig
+from cilium_lab.config.topology import Host
 from components.kubernetes import hardening
 from components.kubernetes.documents import (
     PAUSE_IMAGE,
@@ -31,8 +32,7 @@ from components.kubernetes.documents import (
 from components.machines.files import File, pack
 from components.machines.keys import new_key_pair
 from components.machines.machine import Machine
-from components.model import LabConfig
-from components.topology import Host
+from components.nodes.artifacts import install_artifacts
 
 
 class Cluster(pulumi.ComponentResource):

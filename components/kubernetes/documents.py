@@ -10,9 +10,9 @@ from typing import Any, Literal
 
 import yaml
 
+from cilium_lab.config.model import NODE_MASK_SIZE, LabConfig
+from cilium_lab.config.topology import API_SERVER_PORT, Host
 from components.kubernetes import hardening
-from components.model import NODE_MASK_SIZE, LabConfig
-from components.topology import API_SERVER_PORT, Host
 
 Document = dict[str, Any]
 

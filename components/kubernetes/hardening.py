@@ -1,7 +1,7 @@
 """What the cluster's parts are told beyond kubeadm's defaults to give away less, as pure functions.
 
 From the CIS benchmark for Kubernetes 1.32 to 1.34. What of it is left out is listed with its reasons in
-`offline/cis/exceptions.py`. The key that encrypts secrets is none of this: the control plane makes it and keeps it.
+`labctl/cis/exceptions.py`. The key that encrypts secrets is none of this: the control plane makes it and keeps it.
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
+from cilium_lab.config.topology import NODE_INTERFACE, ROUTER_INTERFACE, Host, Topology
 from components.machines.container_domain import BUNDLE
-from components.topology import NODE_INTERFACE, ROUTER_INTERFACE, Host, Topology
 
 BUNDLE_TAG = "bundle"
 """Under which the hypervisor offers its bundle to a machine (9p's mount tag)."""

@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.topology import NODE_INTERFACE, ROUTER_INTERFACE, Host, Network, RouterNetwork
+from cilium_lab.config.topology import NODE_INTERFACE, ROUTER_INTERFACE, Host, Network, RouterNetwork
 
 INIT = "/usr/local/sbin/lab-init"
 """The root file system's wrapper around systemd, which gives the container cgroups of its own first."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pulumi
 import pulumi_libvirt as libvirt
 
+from cilium_lab.config.model import LabConfig
+from cilium_lab.config.topology import Host, Hypervisor
 from components.machines.image import BaseImage
 from components.machines.keys import new_key_pair
 from components.machines.local_paths import LocalPaths
@@ -12,8 +14,6 @@ from components.machines.machine import Access, Machine
 from components.machines.networks import Networks, network_uri
 from components.machines.system_container import SystemContainer
 from components.machines.virtual_machine import VirtualMachine
-from components.model import LabConfig
-from components.topology import Host, Hypervisor
 
 
 class Fleet(pulumi.ComponentResource):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
+from cilium_lab.config.topology import Host, Network
 from components.machines.files import File
-from components.topology import Host, Network
 
 
 def identity_files(host: Host, network: Network, hosts: Sequence[Host]) -> dict[str, File]:

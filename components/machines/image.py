@@ -9,11 +9,11 @@ import pulumi
 import pulumi_libvirt as libvirt
 from pulumi_command import local
 
+from cilium_lab.config.model import Arch, LabConfig
+from cilium_lab.config.topology import Hypervisor
+from cilium_lab.config.versions import CLOUD_IMAGE
+from cilium_lab.paths import CACHE
 from components.machines.leftovers import without_leftover_pool, without_leftover_volume
-from components.model import Arch, LabConfig
-from components.pins import CLOUD_IMAGE
-from components.topology import Hypervisor
-from offline.build.paths import CACHE
 
 POOL = "cilium-lab"
 POOL_FOLDER = "/var/lib/libvirt/images/cilium-lab"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.model import LabConfig
-from offline.build.paths import CURRENT, STATE
+from cilium_lab.config.model import LabConfig
+from cilium_lab.paths import CURRENT, STATE
 
 IMAGE = "debian-12.qcow2"
 """Beside it lies its sum, `debian-12.qcow2.sha256`."""

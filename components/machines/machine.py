@@ -14,10 +14,10 @@ from shlex import quote
 import pulumi
 from pulumi_command import remote
 
+from cilium_lab.config.topology import Host
 from components.machines.keys import KeyPair
 from components.machines.rotation import give_keys
 from components.machines.scripts import HOME, all_scripts, remote_path
-from components.topology import Host
 
 _TRIES = 10
 _DIAL_TIMEOUT = 5

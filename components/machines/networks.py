@@ -7,8 +7,8 @@ from xml.sax.saxutils import quoteattr
 import pulumi
 import pulumi_libvirt as libvirt
 
+from cilium_lab.config.topology import Hypervisor, Network, RouterNetwork
 from components.machines.leftovers import without_leftover_network
-from components.topology import Hypervisor, Network, RouterNetwork
 
 
 def network_uri(hypervisor: Hypervisor) -> str:

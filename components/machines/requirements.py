@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.model import LabConfig
-from components.topology import Hypervisor
+from cilium_lab.config.model import LabConfig
+from cilium_lab.config.topology import Hypervisor
 
 _SOCKETS = {
     "vm": ("/run/libvirt/libvirt-sock", "/run/libvirt/virtqemud-sock"),

@@ -18,9 +18,9 @@ from shlex import join
 import pulumi
 from pulumi_command import local
 
+from cilium_lab.config.topology import Host
 from components.machines.files import File, pack
 from components.machines.keys import KeyPair, Pair
-from components.topology import Host
 
 _SCRIPT = "components/scripts/local/give-keys.sh"
 _SECONDS = 600

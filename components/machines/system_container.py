@@ -11,12 +11,12 @@ from shlex import join
 import pulumi
 from pulumi_command import local
 
+from cilium_lab.config.topology import Host, Topology
 from components.machines.container_domain import ContainerPaths, domain_xml
 from components.machines.files import File, pack
 from components.machines.identity import identity_files, key_files
 from components.machines.local_paths import LocalPaths
 from components.machines.machine import Access, Machine
-from components.topology import Host, Topology
 
 _UP = "components/scripts/local/container-up.sh"
 _DOWN = "components/scripts/local/container-down.sh"

@@ -9,14 +9,14 @@ import pulumi
 import pulumi_libvirt as libvirt
 from pulumi_command import local
 
+from cilium_lab.config.model import Arch
+from cilium_lab.config.topology import Host, Topology
 from components.machines.cloud_init import BUNDLE_TAG, network_config, user_data
 from components.machines.guest import guest, memory_limit
 from components.machines.image import POOL, BaseImage
 from components.machines.leftovers import without_leftover_domain, without_leftover_volume
 from components.machines.machine import Access, Machine
 from components.machines.taken import refuse_taken
-from components.model import Arch
-from components.topology import Host, Topology
 
 _GIB = 1024**3
 _DOWN = "components/scripts/local/domain-down.sh"

@@ -8,15 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from cilium_lab.disruption.targets import ECHO_PORT, IMAGE, NAMESPACE, PAGES_PORT, WORKLOAD
 from components.workloads.webpod import DRAIN_SECONDS, GRACE_SECONDS, REPLICAS
 
-NAME = "probe"
-NAMESPACE = "default"
-IMAGE = "cilium-lab.local/probe:1.0.0"
-"""Part of the bundle; upstream has no such image, so probes need `artifacts: bundle`."""
-PAGES_PORT = 8080
-ECHO_PORT = 7007
-LABELS = {"app": NAME}
+_LABELS = {"app": WORKLOAD}
 
 
 def probe_manifests() -> tuple[dict[str, Any], ...]:
@@ -33,22 +28,22 @@ def _deployment() -> dict[str, Any]:
         "metadata": {**_metadata(), "annotations": {"pulumi.com/waitFor": "jsonpath={.metadata.uid}"}},
         "spec": {
             "replicas": REPLICAS,
-            "selector": {"matchLabels": dict(LABELS)},
+            "selector": {"matchLabels": dict(_LABELS)},
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
-            "template": {"metadata": {"labels": dict(LABELS)}, "spec": _pod_spec()},
+            "template": {"metadata": {"labels": dict(_LABELS)}, "spec": _pod_spec()},
         },
     }
 
 
 def _pod_spec() -> dict[str, Any]:
-    apart = {"labelSelector": {"matchLabels": dict(LABELS)}, "topologyKey": "kubernetes.io/hostname"}
+    apart = {"labelSelector": {"matchLabels": dict(_LABELS)}, "topologyKey": "kubernetes.io/hostname"}
     return {
         "affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [apart]}},
         "automountServiceAccountToken": False,
         "terminationGracePeriodSeconds": GRACE_SECONDS,
         "containers": [
             {
-                "name": NAME,
+                "name": WORKLOAD,
                 "image": IMAGE,
                 "imagePullPolicy": "IfNotPresent",
                 "args": ["serve", "-http", f":{PAGES_PORT}", "-echo", f":{ECHO_PORT}", "-leave", f"{DRAIN_SECONDS}s"],
@@ -81,7 +76,7 @@ def _service() -> dict[str, Any]:
         "metadata": _metadata(),
         "spec": {
             "type": "NodePort",
-            "selector": dict(LABELS),
+            "selector": dict(_LABELS),
             # The API server chooses the nodes' ports: who asks there looks them up.
             "ports": [{"name": n, "protocol": p, "port": port, "targetPort": port} for n, p, port in ports],
         },
@@ -95,11 +90,11 @@ def _budget() -> dict[str, Any]:
         "metadata": _metadata(),
         "spec": {
             "maxUnavailable": 1,
-            "selector": {"matchLabels": dict(LABELS)},
+            "selector": {"matchLabels": dict(_LABELS)},
             "unhealthyPodEvictionPolicy": "AlwaysAllow",
         },
     }
 
 
 def _metadata() -> dict[str, Any]:
-    return {"name": NAME, "namespace": NAMESPACE, "labels": dict(LABELS)}
+    return {"name": WORKLOAD, "namespace": NAMESPACE, "labels": dict(_LABELS)}

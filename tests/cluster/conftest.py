@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.checkout import Checkout, copy_checkout
 from tests.cluster.machine import Machine, look
 from tests.cluster.uplink import Capture
-from tests.secret_scan import Arguments, Secret
+from tests.helpers.checkout import Checkout, copy_checkout
+from tests.helpers.secret_scan import Arguments, Secret
 
 
 @pytest.fixture(scope="session")

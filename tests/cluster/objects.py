@@ -6,7 +6,7 @@ import json
 import time
 from typing import Any
 
-from tests.checkout import Checkout
+from tests.helpers.checkout import Checkout
 
 # Heartbeats, what was reported about the past, and what is counted anew at every look.
 _RESTLESS = ("leases", "events", "podmetrics", "nodemetrics")

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.checkout import Checkout
-from tests.secret_scan import Arguments, Scanner, Secret, private_keys
+from tests.helpers.checkout import Checkout
+from tests.helpers.secret_scan import Arguments, Scanner, Secret, private_keys
 
 HOSTS = ("k8s-cp", "k8s-w1", "k8s-w2", "router")
 _HOST_FILES = (

@@ -16,15 +16,15 @@ from typing import Any
 
 import pytest
 
-from tests.checkout import Checkout
 from tests.cluster.machine import Machine, look
 from tests.cluster.uplink import Capture
+from tests.helpers.checkout import Checkout
 from tools.hardening_table import counts
 
 pytestmark = pytest.mark.timeout(1200)
 
 _LIFTED = {"/proc/sys/fs/inotify/max_user_instances", "/proc/sys/user/max_inotify_instances"}
-"""What offline/room/sysctl.py names and puts back; the kernel shows it under two names."""
+"""What sandbox/sysctl.py names and puts back; the kernel shows it under two names."""
 
 
 def up(checkout: Checkout) -> str:

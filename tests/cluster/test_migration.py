@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from components.report.reading import read_record
-from components.report.summary import summarise
-from components.report.text import text
-from offline.bench.judge import missed, outcome
-from tests.checkout import Checkout
+from cilium_lab.disruption.report.reading import read_record
+from cilium_lab.disruption.report.summary import summarise
+from cilium_lab.disruption.report.text import text
+from labctl.bench.judge import missed, outcome
 from tests.cluster.machine import Machine
 from tests.cluster.secrets import tokens
 from tests.cluster.test_life import up
-from tests.secret_scan import Arguments, Secret
+from tests.helpers.checkout import Checkout
+from tests.helpers.secret_scan import Arguments, Secret
 
 pytestmark = pytest.mark.timeout(1200)
 

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.checkout import Checkout, kill
 from tests.cluster.machine import Machine
 from tests.cluster.objects import changed, objects, settled
 from tests.cluster.secrets import HOSTS, in_the_open, of_the_lab
 from tests.cluster.test_life import assert_nothing_left, up
 from tests.cluster.test_migration import blocks, records
-from tests.secret_scan import Arguments, Scanner, Secret
+from tests.helpers.checkout import Checkout, kill
+from tests.helpers.secret_scan import Arguments, Scanner, Secret
 
 pytestmark = pytest.mark.timeout(1200)
 
@@ -54,9 +54,9 @@ _PREFLIGHT = """
 import json, sys, yaml
 from dataclasses import replace
 from pathlib import Path
-from components.config import decode, parse
-from components.migration.desired import desired_cluster
-from components.migration.document import Limits, render
+from cilium_lab.config.load import decode, parse
+from components.cilium.migration_request import desired_cluster
+from cilium_lab.rollout.request import Limits, render
 given = yaml.safe_load(Path("Pulumi.embedded.yaml").read_text())["config"]
 given = {key.removeprefix("cilium-lab:"): value for key, value in given.items()}
 read = {key: decode(key, value) if isinstance(value, str) else value for key, value in given.items()}
@@ -121,7 +121,7 @@ def test_refused_for_a_node_that_is_not_ready_with_nothing_changed(checkout: Che
         was = settled(checkout)
         kubeconfig = checkout.state / "kubeconfig"
         python = checkout.folder / ".venv" / "bin" / "python"
-        ask = f"{python} - {kubeconfig} << 'END' | {python} -m components.migration preflight\n{_PREFLIGHT}\nEND"
+        ask = f"{python} - {kubeconfig} << 'END' | {python} -m cilium_lab.rollout preflight\n{_PREFLIGHT}\nEND"
         refused = checkout.lab("shell", f"cd {checkout.folder} && {ask}", check=False)
         assert refused.returncode == 1
         assert "node k8s-w2 is not ready" in refused.stderr

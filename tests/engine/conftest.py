@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.checkout import Checkout, copy_checkout
+from tests.helpers.checkout import Checkout, copy_checkout
 
 
 @pytest.fixture(scope="session")

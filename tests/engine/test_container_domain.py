@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from components.config import parse
+from cilium_lab.config.load import parse
+from cilium_lab.config.topology import Host
 from components.machines.container_domain import ContainerPaths, domain_xml
-from components.topology import Host
-from tests.checkout import Checkout
+from tests.helpers.checkout import Checkout
 
 LAB = parse({"machines": "container", "artifacts": "bundle"}).topology
 pytestmark = pytest.mark.timeout(300)

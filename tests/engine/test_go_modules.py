@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from offline.build import golang
-from offline.build.paths import MODULES
+from airgap.builder import golang
+from airgap.paths import MODULES
 
 OWN = sorted({path.relative_to(MODULES).parts[0] for path in MODULES.rglob("*.go")})
 """Modules with code of the project; the others only pin what is built from upstream."""

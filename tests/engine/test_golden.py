@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from cilium_lab.paths import CURRENT
 from components.kubernetes.documents import DISCOVERY_FILE
-from offline.build.paths import CURRENT
 from tools.golden_files import GOLDEN
 
 # cloud-init and what it imports. Only unpacked: installed, it would set this machine up at its next boot.

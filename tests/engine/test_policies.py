@@ -9,7 +9,7 @@ from shlex import join
 
 import pytest
 
-from tests.checkout import Checkout
+from tests.helpers.checkout import Checkout
 
 pytestmark = pytest.mark.timeout(300)
 

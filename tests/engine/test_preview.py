@@ -10,11 +10,11 @@ from unittest.mock import patch
 
 import pytest
 
-from components.config import parse
+from cilium_lab.config.load import parse
 from components.lab import Lab
-from tests.checkout import Checkout
-from tests.unit.pulumi_recorder import record
-from tests.unit.recorded_lab import stack_config
+from tests.helpers.checkout import Checkout
+from tests.helpers.pulumi_recorder import record
+from tests.helpers.recorded_lab import stack_config
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.kubeadm_stand_in import KUBEADM, authority
-from tests.unit.sandbox import Sandbox, opened
+from tests.helpers.kubeadm_stand_in import KUBEADM, authority
+from tests.helpers.script_sandbox import Sandbox, opened
 
 
 @pytest.fixture
 def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
-    """A throw-away host, see tests/unit/sandbox.py."""
+    """A throw-away host, see tests/helpers/script_sandbox.py."""
     with opened(tmp_path / "sandbox") as made:
         yield made
 

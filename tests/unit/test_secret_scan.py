@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.secret_scan import Arguments, Scanner, Secret, private_keys
+from tests.helpers.secret_scan import Arguments, Scanner, Secret, private_keys
 
 _TEXT = 'abc"def/0123456789+planted'
 _KEY = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIPlantedPlantedPlanted\nshort\n-----END PRIVATE KEY-----\n"

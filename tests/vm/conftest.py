@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.checkout import Checkout, copy_checkout
+from tests.helpers.checkout import Checkout, copy_checkout
 
 _FIGURES = pytest.StashKey[list[str]]()
 

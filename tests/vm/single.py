@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from components.config import parse
-from components.model import LabConfig
+from cilium_lab.config.load import parse
+from cilium_lab.config.model import LabConfig
 
 
 def lab_config(memory_mib: int) -> LabConfig:

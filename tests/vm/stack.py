@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from shlex import join
 
-from tests.checkout import Checkout
+from tests.helpers.checkout import Checkout
 
 POOL_FOLDER = "/var/lib/libvirt/images/cilium-lab"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from components.kubernetes.documents import init_documents, to_yaml
-from tests.checkout import Checkout
+from tests.helpers.checkout import Checkout
 from tests.vm.single import lab_config
 from tests.vm.stack import Stack
 

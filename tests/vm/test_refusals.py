@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from cilium_lab.paths import CURRENT
 from components.machines.local_paths import IMAGE
-from offline.build.paths import CURRENT
-from tests.checkout import Checkout
+from tests.helpers.checkout import Checkout
 from tests.vm.stack import POOL_FOLDER, Stack
 
 pytestmark = pytest.mark.timeout(300)

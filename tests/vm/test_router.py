@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.checkout import Checkout, copy_checkout
 from tests.cluster.machine import Machine, look
 from tests.cluster.test_life import assert_nothing_left
+from tests.helpers.checkout import Checkout, copy_checkout
 
 pytestmark = pytest.mark.timeout(1200)
 

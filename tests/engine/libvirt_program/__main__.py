@@ -8,7 +8,7 @@ import pulumi_libvirt as libvirt
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
-from components.config import parse
+from cilium_lab.config.load import parse
 from components.machines.networks import Networks, network_uri
 
 lab = parse({"machines": "container", "artifacts": "bundle"})

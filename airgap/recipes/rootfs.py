@@ -1,0 +1,92 @@
+"""The root file system of system containers, and a containerd root with every image imported once.
+
+Neither holds a key, a name or an address: a host gets its own when it is made.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from airgap.builder.part import BuildError, Part, Workspace
+from airgap.recipes import debian
+from airgap.recipes.images import REFERENCES
+from cilium_lab.paths import ROOT
+
+_FOLDER = ROOT / "airgap/rootfs"
+_IMPORT = _FOLDER / "import-images.sh"
+_PACKAGES = (
+    # a host
+    "systemd", "systemd-sysv", "dbus", "openssh-server", "busybox-static",
+    # a Kubernetes node
+    "containerd", "runc", "conntrack", "iptables", "ipset", "nftables", "ethtool", "socat", "kmod", "ca-certificates",
+    # what people and scripts use on it; termshark shows what tshark has read
+    "curl", "iproute2", "iputils-ping", "jq", "less", "procps", "tcpdump", "tshark", "vim-tiny",
+)  # fmt: skip
+_ENABLED = ("ssh.service", "lab-node-prep.service")
+# A node's own preparation enables it; the router runs none.
+_DISABLED = ("containerd.service",)
+
+
+def masked_units() -> list[str]:
+    """Names of the systemd units that must not run in a system container."""
+    lines = (_FOLDER / "masked-units.txt").read_text().splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def _rootfs(ws: Workspace) -> None:
+    tree = ws.out
+    ws.run(["cp", "-a", f"{ws.need('base-tree') / 'tree'}/.", tree])
+    debian.change(ws, tree, ["install", *_PACKAGES])
+    ws.run(["cp", "-r", f"{_FOLDER / 'files'}/.", tree])
+    for unit in masked_units():
+        link = tree / "etc/systemd/system" / unit
+        link.unlink(missing_ok=True)
+        link.symlink_to("/dev/null")
+    debian.in_tree(ws, tree, ["systemctl", "enable", *_ENABLED])
+    debian.in_tree(ws, tree, ["systemctl", "disable", *_DISABLED])
+    debian.in_tree(ws, tree, ["systemctl", "set-default", "multi-user.target"])
+    debian.trim(tree)
+    # Empty rather than absent: systemd would take an absent one for a first boot and enable every unit's preset.
+    (tree / "etc/machine-id").touch()
+    for folder in ("etc/cni/net.d", "opt/cni/bin", "opt/bundle", "lib/modules", "var/lib/etcd", "var/lib/kubelet"):
+        (tree / folder).mkdir(parents=True, exist_ok=True)
+    if not os.path.lexists(tree / "sbin/init"):  # a link whose target may not exist on this machine
+        raise BuildError(f"expected systemd as {tree}/sbin/init")
+
+
+def _containerd_seed(ws: Workspace) -> None:
+    """Start the root file system's own containerd once, import every image, keep its data folder.
+
+    It runs in mount, network and process namespaces that end with it, and starts no container.
+    """
+    state, system = ws.work / "state", ws.work / "system"
+    for folder in (state, system):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+    archives = [ws.need(f"image-{name}") / f"{name}.tar" for name in sorted(REFERENCES)]
+    ws.run([*debian.PRIVATE, "--net", "sh", _IMPORT, ws.need("rootfs"), system, state, *archives])
+    # Stored blobs are what the snapshots were unpacked from; both are kept, as after any pull.
+    wanted = ("io.containerd.content.v1.content", "io.containerd.metadata.v1.bolt")
+    snapshots = "io.containerd.snapshotter.v1.overlayfs"
+    for name in (*wanted, snapshots):
+        _move(state / name, ws.out / name)
+
+
+def _move(source: Path, target: Path) -> None:
+    if not source.is_dir():
+        raise BuildError(f"expected containerd to have made {source.name}")
+    source.rename(target)
+
+
+PARTS = (
+    Part("rootfs", _rootfs, inputs=(_FOLDER, *debian.RECIPE), needs=("base-tree",), cost=70),
+    Part(
+        "containerd-seed",
+        _containerd_seed,
+        inputs=(_IMPORT,),
+        needs=("rootfs", *(f"image-{name}" for name in REFERENCES)),
+        cost=60,
+    ),
+)

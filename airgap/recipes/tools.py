@@ -1,0 +1,87 @@
+"""Programs beside Kubernetes and Cilium: Helm, Prometheus, k9s, termshark, and those that are our own."""
+
+from __future__ import annotations
+
+import shutil
+
+from airgap.builder.part import Part, Workspace
+from airgap.paths import MODULES
+from airgap.recipes import debian
+
+HELM = "3.18.6"
+PROMETHEUS = "3.5.0"
+K9S = "0.50.9"
+TERMSHARK = "2.4.0"
+HTTP_ECHO = "1.0.0"
+PROBE = "1.0.0"
+LOCAL_PATH = "1.0.0"
+
+MISSING = (
+    ("cilium-cli", "the Go module proxy refuses github.com/cilium/cilium-cli (403); cilium-dbg and hubble are there"),
+    ("grafana", "the Go module proxy refuses github.com/grafana/grafana (403) and no registry carries its pages"),
+    ("hubble-ui", "the Go module proxy refuses github.com/cilium/hubble-ui (403); use `hubble observe`"),
+    ("cilium-envoy", "a C++ program whose binary is only in a container registry: no L7 policy, no L7 visibility"),
+    ("prometheus-ui", "the module holds no built pages: Prometheus answers its HTTP API, not the web interface"),
+)
+"""What the bundle lacks and why, as (name, reason)."""
+
+_PROMETHEUS_PATH = "github.com/prometheus/prometheus"
+# Upstream's way to leave out service discoveries (plugins.yml): a dozen clouds' SDKs are half of its compile time.
+_DISCOVERIES = ("dns", "kubernetes")
+
+
+def _helm(ws: Workspace) -> None:
+    prefix = "helm.sh/helm/v3"
+    values = {
+        "internal/version.version": f"v{HELM}",
+        "pkg/lint/rules.k8sVersionMajor": "1",
+        "pkg/lint/rules.k8sVersionMinor": "33",
+        "pkg/chartutil.k8sVersionMajor": "1",
+        "pkg/chartutil.k8sVersionMinor": "33",
+    }
+    ldflags = " ".join(f"-X {prefix}/{name}={value}" for name, value in values.items())
+    ws.go_build("helm", {"helm": f"{prefix}/cmd/helm"}, ldflags=ldflags)
+
+
+def _prometheus(ws: Workspace) -> None:
+    """The genuine server with two of its service discoveries, from a copy of the module's tree."""
+    source = ws.work / "source"
+    shutil.rmtree(source, ignore_errors=True)
+    module = ws.go_module_dir("prometheus", _PROMETHEUS_PATH)
+    ws.run(["cp", "-r", "--no-preserve=mode,ownership", module, source])
+    imports = "".join(f'\t_ "{_PROMETHEUS_PATH}/discovery/{name}"\n' for name in _DISCOVERIES)
+    (source / "plugins/plugins.go").write_text(f"package plugins\n\nimport (\n{imports})\n")
+    version = f"-X github.com/prometheus/common/version.Version={PROMETHEUS}"
+    command = f"{_PROMETHEUS_PATH}/cmd/prometheus"
+    ws.go_build("prometheus", {"prometheus": command}, ldflags=version, tags="netgo", cwd=source)
+
+
+def _k9s(ws: Workspace) -> None:
+    prefix = "github.com/derailed/k9s"
+    ws.go_build("k9s", {"k9s": prefix}, ldflags=f"-X {prefix}/cmd.version=v{K9S} -X {prefix}/cmd.commit=c2f13166")
+
+
+def _termshark(ws: Workspace) -> None:
+    """Debian's build of the same release: one of its Go dependencies is refused by the module proxy."""
+    apt = debian.download(ws, ws.need("base-tree") / "tree/var/lib/dpkg/status", ["install", "termshark"])
+    (package,) = (apt / "cache/archives").glob("termshark_*.deb")
+    ws.run(["dpkg-deb", "--extract", package, ws.work / "termshark"])
+    shutil.copy2(ws.work / "termshark/usr/bin/termshark", ws.out)
+
+
+def _http_echo(ws: Workspace) -> None:
+    ws.go_build("http-echo", {"http-echo": "."})
+
+
+def _local_path(ws: Workspace) -> None:
+    ws.go_build("local-path", {"local-path-provisioner": "."})
+
+
+PARTS = (
+    Part("helm", _helm, inputs=(MODULES / "helm",), cost=100),
+    Part("prometheus", _prometheus, inputs=(MODULES / "prometheus",), cost=150),
+    Part("k9s", _k9s, inputs=(MODULES / "k9s",), cost=220),
+    Part("termshark", _termshark, inputs=debian.RECIPE, needs=("base-tree",), cost=12),
+    Part("http-echo", _http_echo, inputs=(MODULES / "http-echo",), cost=8),
+    Part("local-path", _local_path, inputs=(MODULES / "local-path",), cost=80),
+)

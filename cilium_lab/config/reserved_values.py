@@ -1,0 +1,79 @@
+"""The chart's keys that the configuration's `ciliumValues` may not set, each with what decides it instead."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from typing import cast, get_type_hints
+
+from cilium_lab.config.chart_types import ChartValues
+from cilium_lab.config.reader import Problems
+
+_SEED = "the lab sets it for every stack"
+OWNED: Mapping[str, str] = {
+    "k8sServiceHost": "it is the control plane's address, hosts[].address",
+    "k8sServicePort": "it is the control plane's port",
+    "kubeProxyReplacement": "the lab has no kube-proxy",
+    "ipam": "it follows from ipamMode and clusterPool",
+    "k8s.requireIPv4PodCIDR": "it follows from ipamMode",
+    "ipv4NativeRoutingCIDR": "it follows from podCidr, for a range that misses a pod breaks source addresses",
+    "ipMasqAgent": "the program owns the list of ranges that are not masqueraded",
+    "enableIPv4Masquerade": "the study's router must see node addresses",
+    "routingMode": "the key routingMode decides it",
+    "tunnelProtocol": "the key tunnelProtocol decides it",
+    "autoDirectNodeRoutes": "it follows from routingMode",
+    "installNoConntrackIptablesRules": "it follows from routingMode",
+    "bpf.masquerade": "the key masquerade decides it",
+    "endpointRoutes.enabled": _SEED,
+    "endpointHealthChecking.enabled": _SEED,
+    "healthChecking": _SEED,
+    "hubble.enabled": _SEED,
+    "hubble.relay.enabled": _SEED,
+    "hubble.relay.updateStrategy": "a relay that moves must not be away meanwhile",
+    "hubble.relay.image": "it follows from artifacts",
+    "hubble.ui.enabled": "the key addons.hubbleUi decides it",
+    "hubble.ui.service": "the key nodePorts.hubbleUi decides it",
+    "hubble.metrics.enabled": _SEED,
+    "hubble.metrics.enableOpenMetrics": _SEED,
+    "prometheus.enabled": _SEED,
+    "operator.prometheus.enabled": _SEED,
+    "operator.replicas": _SEED,
+    "operator.image": "it follows from artifacts",
+    "image": "it follows from artifacts and versions.cilium",
+    "debug.enabled": "the key debug decides it",
+    "updateStrategy": "agents are restarted one at a time by the program, never by Helm",
+    "rollOutCiliumPods": "agents are restarted one at a time by the program, never by Helm",
+    "envoy.enabled": "it follows from what the artifacts have",
+    "disableEnvoyVersionCheck": "it follows from what the artifacts have",
+}
+
+
+def refuse_owned(given: Mapping[str, object], problems: Problems) -> None:
+    """Reports keys of `ciliumValues` that the program owns, and top-level keys that the chart does not have."""
+    if not problems.sound("ciliumValues"):
+        return
+    known = sorted(get_type_hints(ChartValues))
+    example = {"bpf": {"mapDynamicSizeRatio": 0.005}}
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            problems.add(f"ciliumValues.{name}", f"the chart has no such key{hint}", example, "ciliumValues")
+    for path in _leaves(given):
+        owner = next((o for o in OWNED if f"{path}.".startswith(f"{o}.") or f"{o}.".startswith(f"{path}.")), None)
+        if owner:
+            problems.add(
+                f"ciliumValues.{path}",
+                f"the program sets {owner} itself: {OWNED[owner]}",
+                example,
+                "ciliumValues",
+            )
+
+
+def _leaves(tree: Mapping[str, object], prefix: str = "") -> Iterator[str]:
+    """The paths of everything that is not itself an object with members."""
+    for name, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(cast(Mapping[str, object], value), f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"

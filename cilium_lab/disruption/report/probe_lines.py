@@ -1,0 +1,106 @@
+"""Reads the lines of `probe run` (airgap/modules/probe/record.go), and counts those that are not whole.
+
+The writer may be killed in the middle of a line, and the lines of the next process then follow in the same one. Such a
+line is counted, and the whole part at its end is used.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from cilium_lab.disruption.report.record import Moment, Run, Second
+
+_LARGEST = 1e11
+"""As Unix time, a year that `datetime` has."""
+_START = '{"probe":'
+
+
+@dataclass
+class _Growing:
+    source: str
+    probe: str
+    kind: str
+    rate: float
+    begun: float
+    ended: float | None = None
+    seconds: list[Second] = field(default_factory=list[Second])
+    failures: list[Moment] = field(default_factory=list[Moment])
+    ends: list[Moment] = field(default_factory=list[Moment])
+
+    def frozen(self) -> Run:
+        lists = (tuple(self.seconds), tuple(self.failures), tuple(self.ends))
+        return Run(self.source, self.probe, self.kind, self.rate, self.begun, self.ended, *lists)
+
+
+def read_runs(source: str, text: str) -> tuple[tuple[Run, ...], int]:
+    """The runs in the lines of one source, in the order in which they began, and how many lines could not be read.
+
+    A line of a probe that has not begun (its first line is lost) cannot be read either: nobody knows what it asked.
+    """
+    runs: list[_Growing] = []
+    now: dict[str, _Growing] = {}
+    unread = 0
+    for line in filter(None, text.split("\n")):
+        parts = list(_whole(line))
+        unread += parts != [line]
+        for part in parts:
+            try:
+                begun = _take(source, json.loads(part), now)
+            except (ValueError, KeyError, TypeError, OverflowError):
+                unread += parts == [line]
+                continue
+            if begun:
+                runs.append(begun)
+    return tuple(sorted((run.frozen() for run in runs), key=lambda run: run.begun)), unread
+
+
+def _whole(line: str) -> Iterator[str]:
+    """The line if it is JSON, else what is JSON from its last beginning on."""
+    for start in (0, line.rfind(_START)):
+        if start >= 0:
+            try:
+                json.loads(line[start:])
+            except (ValueError, RecursionError):
+                continue
+            yield line[start:]
+            return
+
+
+def _take(source: str, tree: dict[str, Any], now: dict[str, _Growing]) -> _Growing | None:
+    """Add a line to its run; the new run, where one begins."""
+    probe, what = str(tree["probe"]), tree.get("event")
+    if what == "begins":
+        kind, rate = _asked(str(tree["why"]))
+        now[probe] = _Growing(source, probe, kind, rate, _number(tree["at"]))
+        return now[probe]
+    run = now[probe]
+    if what is None:
+        latency = tuple(map(_number, tree["latency_ms"]))
+        at, sent, failed = (int(_number(tree[name])) for name in ("second", "sent", "failed"))
+        run.seconds.append(Second(at, sent, failed, latency, _number(tree["gap_ms"])))
+    elif what == "ends":
+        run.ended = _number(tree["at"])
+    elif what == "failed":
+        run.failures.append(Moment(_number(tree["at"]), str(tree["why"])))
+    elif what == "ended":
+        run.ends.append(Moment(_number(tree["at"]), str(tree["why"])))
+    else:
+        raise ValueError(what)
+    return None
+
+
+def _asked(text: str) -> tuple[str, float]:
+    """KIND:HOST:PORT@RATE, where the kind may have a question behind a slash."""
+    kind, _, rest = text.partition(":")
+    return kind.partition("/")[0], _number(rest.rpartition("@")[2])
+
+
+def _number(value: Any) -> float:
+    """A number of seconds, milliseconds or requests that can be one: NaN and Infinity are JSON for Python."""
+    number = float(value)
+    if not 0 <= number < _LARGEST:
+        raise ValueError(number)
+    return number

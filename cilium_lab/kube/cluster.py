@@ -1,0 +1,202 @@
+"""Looks at the cluster, and the few changes that a migration makes to it. Each change may be repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from ipaddress import IPv4Network
+from typing import Any
+
+from cilium_lab.kube import agent as agent_view
+from cilium_lab.kube import decode as reading
+from cilium_lab.kube.agent import STATUS, Ask
+from cilium_lab.kube.client import APPLY, MERGE, Api, ApiError
+from cilium_lab.kube.objects import AgentView, CiliumNode, Pod, Record, Snapshot, Workload
+from cilium_lab.kube.pod_manifest import split_manager
+from cilium_lab.kube.state import NAME, PATH, parse_record, render_record
+
+_PODS = "/api/v1/pods"
+_APPS = "/apis/apps/v1"
+_CILIUM = "/apis/cilium.io/v2"
+AGENT = "cilium-agent"
+"""The agent's container."""
+_DEBUG = "level=debug"
+"""Most of what Cilium says where debug is on, and never the reason of a failure."""
+_TAIL = 2000
+_GONE = (404, 409)
+"""No such pod, or another one of its name (a precondition does not hold)."""
+_WORKLOADS = {"Deployment": "deployments", "StatefulSet": "statefulsets", "ReplicaSet": "replicasets"}
+
+
+class Cluster:
+    """A live cluster. `ranges` are those whose routes are of interest. Every method raises ApiError."""
+
+    def __init__(self, api: Api, ranges: Iterable[IPv4Network]) -> None:
+        self.api = api
+        self._ranges = tuple(ranges)
+
+    # -- looks -----------------------------------------------------------------------------------------------------
+
+    def snapshot(self) -> Snapshot:
+        """One look, without asking agents."""
+        return Snapshot(
+            nodes=tuple(reading.node(item) for item in self._items("/api/v1/nodes")),
+            cilium_nodes=self.cilium_nodes(),
+            pods=self.pods(),
+            workloads=self.workloads(),
+            budgets=tuple(reading.budget(item) for item in self._items("/apis/policy/v1/poddisruptionbudgets")),
+            endpoints=tuple(reading.endpoint(item) for item in self._items(f"{_CILIUM}/ciliumendpoints")),
+            backends=reading.backends(self._items("/apis/discovery.k8s.io/v1/endpointslices")),
+            configured=reading.configured(self._config_map("cilium-config")),
+            record=self.record(),
+        )
+
+    def look(self, ask: Ask = STATUS) -> Snapshot:
+        """A snapshot with the view of every ready agent."""
+        snapshot = self.snapshot()
+        agents = [agent for node in snapshot.nodes if (agent := snapshot.agent(node.name)) and agent.ready]
+        blocks = [block for node in snapshot.cilium_nodes.values() for block in node.blocks]
+        with ThreadPoolExecutor(max_workers=8) as pool:
+            views = list(pool.map(partial(self.view, ask=ask, blocks=blocks), agents))
+        return replace(snapshot, views={view.node: view for view in views})
+
+    def view(self, agent: Pod, ask: Ask = STATUS, blocks: Iterable[IPv4Network] = ()) -> AgentView:
+        """What one agent says about itself; its routes inside the ranges, or to one of `blocks`."""
+        answer = self.api.execute(agent.namespace, agent.name, AGENT, agent_view.script(ask))
+        return agent_view.parse(agent.node, answer, (*self._ranges, *blocks))
+
+    def pods(self) -> tuple[Pod, ...]:
+        """Every pod that is not finished."""
+        return reading.pods(self._items(_PODS))
+
+    def cilium_nodes(self) -> dict[str, CiliumNode]:
+        """By name."""
+        found = (reading.cilium_node(item) for item in self._items(f"{_CILIUM}/ciliumnodes"))
+        return {node.name: node for node in found}
+
+    def workloads(self) -> tuple[Workload, ...]:
+        """Everything that brings pods back elsewhere."""
+        return tuple(
+            reading.workload(kind, item)
+            for kind, plural in _WORKLOADS.items()
+            for item in self._items(f"{_APPS}/{plural}")
+            if kind != "ReplicaSet" or not item["metadata"].get("ownerReferences")
+        )
+
+    def record(self) -> Record:
+        """What earlier runs noted."""
+        return parse_record(self._config_map(NAME))
+
+    def manifest(self, pod: Pod) -> dict[str, Any]:
+        """The API's own object of a pod."""
+        return self.api.get(f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}")
+
+    def last_words(self, pod: Pod | None, container: str, lines: int = 5) -> list[str]:
+        """The last lines of a pod's log above the level debug; why not, where there are none."""
+        if pod is None:
+            return ["(there is no such pod)"]
+        path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}/log?container={container}&tailLines={_TAIL}"
+        try:
+            told = [line for line in self.api.text(path).splitlines() if _DEBUG not in line]
+            return told[-lines:] or [f"(nothing but {_DEBUG} in the last {_TAIL} lines)"]
+        except ApiError as error:
+            return [str(error)]
+
+    def log(self, pod: Pod, container: str) -> str:
+        """A container's whole log."""
+        return self.api.text(f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}/log?container={container}")
+
+    def _items(self, path: str) -> list[dict[str, Any]]:
+        """A list; empty where the kind is not known (Cilium's before it is installed)."""
+        try:
+            found: list[dict[str, Any]] = self.api.get(path)["items"]
+        except ApiError as error:
+            if error.status == 404:
+                return []
+            raise
+        return found
+
+    def _config_map(self, name: str) -> dict[str, Any] | None:
+        return self._unless_missing(lambda: self.api.get(f"{PATH}/{name}"))
+
+    # -- changes ---------------------------------------------------------------------------------------------------
+
+    def write_record(self, record: Record) -> None:
+        """Keep the record; an empty one leaves nothing behind."""
+        if not (record.turns or record.pods):
+            self._unless_missing(lambda: self.api.send("DELETE", f"{PATH}/{NAME}"))
+            return
+        self.api.send("PATCH", f"{PATH}/{NAME}?fieldManager=cilium-lab&force=true", render_record(record), APPLY)
+
+    def cordon(self, node: str, *, on: bool) -> None:
+        """Keep new pods off a node, or let them come again."""
+        body = {"spec": {"unschedulable": True if on else None}}
+        self.api.send("PATCH", f"/api/v1/nodes/{node}", body, MERGE)
+
+    def set_blocks(self, node: str, blocks: Iterable[IPv4Network]) -> None:
+        """What peers have routes to; the first is what the agent takes when it restarts in cluster-pool."""
+        body = {"spec": {"ipam": {"podCIDRs": [str(block) for block in blocks]}}}
+        self.api.send("PATCH", f"{_CILIUM}/ciliumnodes/{node}", body, MERGE)
+
+    def clear_error(self, node: str) -> None:
+        """Take the operator's error off a CiliumNode."""
+        body = {"status": {"ipam": {"operator-status": {"error": None}}}}
+        self.api.send("PATCH", f"{_CILIUM}/ciliumnodes/{node}/status", body, MERGE)
+
+    def delete_pod(self, pod: Pod) -> None:
+        """This very pod: another of its name is left alone."""
+        body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": pod.uid}}
+        path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}"
+        try:
+            self.api.send("DELETE", path, body)
+        except ApiError as error:
+            if error.status not in _GONE:
+                raise
+
+    def evict(self, pod: Pod) -> bool:
+        """Ask for the pod to go; False if its disruption budget does not allow that now."""
+        body = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": pod.name, "namespace": pod.namespace},
+            "deleteOptions": {"preconditions": {"uid": pod.uid}},
+        }
+        path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}/eviction"
+        try:
+            self.api.send("POST", path, body)
+        except ApiError as error:
+            if error.status == 429:
+                return False
+            if error.status not in _GONE:
+                raise
+        return True
+
+    def restart(self, workload: Workload, stamp: str) -> None:
+        """What `kubectl rollout restart` does; the same stamp twice is one restart."""
+        annotations = {"kubectl.kubernetes.io/restartedAt": stamp}
+        body = {"spec": {"template": {"metadata": {"annotations": annotations}}}}
+        path = f"{_APPS}/namespaces/{workload.namespace}/{_WORKLOADS[workload.kind]}/{workload.name}"
+        self.api.send("PATCH", path, body, MERGE)
+
+    def make_pod(self, manifest: Any) -> None:
+        """Make a removed bare pod again, in its maker's name (see `manifest`)."""
+        manager, clean = split_manager(manifest)
+        meta = clean["metadata"]
+        path = f"/api/v1/namespaces/{meta['namespace']}/pods/{meta['name']}?fieldManager={manager}&force=true"
+        self.api.send("PATCH", path, clean, APPLY)
+
+    def touch(self, pod: Pod, stamp: str) -> None:
+        """Make the kubelet look at a pod at once, and so carry changed ConfigMaps into it."""
+        body = {"metadata": {"annotations": {"cilium-lab/looked-at": stamp}}}
+        self.api.send("PATCH", f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}", body, MERGE)
+
+    @staticmethod
+    def _unless_missing(call: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:
+        try:
+            return call()
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise

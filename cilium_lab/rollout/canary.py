@@ -1,0 +1,111 @@
+"""The canary: a pod that tries a node out after its agent's restart, before users' pods may come back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from typing import Any
+
+from cilium_lab.kube.objects import Pod, Snapshot
+from cilium_lab.rollout.drain_plan import CANARY_LABEL
+from cilium_lab.rollout.request import Canary
+
+NAMESPACE = "kube-system"
+CONTAINER = "canary"
+GATE = "canary"
+"""The gate that a node passes when its canary reaches everything; before that it may not take users' pods."""
+_SECONDS = 2
+
+
+def name(node: str) -> str:
+    """Of the node's canary pod."""
+    return f"cilium-lab-canary-{node}"
+
+
+def pod(canary: Canary, node: str) -> dict[str, Any]:
+    """The pod, put on the node past the scheduler, which a cordon would stop."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name(node), "namespace": NAMESPACE, "labels": {CANARY_LABEL: node}},
+        "spec": {
+            "nodeName": node,
+            "automountServiceAccountToken": False,
+            "terminationGracePeriodSeconds": 0,
+            "restartPolicy": "Never",
+            "tolerations": [{"operator": "Exists"}],
+            "containers": [
+                {
+                    "name": CONTAINER,
+                    "image": canary.image,
+                    "imagePullPolicy": "IfNotPresent",
+                    "command": ["sleep", "600"],
+                    "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}},
+                }
+            ],
+        },
+    }
+
+
+def echo_pods(canary: Canary, snapshot: Snapshot) -> tuple[Pod, ...]:
+    """The ready pods that tell who asked: one on every other node, so that old and new blocks are among them."""
+    if canary.echo is None:
+        return ()
+    namespace, app = canary.echo.split("/")
+    ready = [p for p in snapshot.pods if p.namespace == namespace and p.labels.get("app") == app and p.address]
+    return tuple({p.node: p for p in ready if p.ready and not p.terminating}.values())
+
+
+def script(canary: Canary, echoes: Iterable[Pod]) -> str:
+    """Shell for the canary: one line of result for each thing that it tries, all at once."""
+    tries = [f"{_ask(page, 'page')} &" for page in canary.pages]
+    tries += [f"{_ask(f'http://{pod.address}/', f'echo {pod.address}', see=True)} &" for pod in echoes]
+    tries += [
+        f'{{ r=$(dig +short +time={_SECONDS} +tries=1 {host}); echo "name {host} ${{r:-none}}"; }} &'
+        for host in canary.names
+    ]
+    return " ".join([*tries, "wait"])
+
+
+def _ask(url: str, title: str, *, see: bool = False) -> str:
+    curl = f"curl -ksS -m {_SECONDS} -o"
+    if see:
+        answer = f"$(curl -ksS -m {_SECONDS} {url} 2>&1 | grep -m 1 -e RemoteAddr -e curl)"
+        return f'{{ r={answer}; echo "{title} ${{r:-none}}"; }}'
+    code = f"$({curl} /dev/null -w '%{{http_code}}' {url} 2>/dev/null)"
+    return f'{{ r={code}; echo "{title} {url} $r"; }}'
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What the canary found: things tried, and those that failed, in words."""
+
+    tried: int
+    failed: tuple[str, ...]
+
+
+def judge(canary: Canary, echoes: Iterable[Pod], answer: str, address: IPv4Address) -> Trial:
+    """Reads the script's output. Every echo has to name `address`, the canary's own, as the source."""
+    lines = [line.strip() for line in answer.splitlines()]
+    failed: list[str] = []
+    for page in canary.pages:
+        found = _rest(lines, f"page {page} ")
+        if found in ("", "000"):
+            failed.append(f"{page} does not answer")
+    for host in canary.names:
+        found = _rest(lines, f"name {host} ")
+        if found in ("", "none") or found.startswith(";;"):
+            failed.append(f"{host} does not resolve ({found or 'no answer'})")
+    asked = tuple(echoes)
+    for target in asked:
+        found = _rest(lines, f"echo {target.address} ")
+        if not found.startswith("RemoteAddr:"):
+            failed.append(f"{target.key} at {target.address} does not answer ({found or 'nothing'})")
+        elif found.removeprefix("RemoteAddr:").strip().rpartition(":")[0] != str(address):
+            failed.append(f"{target.key} at {target.address} sees {found}, not {address}")
+    return Trial(len(canary.pages) + len(canary.names) + len(asked), tuple(failed))
+
+
+def _rest(lines: list[str], start: str) -> str:
+    return next((line.removeprefix(start).strip() for line in lines if line.startswith(start)), "")

@@ -1,0 +1,195 @@
+"""What holds after every step of a migration, as pure functions that return what is violated.
+
+I1 to I8 and I10 are here; I9, that no request fails, is read from the probes' record (labctl.bench.judge).
+
+A node may have two blocks at a time (its new one beside its old one), so these speak of all blocks of a CiliumNode; of
+the last state, with one block each, `plan` makes sure by finding nothing more to do (I10).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+from itertools import combinations
+
+from cilium_lab.kube.objects import Node, Pod, Route, Snapshot
+from cilium_lab.rollout.request import Desired
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One thing that is not as it has to be."""
+
+    invariant: str
+    subject: str
+    expected: str
+    seen: str
+
+    def __str__(self) -> str:
+        return f"{self.invariant} {self.subject}: expected {self.expected}, seen {self.seen}"
+
+
+Violations = tuple[Violation, ...]
+
+TOLERATED_DROPS = (
+    "Stale or unroutable IP",
+    "Unsupported L3 protocol",
+    "VLAN traffic disallowed by VLAN filter",
+    "Reverse NAT: no entry",
+    "No mapping for NAT masquerade",
+    "Unsupported protocol for NAT masquerade",
+    "Forbidden ICMPv6 message",
+)
+"""Drops that say nothing about the migration: packets to an address that has just gone and ICMP's words about them
+(which masquerading does not translate), IPv6 chatter of the links, and answers after the end of their connection."""
+
+
+def disjoint_blocks(snapshot: Snapshot, ranges: Iterable[IPv4Network], mask_size: int) -> Violations:
+    """I1: blocks are pairwise disjoint, inside the ranges, of the right size, and every node has one."""
+    allowed = tuple(ranges)
+    found: list[Violation] = []
+    listed = [(name, block) for name, node in sorted(snapshot.cilium_nodes.items()) for block in node.blocks]
+    for (name, block), (other, second) in combinations(listed, 2):
+        if block.overlaps(second):
+            found.append(Violation("I1", name, f"a block that overlaps no other, {other} has {second}", str(block)))
+    for name, block in listed:
+        if block.prefixlen != mask_size or not any(block.subnet_of(wide) for wide in allowed):
+            found.append(Violation("I1", name, f"a /{mask_size} of {_join(allowed)}", str(block)))
+    for node in snapshot.nodes:
+        if not snapshot.blocks(node.name):
+            found.append(Violation("I1", node.name, "a block in its CiliumNode", "none"))
+    return tuple(found)
+
+
+def addresses_inside(snapshot: Snapshot) -> Violations:
+    """I2: every pod address lies in a block of its node."""
+    return tuple(
+        Violation("I2", pod.key, f"an address of {_join(snapshot.blocks(pod.node))} ({pod.node})", str(pod.address))
+        for pod in _settled(snapshot)
+        if pod.address is not None and not any(pod.address in block for block in snapshot.blocks(pod.node))
+    )
+
+
+def routes_complete(snapshot: Snapshot, *, direct: bool) -> Violations:
+    """I3: a route on every node that was asked to every other node's blocks, and to no dead one."""
+    found: list[Violation] = []
+    for name, view in sorted(snapshot.views.items()):
+        wanted = {block: peer for peer in snapshot.nodes if peer.name != name for block in snapshot.blocks(peer.name)}
+        have = {route.destination: route for route in view.routes}
+        for block, peer in wanted.items():
+            if not _leads_to(have.get(block), peer, direct=direct):
+                way = f"via {peer.address}" if direct else "by cilium_host"
+                found.append(Violation("I3", name, f"a route to {block} {way} ({peer.name})", _words(have.get(block))))
+        own = snapshot.blocks(name)
+        for block, route in have.items():
+            if block not in wanted and block not in own:
+                found.append(Violation("I3", name, "no route to a block that no node has", _words(route)))
+    return tuple(found)
+
+
+def _leads_to(route: Route | None, peer: Node, *, direct: bool) -> bool:
+    if route is None:
+        return False
+    return route.gateway == peer.address if direct else route.device == "cilium_host"
+
+
+def _words(route: Route | None) -> str:
+    return f"{route.destination} via {route.gateway or route.device}" if route else "none"
+
+
+def masquerade_excepted(snapshot: Snapshot, always: Iterable[IPv4Network]) -> Violations:
+    """I4: the agents' lists hold every range of pods and every block in use."""
+    needed = {*always, *(block for node in snapshot.cilium_nodes.values() for block in node.blocks)}
+    return tuple(
+        Violation("I4", name, f"{cidr} inside a range that is not masqueraded", _join(view.masquerade))
+        for name, view in sorted(snapshot.views.items())
+        if view.masquerade is not None
+        for cidr in sorted(needed)
+        if not any(cidr.subnet_of(wide) for wide in view.masquerade)
+    )
+
+
+def agents_as_expected(snapshot: Snapshot, modes: Mapping[str, str]) -> Violations:
+    """I5: no operator error; every agent that was asked runs in the mode of `modes` on its CiliumNode's first block."""
+    found = [
+        Violation("I5", name, "no error of the operator", node.error)
+        for name, node in sorted(snapshot.cilium_nodes.items())
+        if node.error
+    ]
+    for name, view in sorted(snapshot.views.items()):
+        if view.mode is None:
+            continue
+        if view.mode != modes.get(name):
+            found.append(Violation("I5", name, f"an agent in {modes.get(name)}", view.mode))
+        if snapshot.blocks(name)[:1] != ((view.block,) if view.block else ()):
+            found.append(Violation("I5", name, f"an agent on {_join(snapshot.blocks(name)[:1])}", str(view.block)))
+    return tuple(found)
+
+
+def endpoints_ready(snapshot: Snapshot) -> Violations:
+    """I6: every running pod outside the host's network has a ready endpoint with its address, and no more exist."""
+    endpoints = {endpoint.key: endpoint for endpoint in snapshot.endpoints}
+    found: list[Violation] = []
+    for pod in _settled(snapshot):
+        endpoint = endpoints.get(pod.key)
+        if pod.address is None:
+            found.append(Violation("I6", pod.key, "an address", "none yet"))
+        elif endpoint is None or not endpoint.ready or endpoint.address != pod.address:
+            seen = "none" if endpoint is None else f"{endpoint.address}, {'' if endpoint.ready else 'not '}ready"
+            found.append(Violation("I6", pod.key, f"a ready endpoint with {pod.address} on {pod.node}", seen))
+    pods = {pod.key for pod in snapshot.pods}
+    for key in sorted(endpoints.keys() - pods):
+        found.append(Violation("I6", key, "no endpoint without a pod", str(endpoints[key].address)))
+    return tuple(found)
+
+
+def services_backed(snapshot: Snapshot, services: Iterable[str]) -> Violations:
+    """I7: DNS and each named Service have a ready backend. A Service that does not exist has no slice, so no entry."""
+    return tuple(
+        Violation("I7", service, "a ready backend", "0") for service in services if snapshot.backends.get(service) == 0
+    )
+
+
+def no_new_drops(before: Mapping[str, Mapping[str, int]], snapshot: Snapshot) -> Violations:
+    """I8: no packet was dropped since `before` (node -> reason -> packets) for a reason that is not tolerated."""
+    found: list[Violation] = []
+    for name, view in sorted(snapshot.views.items()):
+        for reason, packets in sorted((view.drops or {}).items()):
+            more = packets - before.get(name, {}).get(reason, 0)
+            if more > 0 and reason not in TOLERATED_DROPS:
+                found.append(Violation("I8", name, f"no packet dropped as {reason!r}", f"{more}"))
+    return tuple(found)
+
+
+def nothing_left(steps: Iterable[object]) -> Violations:
+    """I10: another run has nothing to do; `steps` is what it would do."""
+    return tuple(Violation("I10", "the next run", "no step", str(step)) for step in steps)
+
+
+def standing(
+    desired: Desired, snapshot: Snapshot, modes: Mapping[str, str], left_behind: Iterable[IPv4Network] = ()
+) -> Violations:
+    """I1 to I7: what can be told from one look at the cluster.
+
+    `left_behind` are blocks outside the configuration that nodes may have until their turn.
+    """
+    configured = snapshot.configured.pools if snapshot.configured else ()
+    ranges = (*desired.masqueraded_not, *configured, *left_behind)
+    return (
+        *disjoint_blocks(snapshot, ranges, desired.mask_size),
+        *addresses_inside(snapshot),
+        *routes_complete(snapshot, direct=desired.direct_routes),
+        *(masquerade_excepted(snapshot, desired.masqueraded_not) if desired.masquerade_list else ()),
+        *agents_as_expected(snapshot, modes),
+        *endpoints_ready(snapshot),
+        *services_backed(snapshot, desired.services),
+    )
+
+
+def _settled(snapshot: Snapshot) -> tuple[Pod, ...]:
+    return tuple(pod for pod in snapshot.pods if pod.on_pod_network and not pod.terminating)
+
+
+def _join(cidrs: Iterable[IPv4Network | IPv4Address] | None) -> str:
+    return ", ".join(map(str, cidrs or ())) or "none"

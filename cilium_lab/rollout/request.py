@@ -1,0 +1,152 @@
+"""What a migration is asked for: the JSON document on its standard input, validated."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, fields
+from ipaddress import IPv4Network
+from typing import Any, cast
+
+from cilium_lab.disruption.targets import Hosts, parse_hosts
+
+
+class DocumentError(Exception):
+    """The document on standard input is not one; the text says which key and what it should be."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Seconds after which a condition that has not come true ends the run."""
+
+    nodes: float = 120.0
+    """All nodes and agents ready, at the start."""
+    masquerade: float = 150.0
+    """Every agent's list has every range: the kubelet takes up to two minutes to carry a changed ConfigMap."""
+    operator: float = 90.0
+    empty: float = 240.0
+    """Everything that can move has left a node and runs elsewhere."""
+    agent: float = 180.0
+    routes: float = 60.0
+    workloads: float = 120.0
+    """What belongs to a node is back."""
+    canary: float = 90.0
+    invariants: float = 60.0
+
+
+@dataclass(frozen=True)
+class Canary:
+    """The pod that tries a node out before users' pods may come back. `image` has sh, curl and dig."""
+
+    image: str
+    pages: tuple[str, ...] = ()
+    """URLs that have to answer, whatever the status."""
+    names: tuple[str, ...] = ()
+    """Names that have to resolve."""
+    echo: str | None = None
+    """`namespace/app` of pods with label app=<app> that answer on port 80, one line being `RemoteAddr: IP:PORT`."""
+
+
+@dataclass(frozen=True)
+class Desired:
+    """The cluster as it should be, and what else may not be disturbed. Ranges are IPv4 CIDRs."""
+
+    mode: str
+    pools: tuple[IPv4Network, ...]
+    """The ranges of cluster-pool, without those that are only there for blocks from earlier."""
+    pod_cidr: IPv4Network
+    mask_size: int
+    """Prefix length of a node's block."""
+    foreign: dict[str, IPv4Network] = field(default_factory=dict[str, IPv4Network])
+    """Ranges that no pod may have an address of: name (node network, Service range) -> range."""
+    direct_routes: bool = True
+    """Native routing with a route to every node; otherwise a tunnel."""
+    masquerade_list: bool = True
+    """The ip-masq-agent is on, so a live cluster can have pods of several ranges."""
+    recreate: tuple[str, ...] = ()
+    """Bare pods, `namespace/name`, that are removed and made again in their node's turn."""
+    services: tuple[str, ...] = ()
+    """Services, `namespace/name`, which always have to have a ready backend."""
+    canary: Canary | None = None
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def ranges(self) -> tuple[IPv4Network, ...]:
+        """The ranges that blocks lie in at the end."""
+        return (self.pod_cidr,) if self.mode == "kubernetes" else self.pools
+
+    @property
+    def masqueraded_not(self) -> tuple[IPv4Network, ...]:
+        """The ranges that have to be on the agents' list whatever the mode."""
+        return (self.pod_cidr, *self.pools)
+
+
+@dataclass(frozen=True)
+class Document:
+    """`desired`, and how to get in: secrets, never an argument, never in the environment."""
+
+    desired: Desired
+    kubeconfig: str = field(repr=False)
+    records: str = ""
+    """Folder of the records of migrations; empty: none is kept."""
+    hosts: Hosts | None = None
+    """Where probes run meanwhile; None: nobody asks."""
+
+
+def parse(text: str) -> Document:
+    """Raises DocumentError."""
+    try:
+        tree: dict[str, Any] = json.loads(text)
+        canary = tree.get("canary")
+        known = {item.name for item in fields(Limits)}
+        limits: dict[str, Any] = tree.get("limits", {})
+        unknown = [name for name in limits if name not in known]
+        if unknown:
+            raise DocumentError(f"limits.{unknown[0]}: there is no such limit; there are {', '.join(sorted(known))}")
+        desired = Desired(
+            mode=str(tree["mode"]),
+            pools=tuple(IPv4Network(cidr) for cidr in tree["pools"]),
+            pod_cidr=IPv4Network(tree["podCidr"]),
+            mask_size=int(tree["maskSize"]),
+            foreign={name: IPv4Network(cidr) for name, cidr in tree.get("foreign", {}).items()},
+            direct_routes=bool(tree.get("directRoutes", True)),
+            masquerade_list=bool(tree.get("masqueradeList", True)),
+            recreate=_texts(tree, "recreate"),
+            services=_texts(tree, "services"),
+            canary=None
+            if canary is None
+            else Canary(canary["image"], _texts(canary, "pages"), _texts(canary, "names"), canary.get("echo")),
+            limits=Limits(**{name: float(seconds) for name, seconds in limits.items()}),
+        )
+        hosts = parse_hosts(tree["hosts"]) if tree.get("hosts") else None
+        return Document(desired, str(tree["kubeconfig"]), str(tree.get("records", "")), hosts)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DocumentError(f"standard input: {type(error).__name__}: {error}") from error
+
+
+def render(desired: Desired) -> dict[str, object]:
+    """The document of what is desired alone: the inverse of `parse`."""
+    canary = desired.canary
+    tree: dict[str, object] = {
+        "mode": desired.mode,
+        "pools": [str(cidr) for cidr in desired.pools],
+        "podCidr": str(desired.pod_cidr),
+        "maskSize": desired.mask_size,
+        "foreign": {name: str(cidr) for name, cidr in desired.foreign.items()},
+        "directRoutes": desired.direct_routes,
+        "masqueradeList": desired.masquerade_list,
+        "recreate": list(desired.recreate),
+        "services": list(desired.services),
+        "limits": asdict(desired.limits),
+    }
+    if canary:
+        tree["canary"] = {
+            "image": canary.image,
+            "pages": list(canary.pages),
+            "names": list(canary.names),
+            "echo": canary.echo,
+        }
+    return tree
+
+
+def _texts(tree: dict[str, Any], key: str) -> tuple[str, ...]:
+    return tuple(str(text) for text in cast(list[object], tree.get(key, [])))

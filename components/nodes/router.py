@@ -1,0 +1,42 @@
+"""The study's router: forwards, has the addresses behind it, and serves one page. Nodes get a lasting route to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pulumi
+
+from cilium_lab.config.model import LabConfig
+from cilium_lab.config.topology import NODE_INTERFACE
+from components.machines.machine import Machine
+from components.nodes.artifacts import install_router_packages
+
+
+class Router(pulumi.ComponentResource):
+    """Configures the router and the static route on every node."""
+
+    def __init__(
+        self,
+        name: str,
+        config: LabConfig,
+        router: Machine,
+        nodes: Sequence[Machine],
+        *,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("cilium-lab:hosts:Router", name, None, opts)
+        topology = config.topology
+        behind = topology.router_network
+        packages = install_router_packages(router, config, parent=self)
+        links = [f"{link.name}={link.interface}" for link in behind.links]
+        router.run("router", "router.sh", *links, parent=self, depends_on=packages)
+        for node in nodes:
+            node.run(
+                "route",
+                "static-route.sh",
+                str(behind.cidr),
+                str(topology.router.address),
+                NODE_INTERFACE,
+                parent=self,
+            )
+        self.register_outputs({})

@@ -1,0 +1,41 @@
+"""`./lab bench`: its arguments."""
+
+from __future__ import annotations
+
+import argparse
+import random
+from collections.abc import Sequence
+
+from labctl.bench import kills, migration
+from labctl.bench.stack import Stack
+
+
+def bench(arguments: Sequence[str]) -> int:
+    """Exit status 1 when the bar is missed, 2 when called wrongly (argparse ends the program itself)."""
+    given = _parser().parse_args(arguments)
+    with Stack() as stack:
+        if given.what == "kills":
+            seed = given.seed if given.seed is not None else random.SystemRandom().randrange(10**6)
+            return kills.bench(stack, given.count, given.each, seed)
+        return migration.bench(stack, given.rounds, busy=given.busy, manual=given.manual)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="./lab bench")
+    what = parser.add_subparsers(dest="what", required=True)
+    there = what.add_parser("migration", help="forward and back under all probes")
+    there.add_argument("--rounds", type=_positive, default=1, help="how often forward and back (1)")
+    there.add_argument("--busy", action="store_true", help="keep one core busy meanwhile")
+    there.add_argument("--manual", action="store_true", help="and the study's own procedure beside it")
+    killed = what.add_parser("kills", help="each migration killed at a random moment and finished by the next up")
+    killed.add_argument("--count", type=_positive, default=20, help="how many kills (20)")
+    killed.add_argument("--each", type=_positive, default=1, help="kills on one road, one after the other (1)")
+    killed.add_argument("--seed", type=int, help="of the moments, to repeat a run")
+    return parser
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is less than 1")
+    return number

@@ -1,0 +1,106 @@
+"""The running lab, driven with a configuration file of its own: the stack's file stays as the user wrote it."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from cilium_lab.paths import ROOT, STATE
+from labctl import commands, session
+from sandbox import sandbox as room
+
+_MARK = "CILIUM_LAB_BENCH"
+
+
+class BenchError(Exception):
+    """The lab did not do what a measurement needs; the text says where its words are."""
+
+
+class Stack:
+    """A context manager. When it is left, the lab is as the stack's own file says."""
+
+    def __init__(self) -> None:
+        stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
+        self.folder = STATE / "bench" / stamp
+        self._file = self.folder / "stack.yaml"
+        self._ups = 0
+
+    def __enter__(self) -> Self:
+        if room.pid() is None or not session.EXPECTATION.exists():
+            print("the lab is not up: it is brought up first", flush=True)
+            if commands.up([]):
+                raise BenchError("the lab did not come up")
+        self.folder.mkdir(parents=True, mode=0o700)
+        shutil.copy(ROOT / f"Pulumi.{session.STACK}.yaml", self._file)
+        self._config("--path", "migration.probe", "true")
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        print("bringing the lab back to what its stack's file says", flush=True)
+        shutil.copy(ROOT / f"Pulumi.{session.STACK}.yaml", self._file)
+        log = self.folder / "back.log"
+        if self.start(log).wait():
+            words = f"the lab did not come back: {log}\n  next: ./lab pulumi up"
+            if error is None:
+                raise BenchError(words)
+            print(words)
+
+    def _config(self, *words: str) -> None:
+        command = session.pulumi("config", "set", *words, "--stack", session.STACK, "--config-file", str(self._file))
+        subprocess.run(room.command(command), env=session.environment(), check=True, capture_output=True)
+
+    def mode(self, mode: str) -> None:
+        """What the next `up` leads to."""
+        self._config("ipamMode", mode)
+
+    def start(self, log: Path, mark: str = "") -> subprocess.Popen[bytes]:
+        """`pulumi up` in a process group of its own; its processes, and theirs, carry the mark in their environment."""
+        session.release_dead_locks()
+        words = session.pulumi(
+            "up", "--yes", "--skip-preview", "--stack", session.STACK, "--config-file", str(self._file)
+        )
+        with log.open("wb") as stream:
+            return subprocess.Popen(
+                room.command(words),
+                env={**session.environment(), _MARK: mark},
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def up(self, name: str) -> None:
+        """`pulumi up` to its end. Raises BenchError."""
+        log = self.folder / f"{name}.log"
+        if self.start(log).wait():
+            last = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+            raise BenchError(f"pulumi up ({name}) failed; all of it: {log}\n{last}")
+
+    def kubectl(self, *words: str) -> Any:
+        """What a query answers, as JSON."""
+        return json.loads(session.output(["kubectl", *words, "-o", "json"]))
+
+    def current(self) -> str:
+        """The mode that Cilium is configured for."""
+        return str(self.kubectl("-n", "kube-system", "get", "configmap", "cilium-config")["data"]["ipam"])
+
+
+def marked(mark: str) -> list[int]:
+    """The processes on this machine that carry the mark, by the numbers that it knows them by."""
+    wanted = f"{_MARK}={mark}".encode()
+    found: list[int] = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if wanted in (folder / "environ").read_bytes().split(b"\0"):
+                found.append(int(folder.name))
+        except OSError:  # it ended while we looked
+            continue
+    return [number for number in found if number != os.getpid()]

@@ -1,0 +1,150 @@
+"""What this machine offers, and which stack fits it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from airgap import prerequisites
+from cilium_lab.paths import CACHE
+
+_MEMORY_GIB = 6.0
+_DISK_GIB = 15.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report. `remedy` is empty when nothing has to be done."""
+
+    what: str
+    seen: str
+    ok: bool
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """All findings; the embedded stack needs every one of `embedded`, the stack lab those of `lab`."""
+
+    embedded: tuple[Finding, ...]
+    lab: tuple[Finding, ...]
+
+    @property
+    def fits(self) -> bool:
+        """Whether some stack can be brought up here."""
+        return all(f.ok for f in self.embedded) or all(f.ok for f in self.lab)
+
+    def text(self) -> str:
+        """A table for each stack, and what to do."""
+        blocks: list[str] = []
+        for stack, findings in (("embedded", self.embedded), ("lab", self.lab)):
+            fits = all(f.ok for f in findings)
+            blocks.append(f"stack {stack}: {'fits this machine' if fits else 'does not fit yet'}")
+            for finding in findings:
+                blocks.append(f"  {'ok ' if finding.ok else 'NO '} {finding.what:18} {finding.seen}")
+                if not finding.ok:
+                    blocks.append(f"      -> {finding.remedy}")
+        return "\n".join(blocks)
+
+
+def examine() -> Report:
+    """Look at the machine; nothing is changed."""
+    memory = _memory_gib()
+    disk = _free_disk_gib()
+    packages = prerequisites.missing()
+    cgroups = _cgroups()
+    embedded = (
+        Finding("root", f"uid {os.geteuid()}", os.geteuid() == 0, "sudo ./lab up"),
+        Finding(
+            "architecture",
+            platform.machine(),
+            platform.machine() in ("x86_64", "aarch64"),
+            "x86_64 or aarch64",
+        ),
+        Finding("memory", f"{memory:.1f} GiB free", memory >= _MEMORY_GIB, f"at least {_MEMORY_GIB:.0f} GiB"),
+        Finding(
+            "disk",
+            f"{disk:.0f} GiB free",
+            disk >= _DISK_GIB,
+            f"at least {_DISK_GIB:.0f} GiB, or CILIUM_LAB_CACHE",
+        ),
+        Finding("cgroups", cgroups, cgroups != "none", "a kernel with cgroups, mounted at /sys/fs/cgroup"),
+        Finding("namespaces", _namespaces(), _namespaces() == "all", "a kernel with all namespaces"),
+        Finding("BPF", _bpf(), _bpf() == "available", "CONFIG_BPF_SYSCALL, CONFIG_CGROUP_BPF, BTF or headers"),
+        Finding("overlay", _overlay(), _overlay() == "available", "modprobe overlay"),
+        Finding(
+            "packages",
+            f"missing: {' '.join(packages)}" if packages else "all installed",
+            not packages or shutil.which("apt-get") is not None,
+            f"install {' '.join(packages)}",
+        ),
+    )
+    kvm = os.access("/dev/kvm", os.R_OK | os.W_OK) and _kvm_works()
+    lab = (
+        Finding(
+            "KVM",
+            "works" if kvm else "no",
+            kvm,
+            "a machine with virtualisation, nested where it is a guest itself",
+        ),
+        Finding("libvirt", *_libvirt(), "install libvirt with its QEMU driver and start libvirtd"),
+        Finding("memory", f"{memory:.1f} GiB free", memory >= 12, "12 GiB for three nodes and a router"),
+    )
+    return Report(embedded, lab)
+
+
+def _memory_gib() -> float:
+    for line in Path("/proc/meminfo").read_text().splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) / 2**20
+    return 0.0
+
+
+def _free_disk_gib() -> float:
+    folder = CACHE
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free / 2**30
+
+
+def _cgroups() -> str:
+    if Path("/sys/fs/cgroup/cgroup.controllers").exists():
+        return "v2 (taken: the short path, not proved on the project's own machines)"
+    return "v1 with a v2 hierarchy beside it" if Path("/sys/fs/cgroup/unified").exists() else "none"
+
+
+def _namespaces() -> str:
+    wanted = ("net", "mnt", "pid", "cgroup", "uts", "ipc")
+    lacking = [name for name in wanted if not Path(f"/proc/self/ns/{name}").exists()]
+    return f"without {' '.join(lacking)}" if lacking else "all"
+
+
+def _bpf() -> str:
+    return "available" if "bpf" in Path("/proc/filesystems").read_text().split() else "no BPF file system"
+
+
+def _overlay() -> str:
+    return "available" if "overlay" in Path("/proc/filesystems").read_text().split() else "not in the kernel"
+
+
+def _kvm_works() -> bool:
+    """Whether the device answers KVM_GET_API_VERSION and makes a machine: a device alone may be a leftover."""
+    import fcntl
+
+    try:
+        with open("/dev/kvm", "rb+", buffering=0) as device:
+            if fcntl.ioctl(device, 0xAE00) != 12:
+                return False
+            os.close(fcntl.ioctl(device, 0xAE01, 0))
+    except OSError:
+        return False
+    return True
+
+
+def _libvirt() -> tuple[str, bool]:
+    sockets = [Path("/run/libvirt") / name for name in ("libvirt-sock", "virtqemud-sock")]
+    running = any(path.exists() for path in sockets)
+    return ("running" if running else "not running"), running

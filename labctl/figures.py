@@ -1,0 +1,57 @@
+"""Measures a run by part: wall time of each, and the most memory that the lab had at any time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sandbox import sandbox as room
+
+_INTERVAL = 0.5
+"""Seconds between two looks at the memory in use."""
+
+
+class Figures:
+    """Collects figures in the order in which the parts end."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[str, float] = {}
+        self._peak: int | None = None
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        """Time what is done inside, also when it fails."""
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self._seconds[name] = time.monotonic() - started
+
+    @contextmanager
+    def sampling_memory(self) -> Iterator[None]:
+        """Look at the room's memory again and again while what is inside runs."""
+        ended = threading.Event()
+
+        def sample() -> None:
+            while not ended.wait(_INTERVAL):
+                now = room.memory_bytes()
+                if now is not None:
+                    self._peak = max(self._peak or 0, now)
+
+        sampler = threading.Thread(target=sample, daemon=True)
+        sampler.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            sampler.join()
+
+    def table(self) -> str:
+        """A line for each part, the sum, and the peak of anonymous memory of everything in the room."""
+        rows = [f"{name:18} {seconds:7.1f} s" for name, seconds in self._seconds.items()]
+        rows.append(f"{'all':18} {sum(self._seconds.values()):7.1f} s")
+        if self._peak is not None:
+            rows.append(f"{'peak memory':18} {self._peak / 2**30:7.2f} GiB (hosts, libvirt and Pulumi; no page cache)")
+        return "\n".join(rows)

@@ -1,0 +1,51 @@
+"""Virtual environments from hashed requirements, kept in the cache by the hash of their pins."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from cilium_lab.paths import CACHE, ROOT
+
+PROGRAM = ("requirements.txt",)
+REPORT = ("requirements-report.txt",)
+TESTS = ("requirements.txt", "requirements-dev.txt", "requirements-report.txt")
+
+
+def environment(pins: tuple[str, ...]) -> Path:
+    """The folder of the environment with these requirement files; it is made when it is not there yet."""
+    digest = hashlib.sha256(sys.version.encode())
+    for name in pins:
+        digest.update((ROOT / name).read_bytes())
+    folder = CACHE / "venv" / digest.hexdigest()[:16]
+    if not (folder / ".whole").exists():
+        print(f"making a Python environment from {' and '.join(pins)}", file=sys.stderr, flush=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+        files = [word for name in pins for word in ("-r", str(ROOT / name))]
+        pip = [
+            folder / "bin" / "pip",
+            "--disable-pip-version-check",
+            "install",
+            "-q",
+            "--require-hashes",
+            *files,
+        ]
+        subprocess.run(pip, check=True)
+        (folder / ".whole").touch()
+    return folder
+
+
+def link_program_environment() -> None:
+    """Make `.venv`, which Pulumi.yaml names, the program's environment."""
+    folder, link = environment(PROGRAM), ROOT / ".venv"
+    if link.is_symlink():
+        if link.readlink() == folder:
+            return
+        link.unlink()
+    elif link.exists():
+        return  # somebody made their own
+    link.symlink_to(folder)

@@ -1,0 +1,227 @@
+"""The API of a simulated cluster: paths and scripts to state and back; a run can be made to die at any change."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+from cilium_lab.kube.client import ApiError
+from tests.helpers.simulated_cluster import NODES, Deployment, Pod, SimulatedCluster
+
+MARK = "=====cilium-lab====="
+
+
+def stamp(seconds: float) -> str:
+    """A moment of the simulation as the API writes it, to the second."""
+    minute, second = divmod(int(seconds), 60)
+    return f"2026-01-01T{minute // 60:02}:{minute % 60:02}:{second:02}Z"
+
+
+class Killed(BaseException):
+    """The program died here."""
+
+
+class SimulatedApi:
+    """`kill_at` counts changes; the run dies at that one, before it is made or (`after`) when it is."""
+
+    def __init__(self, cluster: SimulatedCluster, kill_at: int | None = None, *, after: bool = False) -> None:
+        self.cluster = cluster
+        self.changes: list[str] = []
+        self._kill_at = kill_at
+        self._after = after
+
+    # -- looks -----------------------------------------------------------------------------------------------------
+
+    def get(self, path: str) -> dict[str, Any]:
+        cluster = self.cluster
+        if path.startswith("/api/v1/namespaces/kube-system/configmaps/"):
+            return self._config_map(path.rpartition("/")[2])
+        if match := re.fullmatch(r"/api/v1/namespaces/([^/]+)/pods/([^/]+)", path):
+            return self._pod(self._find(match[1], match[2]))
+        lists: dict[str, Callable[[], Any]] = {
+            "/api/v1/nodes": lambda: [self._node(name) for name in cluster.nodes],
+            "/api/v1/pods": lambda: [self._pod(pod) for pod in cluster.pods.values()],
+            "/apis/cilium.io/v2/ciliumnodes": lambda: [self._cilium_node(name) for name in cluster.nodes],
+            "/apis/cilium.io/v2/ciliumendpoints": lambda: [
+                e for pod in cluster.pods.values() if (e := self._endpoint(pod))
+            ],
+            "/apis/apps/v1/deployments": lambda: [self._deployment(d) for d in cluster.deployments],
+            "/apis/apps/v1/statefulsets": list,
+            "/apis/apps/v1/replicasets": list,
+            "/apis/policy/v1/poddisruptionbudgets": lambda: cluster.budgets,
+            "/apis/discovery.k8s.io/v1/endpointslices": lambda: [self._slice(d) for d in cluster.deployments],
+        }
+        return {"items": lists[path]()}
+
+    def text(self, path: str) -> str:
+        pod = self._find(path.split("/")[4], path.split("/")[6])
+        said = "CiliumNodes caches synced with Kubernetes" if self.cluster.is_ready(pod) else "starting"
+        return f'last words of {pod.name}\n{said}\nlevel=debug msg="chatter of {pod.name}"\n'
+
+    def execute(self, namespace: str, pod: str, container: str, script: str) -> str:
+        found = self._find(namespace, pod)
+        if not self.cluster.is_ready(found):
+            raise ApiError(f"exec {pod}", 0, "container not found")
+        return self._canary(found, script) if container == "canary" else self._agent(found.node)
+
+    def _agent(self, node: str) -> str:
+        mode, block = self.cluster.running[node]
+        routes = [
+            {"dst": b, "gateway": NODES[peer], "dev": "ens160"}
+            for peer, blocks in self.cluster.blocks.items() if peer != node for b in blocks
+        ]  # fmt: skip
+        status = {"ipam": {"status": f"IPv4: 3/254 allocated from {block}, "}}
+        drops = [{"reason": r, "packets": n, "direction": "ingress"} for r, n in self.cluster.drops.items()]
+        parts = [status, mode, [{"dst": "default", "gateway": "172.31.0.2"}, *routes], self.cluster.maps[node], drops]
+        return f"\n{MARK}\n".join(part if isinstance(part, str) else json.dumps(part) for part in parts)
+
+    def _canary(self, pod: Pod, script: str) -> str:
+        code = "200" if self.cluster.canary_reaches else "000"
+        pages = [f"page {url} {code}" for url in re.findall(r"page (\S+) \$r", script)]
+        names = [f"name {name} 10.96.0.10" for name in re.findall(r"name (\S+) \$\{r", script)]
+        echoes = [f"echo {a} RemoteAddr: {pod.address}:4711" for a in re.findall(r"echo ([\d.]+) \$\{r", script)]
+        return "\n".join([*pages, *names, *echoes])
+
+    # -- changes ---------------------------------------------------------------------------------------------------
+
+    def send(self, method: str, path: str, body: Any = None, kind: str = "") -> dict[str, Any]:
+        self.changes.append(f"{method} {path}")
+        dies = len(self.changes) == self._kill_at
+        if dies and not self._after:
+            raise Killed
+        self._change(method, path.partition("?")[0], body, path)
+        if dies:
+            raise Killed
+        return {}
+
+    def _change(self, method: str, path: str, body: Any, whole: str) -> None:
+        cluster, parts = self.cluster, path.split("/")
+        if path.startswith("/api/v1/nodes/"):
+            cluster.nodes[parts[4]]["cordoned"] = bool(body["spec"]["unschedulable"])
+        elif path.endswith("/status"):
+            cluster.errors[parts[5]] = ""
+        elif path.startswith("/apis/cilium.io/v2/ciliumnodes/"):
+            cluster.write_blocks(parts[5], body["spec"]["ipam"]["podCIDRs"])
+        elif parts[5] == "configmaps":
+            if method == "DELETE":
+                self._config_map(parts[6])
+                del cluster.config_maps[parts[6]]
+            else:
+                cluster.config_maps[parts[6]] = body
+        elif path.endswith("/eviction"):
+            self._evict(self._find(parts[4], parts[6]))
+        elif path.startswith("/apis/apps/v1/"):
+            deployment = next(d for d in cluster.deployments if d.name == parts[7])
+            deployment.stamp = str(body["spec"]["template"]["metadata"]["annotations"])
+        elif method == "DELETE":
+            cluster.end(self._find(parts[4], parts[6], body["preconditions"]["uid"]))
+        elif "spec" in body:
+            self._apply(parts[4], parts[6], body, whole)
+        else:
+            cluster.maps = {name: list(cluster.masquerade) for name in cluster.nodes}
+
+    def _evict(self, pod: Pod) -> None:
+        for budget in self.cluster.budgets:
+            if budget["metadata"]["namespace"] == pod.namespace:
+                raise ApiError("evict", 429, "Cannot evict pod as it would violate the pod's disruption budget.")
+        self.cluster.end(pod)
+
+    def _apply(self, namespace: str, name: str, body: Any, whole: str) -> None:
+        key = f"{namespace}/{name}"
+        if key in self.cluster.pods:
+            return
+        manager = whole.partition("fieldManager=")[2].partition("&")[0]
+        pod = Pod(namespace, name, body["spec"]["nodeName"], f"uid-{key}-{self.cluster.now}", manager=manager)
+        pod.labels, pod.spec, pod.ready_at = body["metadata"].get("labels", {}), body["spec"], self.cluster.now + 2
+        if "canary" in name and not self.cluster.canary_pulls:
+            pod.ready_at, pod.trouble = float("inf"), "ErrImagePull"
+        self.cluster.add_pod(pod)
+
+    # -- objects ---------------------------------------------------------------------------------------------------
+
+    def _find(self, namespace: str, name: str, uid: str | None = None) -> Pod:
+        pod = self.cluster.pods.get(f"{namespace}/{name}")
+        if pod is None:
+            raise ApiError(name, 404, "not found")
+        if uid is not None and pod.uid != uid:
+            raise ApiError(name, 409, "the UID in the precondition does not match")
+        return pod
+
+    def _config_map(self, name: str) -> dict[str, Any]:
+        if name == "cilium-config":
+            meta = {"managedFields": [{"manager": "helm", "time": stamp(self.cluster.config_changed)}]}
+            return {"metadata": meta, "data": self.cluster.config}
+        if name not in self.cluster.config_maps:
+            raise ApiError(name, 404, "not found")
+        return self.cluster.config_maps[name]
+
+    def _node(self, name: str) -> dict[str, Any]:
+        node = self.cluster.nodes[name]
+        labels = {"node-role.kubernetes.io/control-plane": ""} if name == "k8s-cp" else {}
+        return {
+            "metadata": {"name": name, "labels": labels},
+            "spec": {"podCIDRs": [node["block"]], "unschedulable": node["cordoned"]},
+            "status": {
+                "addresses": [{"type": "InternalIP", "address": NODES[name]}],
+                "conditions": [{"type": "Ready", "status": str(node["ready"])}],
+                "allocatable": {"cpu": "2", "memory": "4Gi", "pods": "110"},
+            },
+        }
+
+    def _cilium_node(self, name: str) -> dict[str, Any]:
+        error = {"operator-status": {"error": self.cluster.errors[name]}} if self.cluster.errors[name] else {}
+        spec = {"ipam": {"podCIDRs": self.cluster.blocks[name]}}
+        return {"metadata": {"name": name}, "spec": spec, "status": {"ipam": error}}
+
+    def _pod(self, pod: Pod) -> dict[str, Any]:
+        meta: dict[str, Any] = {"name": pod.name, "namespace": pod.namespace, "uid": pod.uid, "labels": pod.labels}
+        meta["creationTimestamp"] = stamp(pod.created)
+        if pod.owner:
+            meta["ownerReferences"] = [{"kind": pod.owner[0], "name": pod.owner[1], "controller": True}]
+        if pod.gone_at is not None:
+            meta["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+        fields = {"f:spec": {"f:containers": {'k:{"name":"main"}': {".": {}, "f:name": {}, "f:image": {}}}}}
+        labels = {"f:metadata": {"f:labels": {f"f:{name}": {} for name in pod.labels}}}
+        meta["managedFields"] = [{"manager": pod.manager, "operation": "Apply", "fieldsV1": {**fields, **labels}}]
+        containers = [{"name": "main", "image": "tools:1", "terminationMessagePath": "/dev/termination-log"}]
+        spec = {"nodeName": pod.node, "hostNetwork": pod.host, "containers": containers}
+        ready = [{"type": "Ready", "status": str(self.cluster.is_ready(pod))}]
+        waiting = [{"state": {"waiting": {"reason": pod.trouble}}}] if pod.trouble else []
+        status = {
+            "phase": "Running",
+            "conditions": ready,
+            "containerStatuses": waiting,
+            **({"podIP": str(pod.address)} if pod.address else {}),
+        }
+        return {"metadata": meta, "spec": spec, "status": status}
+
+    def _endpoint(self, pod: Pod) -> dict[str, Any] | None:
+        if pod.host or pod.address is None or not pod.endpoint:
+            return None
+        networking = {"addressing": [{"ipv4": str(pod.address)}]}
+        status = {"state": "ready", "networking": networking}
+        return {"metadata": {"name": pod.name, "namespace": pod.namespace}, "status": status}
+
+    def _deployment(self, d: Deployment) -> dict[str, Any]:
+        live = [pod for pod in self.cluster.pods_of(d) if pod.gone_at is None]
+        ready = sum(self.cluster.is_ready(pod) for pod in live)
+        updated = sum(pod.labels["stamp"] == d.stamp for pod in live)
+        rolling = {"maxSurge": "25%", "maxUnavailable": d.max_unavailable}
+        return {
+            "metadata": {"name": d.name, "namespace": d.namespace, "generation": d.generation},
+            "spec": {"replicas": d.replicas, "strategy": {"type": "RollingUpdate", "rollingUpdate": rolling}},
+            "status": {
+                "observedGeneration": d.generation, "replicas": len(live), "readyReplicas": ready,
+                "availableReplicas": ready, "updatedReplicas": updated,
+            },
+        }  # fmt: skip
+
+    def _slice(self, d: Deployment) -> dict[str, Any]:
+        service = "kube-dns" if d.name == "coredns" else d.name
+        pods = self.cluster.pods_of(d)
+        ends = [{"addresses": [str(p.address)], "conditions": {"ready": self.cluster.is_ready(p)}} for p in pods]
+        labels = {"kubernetes.io/service-name": service}
+        meta = {"name": f"{service}-x", "namespace": d.namespace, "labels": labels}
+        return {"metadata": meta, "addressType": "IPv4", "endpoints": ends}

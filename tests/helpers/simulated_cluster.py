@@ -1,0 +1,219 @@
+"""A cluster that behaves, as far as a migration sees, like Kubernetes with Cilium 1.17.6. Time passes when asked.
+
+It follows the facts that `cilium_lab.rollout` names from Cilium's source, and keeps a list of everything that users
+would have noticed: a live pod whose endpoint an agent dropped, a workload without a ready pod, a pod that nobody
+brings back.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Network
+from typing import Any
+
+NODES = {"k8s-cp": "172.31.1.10", "k8s-w1": "172.31.1.11", "k8s-w2": "172.31.1.12"}
+OLD = {"k8s-cp": "192.168.0.0/24", "k8s-w1": "192.168.1.0/24", "k8s-w2": "192.168.2.0/24"}
+START, STOP, AGENT_START = 3.0, 5.0, 8.0
+"""Seconds that a pod takes to be ready, to end, and that an agent takes to be ready."""
+
+
+@dataclass
+class Pod:
+    namespace: str
+    name: str
+    node: str
+    uid: str
+    owner: tuple[str, str] | None = None
+    host: bool = False
+    labels: dict[str, str] = field(default_factory=dict)
+    ready_at: float = 0.0
+    gone_at: float | None = None
+    created: float = 0.0
+    address: IPv4Address | None = None
+    endpoint: bool = True
+    spec: dict[str, Any] = field(default_factory=dict)
+    manager: str = "tests"
+    trouble: str = ""
+
+    @property
+    def key(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass
+class Deployment:
+    namespace: str
+    name: str
+    replicas: int
+    labels: dict[str, str]
+    spread: bool = False
+    max_unavailable: int | str = 0
+    generation: int = 1
+    stamp: str = ""
+    """Value of the restart annotation; pods of another one are old."""
+
+
+class SimulatedCluster:
+    """State and controllers. Changes come in through `simulated_api`."""
+
+    def __init__(self, mode: str = "kubernetes") -> None:
+        self.now = 0.0
+        self._numbers = itertools.count(1)
+        self.nodes = {name: {"cordoned": False, "ready": True, "block": OLD[name]} for name in NODES}
+        self.blocks: dict[str, list[str]] = {name: [block] for name, block in OLD.items()}
+        self.errors: dict[str, str] = dict.fromkeys(NODES, "")
+        self.config = {"ipam": mode}
+        self.config_changed = 0.0
+        self.operator_mode = mode
+        self.masquerade = ["172.20.0.0/16", "192.168.0.0/16"]
+        self.maps = {name: list(self.masquerade) for name in NODES}
+        self.config_maps: dict[str, dict[str, Any]] = {}
+        self.budgets: list[dict[str, Any]] = []
+        self.drops: dict[str, int] = {}
+        self.canary_pulls = self.canary_reaches = True
+        self.noticed: list[str] = []
+        self.allocated: dict[str, set[str]] | None = None
+        self.running: dict[str, tuple[str, str]] = {name: (mode, OLD[name]) for name in NODES}
+        self.pods: dict[str, Pod] = {}
+        self.deployments = [
+            Deployment("kube-system", "coredns", 2, {"k8s-app": "kube-dns"}, max_unavailable=1),
+            Deployment("default", "webpod", 2, {"app": "webpod"}, spread=True),
+            Deployment("monitoring", "prometheus", 1, {"app": "prometheus"}, max_unavailable="25%"),
+        ]
+        for node in NODES:
+            self.add_pod(Pod("kube-system", f"cilium-{node}", node, self._uid(), ("DaemonSet", "cilium"), True,
+                             {"k8s-app": "cilium"}))  # fmt: skip
+            self.add_pod(Pod("logs", f"logger-{node}", node, self._uid(), ("DaemonSet", "logger")))
+        self.start_operator()
+        self.now = START
+        for deployment in self.deployments:
+            for _ in range(deployment.replicas):
+                self._add_replica(deployment, at=0.0)
+        self.add_pod(Pod("default", "curl-pod", "k8s-cp", self._uid(), labels={"app": "curl"}))
+
+    # -- time ------------------------------------------------------------------------------------------------------
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass, in steps that are small against everything that happens."""
+        until = self.now + seconds
+        while self.now < until:
+            self.now = min(until, self.now + 0.5)
+            self._controllers()
+
+    def _controllers(self) -> None:
+        for pod in list(self.pods.values()):
+            if pod.gone_at is not None and self.now >= pod.gone_at:
+                self._gone(pod)
+        for pod in self.pods.values():
+            if pod.address is None and not pod.host and pod.node in self.running:
+                self._give_address(pod)
+        for deployment in self.deployments:
+            self._reconcile(deployment)
+            if not any(self.is_ready(pod) for pod in self.pods_of(deployment)):
+                self.noticed.append(f"{self.now:.1f}: no ready pod of {deployment.name}")
+
+    def _reconcile(self, deployment: Deployment) -> None:
+        live = [pod for pod in self.pods_of(deployment) if pod.gone_at is None]
+        new = [pod for pod in live if pod.labels["stamp"] == deployment.stamp]
+        if len(new) < deployment.replicas and len(live) < deployment.replicas + 1:
+            self._add_replica(deployment, at=self.now)
+        old = [pod for pod in live if pod not in new]
+        if old and new and all(self.is_ready(pod) for pod in new) and len(live) > deployment.replicas:
+            self.end(old[0])
+
+    def _gone(self, pod: Pod) -> None:
+        del self.pods[pod.key]
+        match pod.owner:
+            case ("DaemonSet", "cilium"):
+                del self.running[pod.node]
+                self._start_agent(pod)
+            case ("DaemonSet", _):
+                self.add_pod(Pod(pod.namespace, pod.name, pod.node, self._uid(), pod.owner, ready_at=self.now + START))
+            case None if f'"name": "{pod.name}"' not in str(self.config_maps) and "canary" not in pod.name:
+                self.noticed.append(f"{self.now:.1f}: nobody brings back {pod.key}")
+            case _:
+                pass
+
+    # -- Cilium ----------------------------------------------------------------------------------------------------
+
+    def _start_agent(self, old: Pod) -> None:
+        """Mode from cilium-config, block from Node or CiliumNode; endpoints outside the block are dropped."""
+        mode, node = self.config["ipam"], old.node
+        if mode == "kubernetes":
+            self.blocks[node] = [str(self.nodes[node]["block"])]
+        self.running[node] = (mode, self.blocks[node][0])
+        self.add_pod(Pod(old.namespace, old.name, node, self._uid(), old.owner, True, old.labels,
+                         self.now + AGENT_START))  # fmt: skip
+        block = IPv4Network(self.blocks[node][0])
+        for pod in self.pods.values():
+            if pod.node == node and not pod.host and pod.address and pod.address not in block:
+                pod.endpoint = False
+                if pod.owner != ("DaemonSet", "logger") and "canary" not in pod.name:
+                    self.noticed.append(f"{self.now:.1f}: {pod.key} was cut off")
+
+    def start_operator(self) -> None:
+        """In cluster-pool it takes the blocks that lie in its list; others are an error."""
+        name = f"cilium-operator-{next(self._numbers)}"
+        self.add_pod(Pod("kube-system", name, "k8s-w1", self._uid(), ("Deployment", "cilium-operator"), True,
+                         {"io.cilium/app": "operator"}, self.now + START))  # fmt: skip
+        self.allocated = None
+        self.operator_mode = self.config["ipam"]
+        if self.config["ipam"] != "cluster-pool":
+            return
+        self.allocated = {}
+        pools = [IPv4Network(pool) for pool in self.config["cluster-pool-ipv4-cidr"].split()]
+        for node, blocks in self.blocks.items():
+            outside = [block for block in blocks if not any(IPv4Network(block).subnet_of(pool) for pool in pools)]
+            self.errors[node] = f"allocator not configured for the requested CIDR {outside[0]}" if outside else ""
+            self.allocated[node] = set() if outside else set(blocks)
+
+    def write_blocks(self, node: str, blocks: list[str]) -> None:
+        """A running operator accepts any part of what it has given, and nothing new."""
+        self.blocks[node] = list(blocks)
+        if self.allocated is not None and not set(blocks) <= self.allocated[node]:
+            self.errors[node] = f"node has CIDRs allocated that conflict with requested CIDRs {blocks}"
+
+    # -- pods ------------------------------------------------------------------------------------------------------
+
+    def add_pod(self, pod: Pod) -> None:
+        pod.created = self.now
+        self.pods[pod.key] = pod
+        if pod.host:
+            pod.address = IPv4Address(NODES[pod.node])
+        elif pod.node in self.running:
+            self._give_address(pod)
+
+    def _give_address(self, pod: Pod) -> None:
+        block = IPv4Network(self.running[pod.node][1])
+        taken = {other.address for other in self.pods.values()}
+        pod.address = next(block[number] for number in range(10, 250) if block[number] not in taken)
+        pod.ready_at = max(pod.ready_at, self.now + START) if self.now > START else 0.0
+
+    def _add_replica(self, deployment: Deployment, at: float) -> None:
+        mine = {pod.node for pod in self.pods_of(deployment) if pod.gone_at is None}
+        free = [name for name, node in sorted(self.nodes.items(), reverse=True) if not node["cordoned"]]
+        free = [name for name in free if name not in mine] or ([] if deployment.spread else free)
+        if free:
+            labels = {**deployment.labels, "stamp": deployment.stamp, "pod-template-hash": "abc"}
+            name = f"{deployment.name}-abc-{next(self._numbers)}"
+            owner = ("ReplicaSet", f"{deployment.name}-abc")
+            self.add_pod(Pod(deployment.namespace, name, free[0], self._uid(), owner, labels=labels,
+                             ready_at=at + START if at else 0.0))  # fmt: skip
+
+    def end(self, pod: Pod) -> None:
+        """Begin to delete a pod."""
+        if pod.gone_at is None:
+            pod.gone_at = self.now + (0.5 if pod.owner is None else STOP)
+            if pod.labels.get("io.cilium/app") == "operator":
+                self.start_operator()
+
+    def pods_of(self, deployment: Deployment) -> list[Pod]:
+        owner = ("ReplicaSet", f"{deployment.name}-abc")
+        return [pod for pod in self.pods.values() if pod.namespace == deployment.namespace and pod.owner == owner]
+
+    def is_ready(self, pod: Pod) -> bool:
+        return pod.gone_at is None and pod.endpoint and pod.address is not None and self.now >= pod.ready_at
+
+    def _uid(self) -> str:
+        return f"uid-{next(self._numbers)}"

@@ -1,0 +1,275 @@
+"""The builder: what it keeps, in which order it builds, what a failure or an interruption leaves behind."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from airgap.builder.part import BuildError, Part, Workspace
+from tests.helpers.parts_folder import Folder, use
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folder:
+    return use(tmp_path, monkeypatch)
+
+
+class Journal:
+    """Notes when recipes begin and end."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self._lock = threading.Lock()
+        self._running = 0
+        self.most = 0
+
+    def recipe(self, name: str, content: str = "", seconds: float = 0.0) -> Callable[[Workspace], None]:
+        def make(ws: Workspace) -> None:
+            with self._lock:
+                self.lines.append(name)
+                self._running += 1
+                self.most = max(self.most, self._running)
+            time.sleep(seconds)
+            (ws.out / name).write_text(content or name)
+            with self._lock:
+                self._running -= 1
+
+        return make
+
+
+@pytest.fixture
+def journal() -> Journal:
+    return Journal()
+
+
+# --- the key and the cache
+
+
+def test_a_part_is_built_once(folder: Folder, journal: Journal) -> None:
+    part = Part("one", journal.recipe("one"))
+    first = folder.builder(part).build(["one"])
+    second = folder.builder(part).build(["one"])
+    assert journal.lines == ["one"]
+    assert [built.fresh for built in (*first, *second)] == [True, False]
+    assert first[0].folder == second[0].folder
+    assert (first[0].size, first[0].sha256) == (second[0].size, second[0].sha256)
+    assert first[0].sha256 == hashlib.sha256(b"one").hexdigest()
+
+
+def test_every_kind_of_input_changes_the_key(folder: Folder, journal: Journal, tmp_path: Path) -> None:
+    make = journal.recipe("one")
+    file, tree = tmp_path / "file", tmp_path / "tree"
+    (tree / "sub").mkdir(parents=True)
+    file.write_text("a")
+    (tree / "sub" / "leaf").write_text("a")
+
+    def key(*literals: str, name: str = "one") -> str:
+        return folder.builder(Part(name, make, inputs=(file, tree, *literals))).key(name)
+
+    keys = [key("1.0"), key("1.1"), key(), key("1.0", name="two")]
+    file.write_text("b")
+    keys.append(key("1.0"))
+    (tree / "sub" / "leaf").write_text("b")
+    keys.append(key("1.0"))
+    (tree / "sub" / "leaf").chmod(0o755)
+    keys.append(key("1.0"))
+    (tree / "sub" / "leaf").rename(tree / "leaf")
+    keys.append(key("1.0"))
+    (tree / "link").symlink_to("leaf")
+    keys.append(key("1.0"))
+    (tree / "link").unlink()
+    (tree / "link").symlink_to("file")
+    keys.append(key("1.0"))
+    assert len(set(keys)) == len(keys)
+    assert key("1.0") == key("1.0")
+
+
+def test_what_python_leaves_behind_is_no_input(folder: Folder, journal: Journal, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    part = Part("one", journal.recipe("one"), inputs=(tree,))
+    before = folder.builder(part).key("one")
+    (tree / "__pycache__").mkdir()
+    (tree / "__pycache__" / "x.pyc").write_text("x")
+    assert folder.builder(part).key("one") == before
+
+
+def test_a_change_reaches_what_needs_it_and_nothing_else(folder: Folder, journal: Journal) -> None:
+    def catalogue(version: str) -> list[Part]:
+        return [
+            Part("base", journal.recipe("base"), inputs=(version,)),
+            Part("upon", journal.recipe("upon"), needs=("base",)),
+            Part("top", journal.recipe("top"), needs=("upon",)),
+            Part("other", journal.recipe("other")),
+        ]
+
+    folder.builder(*catalogue("1")).build(["top", "other"])
+    journal.lines.clear()
+    changed = folder.builder(*catalogue("2"))
+    assert changed.missing(["top", "other"]) == ["base", "upon", "top"]
+    changed.build(["top", "other"])
+    assert journal.lines == ["base", "upon", "top"]
+
+
+def test_what_was_made_from_other_inputs_is_outdated(folder: Folder, journal: Journal) -> None:
+    old = folder.builder(Part("one", journal.recipe("one"), inputs=("1",))).build(["one"])
+    newer = folder.builder(Part("one", journal.recipe("one"), inputs=("2",)))
+    new = newer.build(["one"])
+    assert newer.outdated() == [old[0].folder]
+    assert new[0].folder.exists()
+
+
+def test_an_input_that_is_not_there_is_named(folder: Folder, journal: Journal, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        folder.builder(Part("one", journal.recipe("one"), inputs=(tmp_path / "nowhere",))).build(["one"])
+
+
+def test_a_part_that_nobody_knows_is_refused_with_those_that_are_known(folder: Folder, journal: Journal) -> None:
+    with pytest.raises(BuildError, match=r"no part is named 'tow'; there are: one, two"):
+        folder.builder(Part("two", journal.recipe("two")), Part("one", journal.recipe("one"))).build(["tow"])
+
+
+def test_a_dot_in_a_name_does_not_mix_parts_up(folder: Folder, journal: Journal) -> None:
+    for version in ("1", "2"):
+        folder.builder(Part("tool-1.2", journal.recipe(f"v{version}"), inputs=(version,))).build(["tool-1.2"])
+    assert journal.lines == ["v1", "v2"]
+    assert len(folder.names()) == 4
+
+
+# --- the order
+
+
+def test_the_longest_chain_starts_first_and_two_run_at_a_time(folder: Folder, journal: Journal) -> None:
+    parts = [
+        Part("short", journal.recipe("short", seconds=0.05), cost=5),
+        Part("middle", journal.recipe("middle", seconds=0.2), cost=30),
+        Part("begins-long", journal.recipe("begins-long", seconds=0.2), cost=1),
+        Part("ends-long", journal.recipe("ends-long", seconds=0.05), cost=100, needs=("begins-long",)),
+    ]
+    folder.builder(*parts).build([part.name for part in parts])
+    assert set(journal.lines[:2]) == {"begins-long", "middle"}
+    assert journal.lines.index("begins-long") < journal.lines.index("ends-long")
+    assert journal.most == 2
+
+
+def test_a_recipe_reads_what_it_needs(folder: Folder, journal: Journal) -> None:
+    def make(ws: Workspace) -> None:
+        (ws.out / "copy").write_text((ws.need("base") / "base").read_text().upper())
+        with pytest.raises(KeyError):
+            ws.need("undeclared")
+
+    base = Part("base", journal.recipe("base", "text"))
+    folder.builder(base, Part("upon", make, needs=("base",))).build(["upon"])
+    assert (folder.current / "upon" / "copy").read_text() == "TEXT"
+
+
+# --- what is left behind
+
+
+def test_wanted_parts_are_linked_and_relinked(folder: Folder, journal: Journal) -> None:
+    def built(content: str) -> Path:
+        parts = Part("base", journal.recipe("base")), Part("one", journal.recipe("one", content), (content,), ("base",))
+        return folder.builder(*parts).build(["one"])[-1].folder
+
+    for content in ("a", "b", "a"):
+        made = built(content)
+        link = folder.current / "one"
+        assert link.is_symlink()
+        assert link.resolve() == made
+        assert (link / "one").read_text() == content
+    assert journal.lines == ["base", "one", "one"]
+    assert {path.name for path in folder.current.iterdir()} == {"one"}
+
+
+def test_the_record_is_written_last(folder: Folder, journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bool] = []
+    write = Path.write_text
+
+    def noting(self: Path, text: str) -> int:
+        if self.suffix == ".json":
+            seen.append((self.with_suffix("") / "one").read_text() == "one")
+        return write(self, text)
+
+    monkeypatch.setattr(Path, "write_text", noting)
+    made = folder.builder(Part("one", journal.recipe("one"))).build(["one"])[0]
+    assert seen == [True]
+    assert folder.names() == {made.folder.name, f"{made.folder.name}.json"}
+    record = json.loads((folder.parts / f"{made.folder.name}.json").read_text())
+    assert (record["name"], record["key"], record["size"]) == ("one", made.key, 3)
+
+
+def test_a_part_without_a_record_is_made_anew(folder: Folder, journal: Journal) -> None:
+    part = Part("one", journal.recipe("one"))
+    made = folder.builder(part).build(["one"])[0]
+    (folder.parts / f"{made.folder.name}.json").unlink()
+    (made.folder / "rest").write_text("of a run that was cut off")
+    folder.builder(part).build(["one"])
+    assert journal.lines == ["one", "one"]
+    assert [path.name for path in made.folder.iterdir()] == ["one"]
+
+
+# --- failures
+
+
+def test_a_failure_stops_only_what_needs_it(folder: Folder, journal: Journal) -> None:
+    def fail(ws: Workspace) -> None:
+        ws.run(["sh", "-c", "echo the cause >&2; exit 7"])
+
+    parts = [
+        Part("bad", fail, cost=100),
+        Part("upon-bad", journal.recipe("upon-bad"), needs=("bad",)),
+        Part("slow", journal.recipe("slow", seconds=0.2)),
+        Part("upon-slow", journal.recipe("upon-slow"), needs=("slow",)),
+    ]
+    with pytest.raises(BuildError) as caught:
+        folder.builder(*parts).build([part.name for part in parts])
+    assert "part bad: exit status 7: sh -c" in str(caught.value)
+    assert "    the cause" in str(caught.value)
+    assert "upon-bad" not in str(caught.value)
+    assert journal.lines == ["slow", "upon-slow"]
+    assert folder.builder(*parts).missing(["upon-bad", "upon-slow"]) == ["bad", "upon-bad"]
+
+
+def test_only_the_end_of_a_long_log_is_shown(folder: Folder) -> None:
+    def fail(ws: Workspace) -> None:
+        ws.run(["sh", "-c", "seq 1000; exit 1"])
+
+    with pytest.raises(BuildError) as caught:
+        folder.builder(Part("bad", fail)).build(["bad"])
+    assert "    1000" in str(caught.value)
+    assert "    900\n" not in str(caught.value)
+
+
+def test_a_recipe_goes_on_where_it_failed(folder: Folder) -> None:
+    def make(ws: Workspace) -> None:
+        first = ws.work / "first"
+        if not first.exists():
+            (ws.out / "half").write_text("must not stay")
+            first.write_text("done")
+            raise RuntimeError("no more today")
+        (ws.out / "whole").write_text(first.read_text())
+
+    part = Part("one", make)
+    with pytest.raises(BuildError, match="part one: no more today"):
+        folder.builder(part).build(["one"])
+    made = folder.builder(part).build(["one"])[0]
+    assert [path.name for path in made.folder.iterdir()] == ["whole"]
+    assert folder.names() == {made.folder.name, f"{made.folder.name}.json"}
+
+
+def test_output_is_returned_and_a_failing_command_is_not(folder: Folder) -> None:
+    def make(ws: Workspace) -> None:
+        printed = ws.output(["sh", "-c", "echo $WORD; cat"], env={"WORD": "said"})
+        (ws.out / "printed").write_text(printed)
+        ws.run(["sh", "-c", "cat > given"], stdin=b"given")
+        assert (ws.work / "given").read_bytes() == b"given"
+        ws.output(["false"])
+
+    with pytest.raises(BuildError, match="exit status 1: false"):
+        folder.builder(Part("one", make)).build(["one"])

@@ -1,0 +1,73 @@
+"""What a bundle's index says, and whether it fits the configuration."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cilium_lab.artifacts.bundle import ONLINE, BundleError, from_index, mismatches, read
+from cilium_lab.config.images import default_images
+from cilium_lab.config.load import parse
+
+INDEX: dict[str, Any] = {
+    "schema": 1,
+    "arch": "amd64",
+    "versions": {"kubernetes": "1.33.3", "cilium": "1.17.6"},
+    "files": {},
+    "images": [{"ref": "quay.io/cilium/cilium:v1.17.6", "file": "images/cilium.tar"}],
+    "missing": [{"name": "grafana", "why": "its source is not on the module proxy"}],
+}
+
+
+def test_images_by_reference_and_by_repository() -> None:
+    bundle = from_index(INDEX)
+    assert bundle.has_image("quay.io/cilium/cilium:v1.17.6")
+    assert not bundle.has_image("quay.io/cilium/cilium:v1.17.5")
+    assert bundle.has_repository("quay.io/cilium/cilium")
+    assert not bundle.has_repository("quay.io/cilium/cil")
+    assert bundle.missing == {"grafana": "its source is not on the module proxy"}
+
+
+def test_online_has_everything() -> None:
+    assert ONLINE.has_image("docker.io/any/thing:1")
+    assert ONLINE.has_repository("docker.io/any/thing")
+    assert mismatches(parse({}), ONLINE) == []
+
+
+def test_a_fitting_bundle() -> None:
+    assert mismatches(parse({"artifacts": "bundle"}), from_index(INDEX)) == []
+
+
+def test_what_does_not_fit_is_named() -> None:
+    lab = parse({"artifacts": "bundle", "arch": "arm64", "versions": {"kubernetes": "1.32.0"}})
+    assert mismatches(lab, from_index(INDEX)) == [
+        "arch is arm64, but the bundle is for amd64",
+        "versions.kubernetes is 1.32.0, but the bundle holds 1.33.3",
+    ]
+
+
+def test_another_schema_is_refused() -> None:
+    with pytest.raises(BundleError, match="schema 2"):
+        from_index({**INDEX, "schema": 2})
+
+
+def test_reading_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match=r"lab build"):
+        read(tmp_path)
+    (tmp_path / "index.json").write_text(json.dumps(INDEX))
+    assert read(tmp_path) == from_index(INDEX)
+    (tmp_path / "index.json").write_text("{")
+    with pytest.raises(BundleError, match=r"index\.json"):
+        read(tmp_path)
+
+
+def test_default_images_are_pinned_and_of_their_source() -> None:
+    online, bundle = default_images("online"), default_images("bundle")
+    assert online.prometheus.partition("@")[0] == bundle.prometheus
+    assert bundle.webpod.startswith("cilium-lab.local/")
+    assert online.webpod.startswith("docker.io/traefik/whoami:v")
+    assert parse({"images": {"webpod": "registry.example/a/b:1"}}).images.webpod == "registry.example/a/b:1"
+    assert parse({"artifacts": "bundle"}).images == bundle

@@ -1,0 +1,161 @@
+"""The checks of machines and of Kubernetes: a healthy answer, and answers that must make each one fail."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from cilium_lab.checks import cluster, hosts
+from cilium_lab.checks.context import CommandError
+from tests.helpers.fake_lab import (
+    CP,
+    W1,
+    W2,
+    WANT,
+    Answer,
+    assert_fails,
+    cilium_node,
+    items,
+    look,
+    node,
+)
+
+NAMES = {f"ssh {host} hostname": f"{host}\n" for host in WANT.hosts}
+
+
+def test_hosts_answer() -> None:
+    assert look(hosts.hosts_answer, NAMES).ok
+
+
+@pytest.mark.parametrize("broken", [CommandError("Connection refused"), "localhost\n", ""])
+def test_a_silent_or_misnamed_host_is_told(broken: Answer) -> None:
+    assert_fails(look(hosts.hosts_answer, {**NAMES, "ssh k8s-w2 hostname": broken}), "k8s-w2")
+
+
+def addresses(*found: str, forward: str = "1", interface: str = "ens160") -> dict[str, str]:
+    lines = [f"{n + 2}: {interface if n == 0 else 'eth'}    inet {a}/16 scope global x" for n, a in enumerate(found)]
+    return {"ssh router .*ip_forward": "\n".join([forward, *lines]) + "\n"}
+
+
+def test_router_forwards() -> None:
+    assert look(hosts.router_forwards, addresses(*WANT.router_addresses)).ok
+
+
+def test_a_router_without_forwarding_address_or_interface_fails() -> None:
+    assert_fails(look(hosts.router_forwards, addresses(*WANT.router_addresses, forward="0")), "ip_forward 0")
+    assert_fails(look(hosts.router_forwards, addresses(*WANT.router_addresses[:3])), "10.10.2.200")
+    assert_fails(look(hosts.router_forwards, addresses(*WANT.router_addresses, interface="eth7")), "on eth7")
+
+
+def test_nodes_route_to_router() -> None:
+    good = {"ssh .*route get": "10.10.1.200 via 172.31.1.20 dev ens160 src 172.31.1.11 uid 0\n"}
+    assert look(hosts.nodes_route_to_router, good).ok
+    wrong = "10.10.1.200 via 172.31.0.2 dev ens160\n"
+    assert_fails(look(hosts.nodes_route_to_router, {"ssh k8s-w1 .*route": wrong, **good}), "k8s-w1: 172.31.0.2")
+    none = "10.10.1.200 dev ens160 src 172.31.1.12\n"
+    assert_fails(look(hosts.nodes_route_to_router, {"ssh k8s-w2 .*route": none, **good}), "k8s-w2: no gateway")
+
+
+def test_nodes_ready() -> None:
+    assert look(cluster.nodes_ready, {"get nodes": items(CP, W1, W2)}).ok
+
+
+@pytest.mark.parametrize(
+    ("last", "word"),
+    [
+        (node("k8s-w2", "172.31.1.12", "", ready="False"), "k8s-w2 NotReady"),
+        (node("k8s-w2", "172.31.1.12", "", version="v1.32.0"), "v1.32.0"),
+        (node("k8s-w2", "172.31.1.99", ""), "172.31.1.99"),
+        (node("k8s-w3", "172.31.1.12", ""), "k8s-w3"),
+    ],
+)
+def test_a_node_that_is_not_as_wanted_is_told(last: dict[str, Any], word: str) -> None:
+    assert_fails(look(cluster.nodes_ready, {"get nodes": items(CP, W1, last)}), word)
+
+
+def test_a_missing_node_fails() -> None:
+    assert_fails(look(cluster.nodes_ready, {"get nodes": items(CP, W1)}))
+
+
+def test_nodes_take_pods() -> None:
+    assert look(cluster.nodes_take_pods, {"get nodes": items(CP, W1, W2)}).ok
+    taint = [{"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}]
+    tainted = node("k8s-cp", "172.31.1.10", "", taints=taint)
+    assert_fails(look(cluster.nodes_take_pods, {"get nodes": items(tainted, W1, W2)}), "control-plane:NoSchedule")
+    cordoned = node("k8s-w1", "172.31.1.11", "", unschedulable=True)
+    assert_fails(look(cluster.nodes_take_pods, {"get nodes": items(CP, cordoned, W2)}), "k8s-w1: cordoned")
+    assert_fails(look(cluster.nodes_take_pods, {"get nodes": items()}), "0 nodes")
+
+
+def test_no_kube_proxy() -> None:
+    pod = {"kind": "Pod", "metadata": {"name": "cilium-x2x"}}
+    assert look(cluster.no_kube_proxy, {"get pods,daemonsets": items(pod)}).ok
+    proxy = {"kind": "DaemonSet", "metadata": {"name": "kube-proxy"}}
+    assert_fails(look(cluster.no_kube_proxy, {"get pods,daemonsets": items(pod, proxy)}), "DaemonSet kube-proxy")
+
+
+def test_each_node_has_its_own_block() -> None:
+    assert look(cluster.own_blocks, {"get nodes": items(CP, W1, W2)}).ok
+
+
+@pytest.mark.parametrize(
+    ("block", "word"),
+    [
+        ("", "k8s-w2 has no block"),
+        ("192.168.1.0/24", "share 192.168.1.0/24"),
+        ("10.244.2.0/24", "10.244.2.0/24"),
+        ("192.168.2.0/25", "192.168.2.0/25"),
+    ],
+)
+def test_a_block_that_is_missing_shared_foreign_or_of_another_size_fails(block: str, word: str) -> None:
+    last = node("k8s-w2", "172.31.1.12", block)
+    assert_fails(look(cluster.own_blocks, {"get nodes": items(CP, W1, last)}), word)
+
+
+def test_in_pool_mode_the_block_is_the_ciliumnodes() -> None:
+    want = replace(WANT, ipam_mode="cluster-pool", pod_ranges=("172.20.0.0/16", "192.168.0.0/16"))
+    good = items(*(cilium_node(name, f"172.20.{n}.0/24") for n, name in enumerate(WANT.nodes)))
+    assert look(cluster.own_blocks, {"get ciliumnodes": good}, want).ok
+    assert_fails(look(cluster.own_blocks, {"get ciliumnodes": items()}, want), "k8s-cp has no block")
+
+
+def workload(kind: str, spec: dict[str, Any], **status: Any) -> dict[str, Any]:
+    meta = {"name": "thing", "namespace": "default", "generation": 2}
+    return {"kind": kind, "metadata": meta, "spec": spec, "status": {"observedGeneration": 2, **status}}
+
+
+WHOLE = workload("Deployment", {"replicas": 2}, availableReplicas=2, updatedReplicas=2)
+AGENTS = {"desiredNumberScheduled": 3, "numberAvailable": 3}
+
+
+@pytest.mark.parametrize(
+    "whole",
+    [
+        WHOLE,
+        workload("Deployment", {"replicas": 0}),
+        workload("DaemonSet", {}, **AGENTS, updatedNumberScheduled=3),
+        workload("DaemonSet", {"updateStrategy": {"type": "OnDelete"}}, **AGENTS, updatedNumberScheduled=1),
+    ],
+)
+def test_rollouts_complete(whole: dict[str, Any]) -> None:
+    assert look(cluster.rollouts_complete, {"get deployments,": items(whole)}).ok
+
+
+@pytest.mark.parametrize(
+    "short",
+    [
+        workload("Deployment", {"replicas": 2}, availableReplicas=1, updatedReplicas=2),
+        workload("Deployment", {"replicas": 2}, availableReplicas=2, updatedReplicas=1),
+        workload("Deployment", {"replicas": 2}, availableReplicas=2, updatedReplicas=2, observedGeneration=1),
+        workload("DaemonSet", {}, desiredNumberScheduled=3, numberAvailable=2, updatedNumberScheduled=3),
+        workload("DaemonSet", {}, **AGENTS, updatedNumberScheduled=2),
+    ],
+)
+def test_an_incomplete_rollout_fails(short: dict[str, Any]) -> None:
+    assert_fails(look(cluster.rollouts_complete, {"get deployments,": items(WHOLE, short)}), "default/thing")
+
+
+def test_a_cluster_without_workloads_is_not_complete() -> None:
+    assert_fails(look(cluster.rollouts_complete, {"get deployments,": items()}))

@@ -1,0 +1,232 @@
+"""The Helm values: every one of the seed, the derived ones, and what the chart's own schema says to them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from cilium_lab.artifacts.bundle import ONLINE, Artifacts
+from cilium_lab.config import reserved_values as owned
+from cilium_lab.config.load import parse
+from cilium_lab.config.reader import Problems
+from cilium_lab.paths import CURRENT
+from components.cilium.values import HUBBLE_METRICS, merge, values
+from tests.helpers.chart import chart
+
+BUNDLE = Artifacts(
+    images=frozenset(f"quay.io/cilium/{name}:v1.17.6" for name in ("cilium", "operator-generic", "hubble-relay")),
+)
+STACKS: dict[str, tuple[dict[str, Any], Artifacts]] = {
+    "lab": ({"machines": "vm", "artifacts": "online"}, ONLINE),
+    "embedded": ({"machines": "container", "artifacts": "bundle"}, BUNDLE),
+}
+MODES: dict[str, dict[str, Any]] = {
+    "kubernetes": {},
+    "cluster-pool": {"ipamMode": "cluster-pool"},
+    "multi-pool": {"ipamMode": "multi-pool"},
+    "vxlan": {"routingMode": "tunnel"},
+    "geneve": {"routingMode": "tunnel", "tunnelProtocol": "geneve"},
+    "iptables": {"masquerade": "iptables"},
+}
+# The seed's --set flags as the chart gets them, but for ipv4NativeRoutingCIDR, which it had wrong.
+SEED: dict[str, Any] = {
+    "k8sServiceHost": "172.31.1.10",
+    "k8sServicePort": 6443,
+    "ipam.mode": "kubernetes",
+    "k8s.requireIPv4PodCIDR": True,
+    "routingMode": "native",
+    "autoDirectNodeRoutes": True,
+    "endpointRoutes.enabled": True,
+    "kubeProxyReplacement": True,
+    "bpf.masquerade": True,
+    "installNoConntrackIptablesRules": True,
+    "endpointHealthChecking.enabled": False,
+    "healthChecking": False,
+    "hubble.enabled": True,
+    "hubble.relay.enabled": True,
+    "hubble.ui.enabled": True,
+    "hubble.ui.service.type": "NodePort",
+    "hubble.ui.service.nodePort": 30003,
+    "prometheus.enabled": True,
+    "operator.prometheus.enabled": True,
+    "hubble.metrics.enableOpenMetrics": True,
+    "hubble.metrics.enabled": [
+        "dns", "drop", "tcp", "flow", "port-distribution", "icmp",
+        "httpV2:exemplars=true;labelsContext=source_ip,source_namespace,source_workload,"
+        "destination_ip,destination_namespace,destination_workload,traffic_direction",
+    ],
+    "operator.replicas": 1,
+    "debug.enabled": True,
+}  # fmt: skip
+
+
+def at(tree: Any, path: str) -> Any:
+    for step in path.split("."):
+        tree = tree[step]
+    return tree
+
+
+@pytest.mark.parametrize(("path", "wanted"), SEED.items())
+def test_every_value_of_the_seed(path: str, wanted: object) -> None:
+    seen = at(values(parse({})), path)
+    assert seen == wanted
+    assert type(seen) is type(wanted)
+
+
+def test_native_range_holds_the_pods() -> None:
+    assert values(parse({}))["ipv4NativeRoutingCIDR"] == "192.168.0.0/16"
+    assert values(parse({"podCidr": "10.20.0.0/16"}))["ipv4NativeRoutingCIDR"] == "10.20.0.0/16"
+
+
+def test_a_migration_changes_ipam_alone() -> None:
+    before, after = values(parse({})), values(parse({"ipamMode": "cluster-pool"}))
+    assert {key for key in before | after if before.get(key) != after.get(key)} == {"ipam"}
+
+
+def test_cluster_pool_lists_the_new_range_first_and_the_old_one_after_it() -> None:
+    ipam = at(values(parse({"ipamMode": "cluster-pool"})), "ipam")
+    assert ipam["operator"] == {
+        "clusterPoolIPv4PodCIDRList": ["172.20.0.0/16", "192.168.0.0/16"],
+        "clusterPoolIPv4MaskSize": 24,
+    }
+
+
+def test_multi_pool_waits_for_no_block() -> None:
+    tree = values(parse({"ipamMode": "multi-pool"}))
+    assert at(tree, "k8s.requireIPv4PodCIDR") is False
+    pools = at(tree, "ipam.operator.autoCreateCiliumPodIPPools")
+    assert pools == {"default": {"ipv4": {"cidrs": ["172.20.0.0/16"], "maskSize": 24}}}
+
+
+def test_helm_never_restarts_an_agent() -> None:
+    tree = values(parse({}))
+    assert tree["updateStrategy"] == {"type": "OnDelete"}
+    assert "rollOutCiliumPods" not in tree
+
+
+def test_tunnel_drops_what_its_agent_refuses() -> None:
+    tree = values(parse({"routingMode": "tunnel", "tunnelProtocol": "geneve"}))
+    assert tree["tunnelProtocol"] == "geneve"
+    assert tree["autoDirectNodeRoutes"] is False
+    assert tree["installNoConntrackIptablesRules"] is False
+    assert "ipv4NativeRoutingCIDR" not in tree
+
+
+def test_iptables_goes_without_the_bpf_list() -> None:
+    tree = values(parse({"masquerade": "iptables", "ipamMode": "cluster-pool"}))
+    assert at(tree, "bpf.masquerade") is False
+    assert at(tree, "ipMasqAgent.enabled") is False
+    assert tree["ipv4NativeRoutingCIDR"] == "172.20.0.0/16"
+
+
+def test_a_bundle_runs_what_it_has() -> None:
+    tree = values(parse({"artifacts": "bundle"}), BUNDLE)
+    assert at(tree, "envoy.enabled") is False
+    assert tree["disableEnvoyVersionCheck"] is True
+    assert at(tree, "hubble.ui") == {"enabled": False}
+    for image in ("image", "operator.image", "hubble.relay.image"):
+        assert at(tree, image) == {"useDigest": False, "pullPolicy": "IfNotPresent"}
+
+
+def test_a_bundle_with_envoy_and_interface_runs_them() -> None:
+    more = {f"quay.io/cilium/{name}:v1" for name in ("cilium-envoy", "hubble-ui", "hubble-ui-backend")}
+    tree = values(parse({"artifacts": "bundle"}), Artifacts(images=frozenset((BUNDLE.images or set()) | more)))
+    assert at(tree, "envoy.enabled") is True
+    assert at(tree, "hubble.ui.enabled") is True
+
+
+def test_upstreams_images_keep_their_digests() -> None:
+    tree = values(parse({}))
+    assert "image" not in tree
+    assert at(tree, "envoy.enabled") is True
+
+
+def test_more_values_are_laid_under_the_programs() -> None:
+    given = {"bpf": {"mapDynamicSizeRatio": 0.005}, "hubble": {"relay": {"replicas": 2}}, "l7Proxy": False}
+    tree = values(parse({"ciliumValues": given}))
+    assert at(tree, "bpf") == {"mapDynamicSizeRatio": 0.005, "masquerade": True}
+    surging = {"rollingUpdate": {"maxUnavailable": 0}}
+    assert at(tree, "hubble.relay") == {"replicas": 2, "enabled": True, "updateStrategy": surging}
+    assert tree["l7Proxy"] is False
+
+
+def test_merge_leaves_its_arguments_alone() -> None:
+    under: dict[str, object] = {"a": {"b": 1}}
+    assert merge(under, {"a": {"c": 2}}) == {"a": {"b": 1, "c": 2}}
+    assert under == {"a": {"b": 1}}
+
+
+@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize("mode", MODES)
+def test_the_chart_takes_them(mode: str, stack: str) -> None:
+    raw, artifacts = STACKS[stack]
+    schema = json.loads((chart() / "values.schema.json").read_text())
+    # Through JSON, as they go to Helm.
+    rendered = json.loads(json.dumps(values(parse({**raw, **MODES[mode]}), artifacts)))
+    jsonschema.Draft7Validator(schema).validate(rendered)
+
+
+@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize("mode", MODES)
+def test_every_value_is_owned(mode: str, stack: str) -> None:
+    """Whatever the program sets, nobody else can: a value that is not in OWNED could be set twice."""
+    raw, artifacts = STACKS[stack]
+    tree = values(parse({**raw, **MODES[mode]}), artifacts)
+    for path in _leaves(tree):
+        problems = Problems()
+        single: Any = True
+        for step in reversed(path.split(".")):
+            single = {step: single}
+        owned.refuse_owned(single, problems)
+        assert problems.errors, path
+
+
+def test_what_is_owned_is_set_or_must_stay_unset() -> None:
+    """OWNED has no entry that outlived its value."""
+    every = [values(parse({**raw, **mode}), artifacts) for raw, artifacts in STACKS.values() for mode in MODES.values()]
+    paths = {path for tree in every for path in _leaves(tree)}
+    unset = {"enableIPv4Masquerade", "rollOutCiliumPods"}
+    for owner in owned.OWNED:
+        used = any(f"{path}.".startswith(f"{owner}.") for path in paths)
+        assert used != (owner in unset), owner
+
+
+@pytest.mark.parametrize(
+    ("mode", "settings"),
+    [
+        ("kubernetes", {"ipam": "kubernetes", "ipv4-native-routing-cidr": "192.168.0.0/16"}),
+        ("kubernetes", {"enable-ip-masq-agent": "true", "enable-bpf-masquerade": "true", "debug": "true"}),
+        ("kubernetes", {"kube-proxy-replacement": "true", "k8s-require-ipv4-pod-cidr": "true"}),
+        ("kubernetes", {"routing-mode": "native", "auto-direct-node-routes": "true", "enable-endpoint-routes": "true"}),
+        ("kubernetes", {"hubble-metrics": " ".join(HUBBLE_METRICS)}),
+        ("cluster-pool", {"cluster-pool-ipv4-cidr": "172.20.0.0/16 192.168.0.0/16"}),
+        ("multi-pool", {"auto-create-cilium-pod-ip-pools": "default=ipv4-cidrs:172.20.0.0/16;ipv4-mask-size:24"}),
+        ("geneve", {"routing-mode": "tunnel", "tunnel-protocol": "geneve"}),
+    ],
+)
+def test_helm_makes_the_agents_settings_of_them(mode: str, settings: dict[str, str], tmp_path: Path) -> None:
+    helm = shutil.which("helm", path=str(CURRENT / "bundle" / "bin")) or shutil.which("helm")
+    if helm is None:
+        pytest.skip("no helm here: neither built (./lab build) nor installed")
+    file = tmp_path / "values.json"
+    file.write_text(json.dumps(values(parse(MODES[mode]))))
+    arguments = ["template", "cilium", chart(), "--namespace", "kube-system", "--kube-version", "1.33.3", "-f", file]
+    done = subprocess.run([helm, *arguments], capture_output=True, text=True, check=True)
+    documents = [document for document in yaml.safe_load_all(done.stdout) if document]
+    (config,) = [d["data"] for d in documents if d["kind"] == "ConfigMap" and d["metadata"]["name"] == "cilium-config"]
+    assert {key: " ".join(config[key].split()) for key in settings} == settings
+    # The program owns this one: Helm must neither make nor remove it.
+    assert not [d for d in documents if d["metadata"]["name"] == "ip-masq-agent"]
+
+
+def _leaves(tree: Any, prefix: str = "") -> list[str]:
+    if not isinstance(tree, dict):
+        return [prefix.removesuffix(".")]
+    return [path for key, value in tree.items() for path in _leaves(value, f"{prefix}{key}.")]

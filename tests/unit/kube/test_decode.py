@@ -1,0 +1,242 @@
+"""Answers of the API and of agents as frozen data; the shapes are those of Kubernetes 1.33 and Cilium 1.17.6."""
+
+from __future__ import annotations
+
+import json
+from ipaddress import IPv4Address, IPv4Network
+from typing import Any
+
+import pytest
+
+from cilium_lab.kube import agent as agent_view
+from cilium_lab.kube import decode as reading
+from cilium_lab.kube.agent import Ask
+from cilium_lab.kube.objects import Record, Route
+from cilium_lab.kube.pod_manifest import pod_manifest, split_manager
+from cilium_lab.kube.quantities import millicores, octets
+from cilium_lab.kube.state import parse_record, render_record
+from cilium_lab.rollout import canary
+from cilium_lab.rollout.request import Canary, Desired, DocumentError, Limits, parse, render
+from tests.helpers.migration_world import pod as world_pod
+from tests.helpers.migration_world import world
+
+
+def pod_object(**changed: Any) -> dict[str, Any]:
+    meta = {"name": "web-abc-1", "namespace": "default", "uid": "u", "creationTimestamp": "2026-01-01T00:00:00Z"}
+    meta |= changed.pop("meta", {})
+    container = {"resources": {"requests": {"cpu": "250m", "memory": "64Mi"}}}
+    spec = {"nodeName": "k8s-w1", "containers": [container, container], **changed.pop("spec", {})}
+    ready = [{"type": "Ready", "status": "True"}]
+    return {
+        "metadata": meta,
+        "spec": spec,
+        "status": {"phase": "Running", "podIP": "10.0.0.5", "conditions": ready} | changed,
+    }
+
+
+def owned(kind: str, name: str, **labels: str) -> dict[str, Any]:
+    return {"ownerReferences": [{"kind": kind, "name": name, "controller": True}], "labels": labels}
+
+
+def test_a_pods_owner_is_the_workload_behind_its_replica_set() -> None:
+    hashed = {"pod-template-hash": "abc"}
+    for meta, owner in (
+        (owned("ReplicaSet", "web-abc", **hashed), ("Deployment", "web")),
+        (owned("ReplicaSet", "alone"), ("ReplicaSet", "alone")),
+        (owned("StatefulSet", "db"), ("StatefulSet", "db")),
+        ({}, None),
+    ):
+        (found,) = reading.pods([pod_object(meta=meta)])
+        assert found.owner == owner
+    assert (found.cpu, found.memory, found.ready, found.address) == (500, 128 << 20, True, IPv4Address("10.0.0.5"))
+
+
+def test_finished_and_unscheduled_pods_are_left_out() -> None:
+    waiting = pod_object()
+    del waiting["spec"]["nodeName"]
+    assert reading.pods([waiting, pod_object(phase="Succeeded"), pod_object(phase="Failed")]) == ()
+
+
+def deployment(wanted: int, rolling: dict[str, Any], **status: Any) -> dict[str, Any]:
+    spec = {"replicas": wanted, "strategy": {"type": "RollingUpdate", "rollingUpdate": rolling}}
+    counts = dict.fromkeys(("replicas", "readyReplicas", "availableReplicas", "updatedReplicas"), wanted)
+    meta = {"name": "web", "namespace": "default", "generation": 2}
+    return {"metadata": meta, "spec": spec, "status": {"observedGeneration": 2, **counts, **status}}
+
+
+@pytest.mark.parametrize(
+    ("replicas", "rolling", "surges"),
+    [
+        (1, {}, True),
+        (1, {"maxSurge": "25%", "maxUnavailable": "25%"}, True),
+        (1, {"maxSurge": "25%", "maxUnavailable": 1}, False),
+        (1, {"maxSurge": 0, "maxUnavailable": 1}, False),
+        (4, {"maxSurge": "25%", "maxUnavailable": "25%"}, False),
+    ],
+)
+def test_whether_a_restart_surges_rounds_as_kubernetes_does(
+    replicas: int, rolling: dict[str, Any], surges: bool
+) -> None:
+    assert reading.workload("Deployment", deployment(replicas, rolling)).surges is surges
+
+
+def test_a_workload_is_complete_when_nothing_of_its_old_version_is_left() -> None:
+    assert reading.workload("Deployment", deployment(2, {})).complete
+    for status in ({"replicas": 3}, {"updatedReplicas": 1}, {"availableReplicas": 1}, {"observedGeneration": 1}):
+        assert not reading.workload("Deployment", deployment(2, {}, **status)).complete
+
+
+def test_required_anti_affinity_counts_only_against_the_pods_own_labels() -> None:
+    def with_rule(labels: dict[str, str]) -> dict[str, Any]:
+        term = {"labelSelector": {"matchLabels": labels}, "topologyKey": "kubernetes.io/hostname"}
+        rule = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
+        item = deployment(2, {})
+        item["spec"]["template"] = {"metadata": {"labels": {"app": "web"}}, "spec": {"affinity": rule}}
+        return item
+
+    assert reading.workload("Deployment", with_rule({"app": "web"})).own_node_each
+    assert not reading.workload("Deployment", with_rule({"app": "sample-app"})).own_node_each
+
+
+def test_cilium_objects() -> None:
+    item = {
+        "metadata": {"name": "k8s-w1"},
+        "spec": {"ipam": {"podCIDRs": ["10.0.0.0/24", "fd00::/64"]}},
+        "status": {"ipam": {"operator-status": {"error": "full"}}},
+    }
+    found = reading.cilium_node(item)
+    assert (found.blocks, found.error) == ((IPv4Network("10.0.0.0/24"),), "full")
+    networking = {"addressing": [{"ipv4": "10.0.0.7"}]}
+    state = {"state": "waiting-for-identity", "networking": networking}
+    endpoint = reading.endpoint({"metadata": {"namespace": "a", "name": "b"}, "status": state})
+    assert (endpoint.key, endpoint.address, endpoint.ready) == ("a/b", IPv4Address("10.0.0.7"), False)
+    data = {
+        "ipam": "cluster-pool",
+        "cluster-pool-ipv4-cidr": "10.0.0.0/16 10.1.0.0/16",
+        "cluster-pool-ipv4-mask-size": "24",
+    }
+    now = reading.configured({"data": data})
+    assert now is not None
+    assert (now.mode, len(now.pools), now.mask_size) == ("cluster-pool", 2, 24)
+    assert reading.configured(None) is None
+
+
+def test_ready_backends_of_a_service() -> None:
+    def piece(*ready: bool | None) -> dict[str, Any]:
+        ends = [
+            {"addresses": [f"10.0.0.{n}"], "conditions": {} if r is None else {"ready": r}} for n, r in enumerate(ready)
+        ]
+        meta = {"namespace": "a", "labels": {"kubernetes.io/service-name": "web"}}
+        return {"metadata": meta, "addressType": "IPv4", "endpoints": ends}
+
+    assert reading.backends([piece(True, False, None)]) == {"a/web": 2}
+    assert reading.backends([piece(False)]) == {"a/web": 0}
+
+
+def test_an_agents_answer() -> None:
+    status = {"ipam": {"status": "IPv4: 3/254 allocated from 192.168.1.0/24, "}}
+    routes = [
+        {"dst": "default", "gateway": "172.31.0.2", "dev": "ens160"},
+        {"dst": "10.10.0.0/16", "gateway": "172.31.1.20", "dev": "ens160"},
+        {"dst": "192.168.0.56", "dev": "lxc1"},
+        {"dst": "192.168.2.0/24", "gateway": "172.31.1.12", "dev": "ens160"},
+    ]
+    drops = [
+        {"reason": "Success", "direction": "egress", "packets": 9},
+        {"reason": "Policy denied", "direction": "egress", "packets": 3},
+        {"reason": "Policy denied", "direction": "ingress", "packets": 1},
+    ]
+    mark = "\n=====cilium-lab=====\n"
+    answer = mark.join([json.dumps(status), "kubernetes", json.dumps(routes), '["172.20.0.0/16"]', json.dumps(drops)])
+    view = agent_view.parse("k8s-w1", answer, [IPv4Network("192.168.0.0/16")])
+    assert (view.mode, view.block) == ("kubernetes", IPv4Network("192.168.1.0/24"))
+    assert view.routes == (Route(IPv4Network("192.168.2.0/24"), IPv4Address("172.31.1.12"), "ens160"),)
+    assert view.masquerade == (IPv4Network("172.20.0.0/16"),)
+    assert view.drops == {"Policy denied": 4}
+    routes_only = agent_view.parse("k8s-w1", mark.join(["null", "", "[]", "null", "null"]), [])
+    assert (routes_only.mode, routes_only.masquerade, routes_only.drops) == (None, None, None)
+    with pytest.raises(ValueError, match="answered 1 of 5"):
+        agent_view.parse("k8s-w1", "Error: not running", [])
+    assert "cilium-dbg" not in agent_view.script(Ask.ROUTES)
+    assert "bpf ipmasq" in agent_view.script(Ask.MASQUERADE)
+
+
+def test_a_bare_pods_manifest_is_what_its_maker_set() -> None:
+    containers = {
+        'k:{"name":"curl"}': {".": {}, "f:name": {}, "f:args": {}, "f:env": {'k:{"name":"A"}': {"f:value": {}}}}
+    }
+    maker = {"f:metadata": {"f:labels": {"f:app": {}}}, "f:spec": {"f:nodeName": {}, "f:containers": containers}}
+    others = {"f:metadata": {"f:labels": {"f:added": {}}}}
+    container = {"name": "curl", "args": ["-f"], "env": [{"name": "A", "value": "1"}]}
+    live = {
+        "metadata": {
+            "name": "curl",
+            "namespace": "default",
+            "uid": "u",
+            "labels": {"app": "curl", "added": "later"},
+            "managedFields": [
+                {"manager": "kubelet", "operation": "Update", "subresource": "status", "fieldsV1": {"f:status": {}}},
+                {"manager": "labeller", "operation": "Update", "fieldsV1": others},
+                {"manager": "pulumi-kubernetes", "operation": "Apply", "fieldsV1": maker},
+            ],
+        },
+        "spec": {
+            "nodeName": "k8s-cp",
+            "dnsPolicy": "ClusterFirst",
+            "containers": [{**container, "imagePullPolicy": "Always"}],
+        },
+        "status": {"podIP": "10.0.0.1"},
+    }
+    manager, manifest = split_manager(pod_manifest(live))
+    assert manager == "pulumi-kubernetes"
+    assert manifest == {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "curl", "namespace": "default", "labels": {"app": "curl"}},
+        "spec": {
+            "nodeName": "k8s-cp",
+            "containers": [container],
+        },
+    }
+    with pytest.raises(ValueError, match="names nobody"):
+        pod_manifest({"metadata": {"name": "x"}, "spec": {}})
+
+
+def test_the_record_survives_the_cluster() -> None:
+    record = Record(("k8s-w1",), ({"metadata": {"name": "curl"}},))
+    assert parse_record(render_record(record)) == record
+    assert parse_record(None) == Record()
+
+
+def test_what_the_canary_finds() -> None:
+    tried = Canary("tools:1", ("http://a/",), ("web.default",), "default/web")
+    echo = world_pod("web-1", "k8s-w1", "192.168.1.7", labels={"app": "web"})
+    assert canary.echo_pods(tried, world(pods=(echo, world_pod("x", "k8s-w1", "192.168.1.8")))) == (echo,)
+    me = IPv4Address("172.20.0.9")
+    good = "page http://a/ 404\nname web.default 10.96.0.1\necho 192.168.1.7 RemoteAddr: 172.20.0.9:4711\n"
+    assert canary.judge(tried, (echo,), good, me) == canary.Trial(3, ())
+    bad = "page http://a/ 000\nname web.default none\necho 192.168.1.7 RemoteAddr: 172.31.1.10:4711\n"
+    failed = canary.judge(tried, (echo,), bad, me).failed
+    assert [words.split()[0] for words in failed] == ["http://a/", "web.default", "default/web-1"]
+    assert "not 172.20.0.9" in failed[2]
+    assert len(canary.judge(tried, (echo,), "", me).failed) == 3
+
+
+def test_quantities() -> None:
+    assert [millicores(text) for text in ("250m", "2", 1, "0.5")] == [250, 2000, 1000, 500]
+    assert [octets(text) for text in ("64Mi", "1Gi", "1e3", "1M")] == [64 << 20, 1 << 30, 1000, 10**6]
+    with pytest.raises(ValueError, match="no quantity"):
+        octets("Mi")
+
+
+def test_the_document_round_trips_and_tells_what_is_wrong() -> None:
+    desired = Desired(
+        "cluster-pool", (IPv4Network("172.20.0.0/16"),), IPv4Network("192.168.0.0/16"), 24,
+        {"nodes": IPv4Network("172.31.0.0/20")}, False, False, ("a/b",), ("c/d",), Canary("x", ("u",), ("n",), "e/f"),
+        Limits(agent=5.0),
+    )  # fmt: skip
+    document = parse(json.dumps({**render(desired), "kubeconfig": "secret"}))
+    assert (document.desired, document.kubeconfig) == (desired, "secret")
+    for text in ("", "[]", "{}", json.dumps({**render(desired), "kubeconfig": "x", "limits": {"nope": 1}})):
+        with pytest.raises(DocumentError):
+            parse(text)

@@ -1,0 +1,171 @@
+"""What the doctor finds, and what is installed when something is missing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airgap import prerequisites
+from airgap.prerequisites import PACKAGES, Package, PrerequisiteError
+from labctl import commands, doctor
+from labctl.doctor import Finding, Report
+
+GOOD, BAD = Finding("thing", "there", True, "unused"), Finding("other", "not there", False, "get one")
+
+
+@pytest.mark.parametrize(("embedded", "lab", "fits"), [(GOOD, BAD, True), (BAD, GOOD, True), (BAD, BAD, False)])
+def test_one_stack_that_fits_is_enough(embedded: Finding, lab: Finding, fits: bool) -> None:
+    assert Report((GOOD, embedded), (GOOD, lab)).fits == fits
+
+
+def test_the_text_says_which_stack_fits_and_what_to_do() -> None:
+    lines = Report((GOOD, BAD), (GOOD,)).text().splitlines()
+    assert lines[0] == "stack embedded: does not fit yet"
+    assert lines[3].split("-> ") == ["      ", "get one"]
+    assert lines[4] == "stack lab: fits this machine"
+    assert not any("unused" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "what"),
+    [
+        ("_memory_gib", 1.5, "memory"),
+        ("_free_disk_gib", 3.0, "disk"),
+        ("_cgroups", "none", "cgroups"),
+        ("_namespaces", "without pid", "namespaces"),
+        ("_bpf", "no BPF file system", "BPF"),
+        ("_overlay", "not in the kernel", "overlay"),
+    ],
+)
+def test_what_a_machine_lacks_is_found_with_a_remedy(
+    monkeypatch: pytest.MonkeyPatch, name: str, answer: Any, what: str
+) -> None:
+    monkeypatch.setattr(doctor, name, lambda: answer)
+    found = {finding.what: finding for finding in doctor.examine().embedded}
+    assert not found[what].ok
+    assert found[what].remedy
+
+
+def test_a_machine_with_all_of_it_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    good = {"_memory_gib": 64.0, "_free_disk_gib": 500.0, "_cgroups": "v2", "_namespaces": "all", "_bpf": "available"}
+    good |= {"_overlay": "available"}
+    for name, answer in good.items():
+        monkeypatch.setattr(doctor, name, lambda answer=answer: answer)
+    monkeypatch.setattr(prerequisites, "missing", list)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    assert all(finding.ok for finding in doctor.examine().embedded)
+
+
+def test_packages_that_apt_can_install_are_no_obstacle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prerequisites, "missing", lambda: ["jq", "patch"])
+    for apt, ok in (("/usr/bin/apt-get", True), (None, False)):
+        monkeypatch.setattr(shutil, "which", lambda _name, apt=apt: apt)
+        found = next(finding for finding in doctor.examine().embedded if finding.what == "packages")
+        assert (found.ok, found.seen, found.remedy) == (ok, "missing: jq patch", "install jq patch")
+
+
+def test_a_leftover_kvm_device_is_no_kvm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda _path, _mode: True)
+    monkeypatch.setattr(doctor, "_kvm_works", lambda: False)
+    assert not next(finding for finding in doctor.examine().lab if finding.what == "KVM").ok
+
+
+@pytest.mark.parametrize(("fits", "code"), [(True, 0), (False, 1)])
+def test_the_exit_status_tells(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], fits: bool, code: int
+) -> None:
+    report = Report((GOOD if fits else BAD,), (BAD,))
+    monkeypatch.setattr(doctor, "examine", lambda: report)
+    assert commands.doctor([]) == code
+    assert capsys.readouterr().out == report.text() + "\n"
+
+
+def test_looking_changes_nothing_and_this_machine_can_be_looked_at() -> None:
+    first = doctor.examine()
+    assert [finding.what for finding in doctor.examine().embedded] == [finding.what for finding in first.embedded]
+    assert all(finding.remedy for finding in (*first.embedded, *first.lab))
+
+
+# --- packages
+
+
+class Apt:
+    """Stands for apt-get: notes its words; `status` is what it ends with, `installs` whether anything comes of it."""
+
+    def __init__(self) -> None:
+        self.calls: list[list[str]] = []
+        self.status = 0
+        self.installs = True
+        self.lacking = ["jq", "patch"]
+
+    def run(self, words: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
+        assert options["env"]["DEBIAN_FRONTEND"] == "noninteractive"
+        self.calls.append(words)
+        if self.installs and "install" in words:
+            self.lacking = []
+        return subprocess.CompletedProcess(words, self.status, "some words", "E: no space left")
+
+
+@pytest.fixture
+def apt(monkeypatch: pytest.MonkeyPatch) -> Apt:
+    made = Apt()
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(shutil, "which", lambda _name, **_more: "/usr/bin/apt-get")
+    monkeypatch.setattr(subprocess, "run", made.run)
+    monkeypatch.setattr(prerequisites, "missing", lambda _packages: made.lacking)
+    return made
+
+
+def test_only_what_is_missing_is_installed(apt: Apt) -> None:
+    prerequisites.install()
+    assert [words[2] for words in apt.calls] == ["update", "install"]
+    assert apt.calls[1][-2:] == ["jq", "patch"]
+    prerequisites.install()
+    assert len(apt.calls) == 2
+
+
+def test_aptitudes_words_are_shown_when_it_fails(apt: Apt) -> None:
+    apt.status = 100
+    with pytest.raises(PrerequisiteError, match=r"(?s)apt-get update failed:.*no space left"):
+        prerequisites.install()
+
+
+def test_what_does_not_come_by_installing_is_named(apt: Apt) -> None:
+    apt.installs = False
+    with pytest.raises(PrerequisiteError, match="yet they are not there: jq patch"):
+        prerequisites.install()
+
+
+def test_without_apt_the_packages_are_named(apt: Apt, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _name, **_more: None)
+    with pytest.raises(PrerequisiteError, match="by hand: jq patch"):
+        prerequisites.install()
+    assert apt.calls == []
+
+
+def test_without_root_the_way_to_get_it_is_named(apt: Apt, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(PrerequisiteError, match=r"sudo \./lab up"):
+        prerequisites.install()
+
+
+def test_packages_are_seen_by_path_or_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    present = tmp_path / "tool"
+    present.touch(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    packages = [Package(name, name) for name in (str(present), "tool", "no-such-tool", str(tmp_path / "no-file"))]
+    assert prerequisites.missing(packages) == ["no-such-tool", str(tmp_path / "no-file")]
+
+
+def test_the_python_that_runs_can_make_virtual_environments_once_its_package_is_there() -> None:
+    # the distribution's, or one's own in whatever folder: the path asked for is that of the running Python
+    shown_by = next(package.shown_by for package in PACKAGES if package.name == "python3-venv")
+    import ensurepip
+
+    assert Path(shown_by) == Path(ensurepip.__file__).parent
