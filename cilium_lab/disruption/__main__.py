@@ -14,7 +14,7 @@ from cilium_lab.disruption.run_directory import Folder, addresses
 from cilium_lab.disruption.targets import parse_hosts
 from cilium_lab.kube.client import ApiError, KubectlApi
 from cilium_lab.kube.cluster import Cluster
-from cilium_lab.kube.conditions import GateFailed, Gates
+from cilium_lab.kube.conditions import ConditionTimeout, Waiter
 from cilium_lab.kube.ssh import HostError, Ssh
 
 
@@ -25,17 +25,17 @@ def main(arguments: list[str]) -> int:
         return 2
     document: dict[str, Any] = json.load(sys.stdin)
     hosts, folder = parse_hosts(document["hosts"]), Folder(Path(arguments[1]))
-    gates = Gates(lambda line: print(line, file=sys.stderr, flush=True))
+    waiter = Waiter(lambda line: print(line, file=sys.stderr, flush=True))
     try:
         with KubectlApi(document["kubeconfig"]) as api, Ssh(hosts.addresses, hosts.key, hosts.known_hosts) as shell:
-            probing = Probing(hosts, api, shell, gates)
+            probing = Probing(hosts, api, shell, waiter)
             if arguments[0] == "begin":
                 probing.begin(fresh=True)
                 folder.addresses("before", addresses(Cluster(api, ()).snapshot()))
             else:
                 print(probing.end(folder), file=sys.stderr)
                 folder.addresses("after", addresses(Cluster(api, ()).snapshot()))
-    except (ApiError, HostError, GateFailed) as error:
+    except (ApiError, HostError, ConditionTimeout) as error:
         print(f"the probes: {error}", file=sys.stderr)
         return 1
     return 0

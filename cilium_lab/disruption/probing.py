@@ -11,7 +11,7 @@ from cilium_lab.disruption.report.text import one_line
 from cilium_lab.disruption.run_directory import Folder
 from cilium_lab.disruption.targets import NAMESPACE, POD, WORKLOAD, Hosts, Service, targets
 from cilium_lab.kube.client import APPLY, Api, ApiError
-from cilium_lab.kube.conditions import Gates, Verdict, holds, waits
+from cilium_lab.kube.conditions import Condition, Result, Waiter, met, unmet
 from cilium_lab.kube.ssh import Shell, on_all
 
 _APPS = "/apis/apps/v1/namespaces"
@@ -24,18 +24,18 @@ _WARM = 2.0
 
 
 class Probing:
-    """The probes of one cluster. Methods raise ApiError, HostError or GateFailed."""
+    """The probes of one cluster. Methods raise ApiError, HostError or ConditionTimeout."""
 
-    def __init__(self, hosts: Hosts, api: Api, shell: Shell, gates: Gates) -> None:
+    def __init__(self, hosts: Hosts, api: Api, shell: Shell, waiter: Waiter) -> None:
         self._hosts = hosts
         self._api = api
         self._shell = shell
-        self._gates = gates
+        self._waiter = waiter
 
     def begin(self, *, fresh: bool) -> None:
         """Let every source ask. `fresh`: nothing from earlier counts; else what still asks is taken over."""
-        self._gates.stage = "0 probes"
-        self._gates.wait("probe answers", lambda: self._ready(_deployment(WORKLOAD)), _READY)
+        self._waiter.stage = "0 probes"
+        self._waiter.wait(Condition("probe answers", lambda: self._ready(_deployment(WORKLOAD)), _READY))
         asked = targets(self._hosts, self._service())
         if fresh:
             self._remove_prober()
@@ -45,13 +45,13 @@ class Probing:
             manifest = prober.prober(asked[POD], until.strftime("%Y-%m-%dT%H:%M:%SZ"))
             self._api.send("PATCH", f"{_PROBER}?fieldManager=cilium-lab&force=true", manifest, APPLY)
         told = on_all({host: units.start(host, asked[host]) for host in asked if host != POD}, self._shell)
-        self._gates.wait("prober asks", lambda: self._ready(_PROBER), _READY)
+        self._waiter.wait(Condition("prober asks", lambda: self._ready(_PROBER), _READY))
         if any(text.strip() == units.STARTED for text in told.values()):
-            self._gates.clock.sleep(_WARM)
+            self._waiter.clock.sleep(_WARM)
 
     def end(self, folder: Folder) -> str:
         """Let all come to their end, keep their lines in `folder`, and leave nothing behind; the sum in words."""
-        self._gates.clock.sleep(_WARM)
+        self._waiter.clock.sleep(_WARM)
         self._remove_prober()
         sources = (*self._hosts.inside, self._hosts.router)
         on_all(dict.fromkeys(sources, units.stop()), self._shell)
@@ -80,15 +80,15 @@ class Probing:
             return
         body = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Foreground"}
         self._api.send("DELETE", _PROBER, body)
-        self._gates.wait("prober has ended", self._gone, _READY)
+        self._waiter.wait(Condition("prober has ended", self._gone, _READY))
 
-    def _gone(self) -> Verdict:
+    def _gone(self) -> Result:
         """Its pods as well: they write their last lines when they are told to end."""
         path = f"/api/v1/namespaces/{prober.NAMESPACE}/pods?labelSelector=app%3D{prober.NAME}"
         left = [pod["metadata"]["name"] for pod in self._api.get(path)["items"]]
         if left or not self._missing(_PROBER):
-            return waits(expected="no prober", seen=", ".join(left) or prober.NAME, next="`kubectl describe pod`")
-        return holds("none left")
+            return unmet(expected="no prober", seen=", ".join(left) or prober.NAME, next="`kubectl describe pod`")
+        return met("none left")
 
     def _missing(self, path: str) -> bool:
         try:
@@ -99,15 +99,15 @@ class Probing:
             raise
         return False
 
-    def _ready(self, path: str) -> Verdict:
+    def _ready(self, path: str) -> Result:
         found: dict[str, Any] = self._api.get(path)
         wanted, ready = found["spec"]["replicas"], found.get("status", {}).get("readyReplicas", 0)
         name = found["metadata"]["name"]
         if ready < wanted:
-            return waits(
+            return unmet(
                 expected=f"{wanted} ready pods of {name}", seen=str(ready), next=f"`kubectl describe deploy {name}`"
             )
-        return holds(f"{ready} pods of {name}")
+        return met(f"{ready} pods of {name}")
 
 
 def _deployment(name: str) -> str:

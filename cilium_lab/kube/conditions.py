@@ -1,4 +1,4 @@
-"""Gates: named conditions with a limit. One text for progress, error and report."""
+"""Named conditions, and the one loop that waits for them: the same text is progress, error and report."""
 
 from __future__ import annotations
 
@@ -7,29 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from cilium_lab.kube.client import ApiError
+from cilium_lab.kube.ssh import HostError
 
 Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Event:
-    """What a gate tells: it ended now, and took so many seconds."""
-
-    stage: str
-    node: str
-    """Empty: not about one node."""
-    what: str
-    seconds: float
-    detail: str
-
-
-def _unheard(_event: Event) -> None:
-    pass
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What one look at a condition saw. `next` is what a person may look at when it does not come true."""
+class Result:
+    """What one assessment of a condition saw. `next` is what a person may look at while it does not hold."""
 
     ok: bool
     seen: str
@@ -37,28 +22,25 @@ class Verdict:
     next: str = ""
 
 
-def holds(seen: str) -> Verdict:
-    """The condition holds; `seen` is the evidence."""
-    return Verdict(True, seen)
+def met(seen: str) -> Result:
+    """The condition holds; `seen` is the evidence in one line."""
+    return Result(True, seen)
 
 
-def waits(*, expected: str, seen: str, next: str) -> Verdict:
-    """Not yet."""
-    return Verdict(False, seen, expected, next)
+def unmet(*, expected: str, seen: str, next: str) -> Result:
+    """The condition does not hold (yet)."""
+    return Result(False, seen, expected, next)
 
 
-class GateFailed(Exception):
-    """A gate that did not open within its limit."""
+@dataclass(frozen=True)
+class Condition:
+    """`assess` looks once; whoever waits repeats it for at most `timeout` seconds."""
 
-    def __init__(self, name: str, node: str, seconds: float, verdict: Verdict) -> None:
-        where = f" on {node}" if node else ""
-        super().__init__(
-            f"{name}{where}: not within {seconds:.0f} s\n  expected: {verdict.expected}\n"
-            f"  seen:     {verdict.seen}\n  next:     {verdict.next}"
-        )
-        self.name = name
-        self.node = node
-        self.verdict = verdict
+    name: str
+    assess: Callable[[], Result]
+    timeout: float = 60.0
+    node: str = ""
+    """Empty: not about one node."""
 
 
 @dataclass
@@ -69,51 +51,98 @@ class Clock:
     sleep: Callable[[float], None] = time.sleep
 
 
-@dataclass
-class Gates:
-    """Waits for conditions and tells about each in one line: stage, node, what was awaited, seconds, evidence."""
-
-    tell: Tell
-    clock: Clock = field(default_factory=Clock)
-    hear: Callable[[Event], None] = _unheard
-    """Gets each event besides."""
-    stage: str = ""
-    pause: float = 0.3
-    """Seconds between two looks."""
-    reminder: float = 10.0
-    """Seconds after which the line is told that says what is still awaited."""
-
-    def wait(self, name: str, look: Callable[[], Verdict], limit: float, node: str = "") -> Verdict:
-        """Look until the verdict holds; raises GateFailed. An API that does not answer is a condition not yet true."""
-        started = self.clock.now()
-        reminded = started
-        while True:
-            verdict = _look(look)
-            now = self.clock.now()
-            if verdict.ok:
-                self.done(name, node, now - started, verdict.seen)
-                return verdict
-            if now - started >= limit:
-                raise GateFailed(name, node, limit, verdict)
-            if now - reminded >= self.reminder:
-                reminded = now
-                self.done(f"waiting: {name}", node, now - started, verdict.seen)
-            self.clock.sleep(self.pause)
-
-    def done(self, name: str, node: str, seconds: float, seen: str) -> None:
-        """Tell about a step that was no waiting."""
-        self.tell(f"{self.stage:<18} {node or '-':<10} {seconds:6.1f} s  {name}: {seen}")
-        self.hear(Event(self.stage.strip(), node, name, seconds, seen))
-
-
-def _look(look: Callable[[], Verdict]) -> Verdict:
+def assess(condition: Condition) -> Result:
+    """One assessment. What does not answer, or not in the usual shape, is a condition that does not hold yet."""
     try:
-        return look()
-    except ApiError as error:
-        return waits(expected="an answer", seen=str(error), next="the API server, or the pod that was asked")
+        return condition.assess()
+    except (ApiError, HostError) as error:
+        return unmet(expected="an answer", seen=str(error), next="the API server, or the host or pod that is named")
     except (KeyError, IndexError, ValueError) as error:
-        return waits(
+        return unmet(
             expected="an answer in the usual shape",
             seen=f"{type(error).__name__}: {error}",
             next="a changed output format is a fault of this program",
         )
+
+
+def poll(
+    condition: Condition, timeout: float, clock: Clock, pause: float, pending: Callable[[float, Result], None]
+) -> tuple[Result, float]:
+    """Assess until the condition holds or `timeout` seconds are over: the last result, and the seconds it took.
+
+    `pending` gets the seconds so far and the result after each assessment that calls for another one.
+    """
+    started = clock.now()
+    while True:
+        result = assess(condition)
+        seconds = clock.now() - started
+        if result.ok or seconds >= timeout:
+            return result, seconds
+        pending(seconds, result)
+        clock.sleep(pause)
+
+
+@dataclass(frozen=True)
+class Event:
+    """A step that ended now and took so many seconds."""
+
+    stage: str
+    node: str
+    """Empty: not about one node."""
+    what: str
+    seconds: float
+    detail: str
+
+
+class ConditionTimeout(Exception):
+    """A condition that did not hold within its timeout."""
+
+    def __init__(self, condition: Condition, result: Result) -> None:
+        where = f" on {condition.node}" if condition.node else ""
+        super().__init__(
+            f"{condition.name}{where}: not within {condition.timeout:.0f} s\n  expected: {result.expected}\n"
+            f"  seen:     {result.seen}\n  next:     {result.next}"
+        )
+        self.name = condition.name
+        self.node = condition.node
+        self.result = result
+
+
+def _ignore(_event: Event) -> None:
+    pass
+
+
+@dataclass
+class Waiter:
+    """Waits for conditions and reports each in one line: stage, node, condition, seconds, evidence."""
+
+    tell: Tell
+    clock: Clock = field(default_factory=Clock)
+    on_event: Callable[[Event], None] = _ignore
+    """Gets each event besides."""
+    stage: str = ""
+    pause: float = 0.3
+    """Seconds between two assessments."""
+    reminder: float = 10.0
+    """Seconds after which a line says what is still pending."""
+
+    def wait(self, condition: Condition) -> Result:
+        """Wait until the condition holds. Raises ConditionTimeout."""
+        reminded = 0.0
+
+        def pending(seconds: float, result: Result) -> None:
+            nonlocal reminded
+            if seconds - reminded >= self.reminder:
+                reminded = seconds
+                self.report(f"waiting: {condition.name}", condition.node, seconds, result.seen)
+
+        result, seconds = poll(condition, condition.timeout, self.clock, self.pause, pending)
+        if not result.ok:
+            raise ConditionTimeout(condition, result)
+        self.report(condition.name, condition.node, seconds, result.seen)
+        return result
+
+    def report(self, what: str, node: str, seconds: float, detail: str) -> None:
+        """Report a step that has ended."""
+        self.tell(f"{self.stage:<18} {node or '-':<10} {seconds:6.1f} s  {what}: {detail}")
+        self.on_event(Event(self.stage.strip(), node, what, seconds, detail))

@@ -12,7 +12,7 @@ from pathlib import Path
 from cilium_lab.disruption.probing import Probing
 from cilium_lab.kube.client import Api, ApiError, KubectlApi
 from cilium_lab.kube.cluster import Cluster
-from cilium_lab.kube.conditions import Gates
+from cilium_lab.kube.conditions import Waiter
 from cilium_lab.kube.ssh import Ssh
 from cilium_lab.rollout.commands import preflight, run, tell
 from cilium_lab.rollout.journal import Recorder
@@ -52,8 +52,8 @@ def _recorder(document: Document, api: Api) -> Generator[Recorder | None]:
     else:
         with Ssh(hosts.addresses, hosts.key, hosts.known_hosts) as shell:
 
-            def probing(gates: Gates) -> Probing:
-                return Probing(hosts, api, shell, gates)
+            def probing(waiter: Waiter) -> Probing:
+                return Probing(hosts, api, shell, waiter)
 
             yield Recorder(Path(document.records), probing)
 

@@ -9,7 +9,7 @@ from ipaddress import IPv4Network
 
 from cilium_lab.kube.client import ApiError
 from cilium_lab.kube.cluster import AGENT, Cluster
-from cilium_lab.kube.conditions import Clock, GateFailed, Gates, Tell
+from cilium_lab.kube.conditions import Clock, ConditionTimeout, Tell, Waiter
 from cilium_lab.kube.objects import Snapshot
 from cilium_lab.rollout.engine import Engine, utc_stamp
 from cilium_lab.rollout.journal import Recorder, RecordError
@@ -55,7 +55,7 @@ def preflight(
         say(f"  note: {line}")
     if recorder:
         try:
-            recorder.begin(desired, lambda: snapshot, Gates(say, time))
+            recorder.begin(desired, lambda: snapshot, Waiter(say, time))
         except RecordError as error:
             say(str(error))
             return None
@@ -78,31 +78,31 @@ def run(
     recorder: Recorder | None = None,
 ) -> bool:
     """True when the cluster is as desired. A failure is told with Cilium's own last words, and frees the nodes."""
-    gates = Gates(say, clock or Clock())
+    waiter = Waiter(say, clock or Clock())
     if recorder:
         try:
-            recorder.begin(desired, cluster.look, gates)
+            recorder.begin(desired, cluster.look, waiter)
         except (RecordError, ApiError) as error:
             say(f"{error}\nthe migration goes on without")
-        gates.hear = recorder.event
-    engine = Engine(desired, cluster, gates, stamp)
-    started = gates.clock.now()
+        waiter.on_event = recorder.event
+    engine = Engine(desired, cluster, waiter, stamp)
+    started = waiter.clock.now()
     try:
         steps = engine.run()
-    except (GateFailed, ApiError) as error:
-        say(f"stopped in stage {gates.stage.strip()}: {error}")
-        _tell_last_words(cluster, say, error.node if isinstance(error, GateFailed) else "")
+    except (ConditionTimeout, ApiError) as error:
+        say(f"stopped in stage {waiter.stage.strip()}: {error}")
+        _tell_last_words(cluster, say, error.node if isinstance(error, ConditionTimeout) else "")
         _release(engine, error, say)
-        _end_record(recorder, cluster, gates, f"stopped: {str(error).splitlines()[0]}")
+        _end_record(recorder, cluster, waiter, f"stopped: {str(error).splitlines()[0]}")
         say("the next run goes on from here; to turn round, set the mode back")
         return False
-    seconds = gates.clock.now() - started
-    _end_record(recorder, cluster, gates, "done")
+    seconds = waiter.clock.now() - started
+    _end_record(recorder, cluster, waiter, "done")
     say(f"{len(steps)} steps in {seconds:.1f} s")
     return True
 
 
-def _end_record(recorder: Recorder | None, cluster: Cluster, gates: Gates, outcome: str) -> None:
+def _end_record(recorder: Recorder | None, cluster: Cluster, waiter: Waiter, outcome: str) -> None:
     """What goes wrong here is told, and changes nothing about the migration itself."""
     if recorder is None:
         return
@@ -110,13 +110,13 @@ def _end_record(recorder: Recorder | None, cluster: Cluster, gates: Gates, outco
     try:
         snapshot = cluster.snapshot()
     except ApiError as error:
-        gates.tell(f"the addresses are not in the record: {error}")
-    gates.hear = lambda _event: None
+        waiter.tell(f"the addresses are not in the record: {error}")
+    waiter.on_event = lambda _event: None
     try:
-        if said := recorder.end(gates, outcome, snapshot):
-            gates.tell(said)
+        if said := recorder.end(waiter, outcome, snapshot):
+            waiter.tell(said)
     except RecordError as error:
-        gates.tell(str(error))
+        waiter.tell(str(error))
 
 
 def _tell_last_words(cluster: Cluster, say: Tell, node: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from ipaddress import IPv4Network
 
 from cilium_lab.kube.cluster import Cluster
-from cilium_lab.kube.conditions import Gates, Verdict, holds, waits
+from cilium_lab.kube.conditions import Condition, Result, Waiter, met, unmet
 from cilium_lab.kube.objects import Snapshot, Workload
 from cilium_lab.kube.pod_manifest import pod_manifest
 from cilium_lab.kube.state import pod_key
@@ -17,9 +17,11 @@ from cilium_lab.rollout.drain_plan import Moves, moves, next_evictions, unsettle
 class Emptying:
     """Empties one node that is to get `block`."""
 
-    def __init__(self, cluster: Cluster, gates: Gates, node: str, block: IPv4Network, stamp: Callable[[], str]) -> None:
+    def __init__(
+        self, cluster: Cluster, waiter: Waiter, node: str, block: IPv4Network, stamp: Callable[[], str]
+    ) -> None:
         self._cluster = cluster
-        self._gates = gates
+        self._waiter = waiter
         self._node = node
         self._block = block
         self._stamp = stamp
@@ -27,16 +29,16 @@ class Emptying:
         self._evicted = 0
 
     def run(self, limit: float) -> None:
-        """Cordon, move, wait until all that moved is complete elsewhere, then take the bare pods off. GateFailed."""
+        """Cordon, move, wait until all that moved is complete elsewhere, then delete the bare pods. ConditionTimeout."""
         record = self._cluster.record()
         if self._node not in record.turns:
             self._cluster.write_record(replace(record, turns=(*record.turns, self._node)))
         self._cluster.cordon(self._node, on=True)
-        self._gates.wait("emptied", self._look, limit, self._node)
+        self._waiter.wait(Condition("emptied", self._look, limit, self._node))
         self._remove_bare()
-        self._gates.wait("bare pods off", self._bare_gone, limit, self._node)
+        self._waiter.wait(Condition("bare pods off", self._bare_gone, limit, self._node))
 
-    def _look(self) -> Verdict:
+    def _look(self) -> Result:
         """Sends the next one on its way that may go now, and tells what is still here."""
         snapshot = self._snapshot()
         leave = moves(snapshot, self._node, self._block)
@@ -44,11 +46,11 @@ class Emptying:
         late = unsettled(snapshot, frozenset(self._moved))
         if leave.away and not late:
             surged = sum(workload.surges and workload.replicas == 1 for workload in self._moved.values())
-            return holds(f"{self._evicted} evicted, {surged} surged")
+            return met(f"{self._evicted} evicted, {surged} surged")
         here = [pod.key for pod in (*leave.evict, *leave.leaving)] + [workload.key for workload in leave.restart]
         elsewhere = [f"{workload.key} has {workload.ready} of {workload.replicas}" for workload in late]
         budgets = [f"{key} is held by its disruption budget" for key in held]
-        return waits(
+        return unmet(
             expected=f"nothing on {self._node} that can run elsewhere, and all of it complete there",
             seen=", ".join([*(f"{key} is here" for key in here), *elsewhere, *budgets]),
             next="`kubectl describe pod` of what is Pending, and `kubectl get pdb -A`",
@@ -87,12 +89,12 @@ class Emptying:
         for pod in bare:
             self._cluster.delete_pod(pod)
 
-    def _bare_gone(self) -> Verdict:
+    def _bare_gone(self) -> Result:
         leave = moves(self._snapshot(), self._node, self._block)
         left = [pod.key for pod in (*leave.bare, *leave.leaving)]
         if left:
-            return waits(expected="no bare pod", seen=", ".join(left), next="`kubectl describe pod`: its finalizers")
-        return holds("none left")
+            return unmet(expected="no bare pod", seen=", ".join(left), next="`kubectl describe pod`: its finalizers")
+        return met("none left")
 
     def _snapshot(self) -> Snapshot:
         """Only what is needed many times a second."""

@@ -8,7 +8,7 @@ from ipaddress import IPv4Network
 
 from cilium_lab.kube.agent import Ask
 from cilium_lab.kube.cluster import Cluster
-from cilium_lab.kube.conditions import GateFailed, Gates, Verdict, holds, waits
+from cilium_lab.kube.conditions import Condition, ConditionTimeout, Result, Waiter, met, unmet
 from cilium_lab.kube.objects import Snapshot
 from cilium_lab.rollout import canary, invariants
 from cilium_lab.rollout.agents import Agents
@@ -29,30 +29,32 @@ def utc_stamp() -> str:
 
 
 class Engine:
-    """One run. `gates` tells about everything; `stamp` gives the value of restart annotations."""
+    """One run. `waiter` tells about everything; `stamp` gives the value of restart annotations."""
 
-    def __init__(self, desired: Desired, cluster: Cluster, gates: Gates, stamp: Callable[[], str] = utc_stamp) -> None:
+    def __init__(
+        self, desired: Desired, cluster: Cluster, waiter: Waiter, stamp: Callable[[], str] = utc_stamp
+    ) -> None:
         self._desired = desired
         self._cluster = cluster
-        self._gates = gates
+        self._waiter = waiter
         self._limits = desired.limits
-        self._agents = Agents(cluster, gates, desired.limits)
+        self._agents = Agents(cluster, waiter, desired.limits)
         self._stamp = stamp
         self._drops: dict[str, Mapping[str, int]] = {}
         self._left_behind: tuple[IPv4Network, ...] = ()
 
     def run(self) -> tuple[Step, ...]:
-        """Everything up to the desired state; what was done. Raises GateFailed or ApiError.
+        """Everything up to the desired state; what was done. Raises ConditionTimeout or ApiError.
 
         Nothing is undone when it raises, but for `release_nodes`; another run goes on from there.
         """
-        self._gates.stage = "1 lists"
-        self._gates.wait("nodes and agents ready", self._agents_ready, self._limits.nodes)
+        self._waiter.stage = "1 lists"
+        self._waiter.wait(Condition("nodes and agents ready", self._agents_ready, self._limits.nodes))
         self._lists()
-        self._gates.stage = "2 operator"
-        self._gates.wait("operator configured", self._configured, self._limits.operator)
+        self._waiter.stage = "2 operator"
+        self._waiter.wait(Condition("operator configured", self._configured, self._limits.operator))
         if self._desired.mode not in LIVE:
-            self._gates.done("nothing to carry", "", 0.0, f"{self._desired.mode} is only had from the first day on")
+            self._waiter.report("nothing to carry", "", 0.0, f"{self._desired.mode} is only had from the first day on")
             return ()
         done: list[Step] = []
         snapshot = self._cluster.look(EVERYTHING)
@@ -62,12 +64,12 @@ class Engine:
             step = steps[0]
             if [(s.kind, s.node) for s in done].count((step.kind, step.node)) == _REPEATS:
                 self._stuck(step)
-            self._gates.stage = f"{step.stage} {step.kind}"
-            self._gates.done("begins", step.node, 0.0, step.reason)
-            started = self._gates.clock.now()
+            self._waiter.stage = f"{step.stage} {step.kind}"
+            self._waiter.report("begins", step.node, 0.0, step.reason)
+            started = self._waiter.clock.now()
             self._do(step, snapshot)
             self._check(step, snapshot)
-            self._gates.done("done", step.node, self._gates.clock.now() - started, step.kind)
+            self._waiter.report("done", step.node, self._waiter.clock.now() - started, step.kind)
             done.append(step)
             snapshot = self._cluster.look()
         if done:
@@ -81,7 +83,7 @@ class Engine:
         reach what pods have to reach. The note of all of them stays: the next run gives them their whole turn again.
         """
         snapshot = self._cluster.snapshot()
-        cut_off = failure.node if isinstance(failure, GateFailed) and failure.name == canary.GATE else ""
+        cut_off = failure.node if isinstance(failure, ConditionTimeout) and failure.name == canary.GATE else ""
         working = [name for name in snapshot.record.turns if (agent := snapshot.agent(name)) and agent.ready]
         freed = tuple(name for name in working if name != cut_off)
         for name in freed:
@@ -91,20 +93,20 @@ class Engine:
                 self._cluster.delete_pod(pod)
         return freed, tuple(name for name in snapshot.record.turns if name not in freed)
 
-    # -- gates of the first stages ---------------------------------------------------------------------------------
+    # -- waiter of the first stages ---------------------------------------------------------------------------------
 
-    def _agents_ready(self) -> Verdict:
+    def _agents_ready(self) -> Result:
         snapshot = self._cluster.snapshot()
         agents = {node.name: snapshot.agent(node.name) for node in snapshot.nodes}
         late = [node.name for node in snapshot.nodes if not node.ready]
         late += [f"{name}'s agent" for name, agent in agents.items() if agent is None or not agent.ready]
         if late or not agents:
-            return waits(
+            return unmet(
                 expected="every node and every agent ready",
                 seen=f"not ready: {', '.join(late) or 'there is no node'}",
                 next="`kubectl describe node`, and the agent's log",
             )
-        return holds(f"{len(agents)} nodes")
+        return met(f"{len(agents)} nodes")
 
     def _lists(self) -> None:
         """Every agent's map has every range. A kubelet that is slow to carry the ConfigMap is nudged."""
@@ -112,7 +114,7 @@ class Engine:
             return
         nudged = False
 
-        def look() -> Verdict:
+        def look() -> Result:
             nonlocal nudged
             snapshot = self._cluster.look(Ask.MASQUERADE)
             found = invariants.masquerade_excepted(snapshot, self._desired.masqueraded_not)
@@ -121,18 +123,18 @@ class Engine:
                     if agent := snapshot.agent(node.name):
                         self._cluster.touch(agent, self._stamp())
                 nudged = True
-            return _verdict(found, f"{len(snapshot.views)} agents have every range", "the ConfigMap ip-masq-agent")
+            return _result(found, f"{len(snapshot.views)} agents have every range", "the ConfigMap ip-masq-agent")
 
-        self._gates.wait("agents' lists", look, self._limits.masquerade)
+        self._waiter.wait(Condition("agents' lists", look, self._limits.masquerade))
 
-    def _configured(self) -> Verdict:
+    def _configured(self) -> Result:
         snapshot = self._cluster.snapshot()
         now = snapshot.configured
         if now is None or now.mode != self._desired.mode:
             seen = now.mode if now else "no Cilium"
-            return waits(expected=f"cilium-config says {self._desired.mode}", seen=seen, next="the Helm release")
+            return unmet(expected=f"cilium-config says {self._desired.mode}", seen=seen, next="the Helm release")
         if snapshot.operator() is None:
-            return waits(expected="a ready operator", seen="none", next="the log of deployment/cilium-operator")
+            return unmet(expected="a ready operator", seen="none", next="the log of deployment/cilium-operator")
         outside = [
             f"{name} {block}"
             for name, node in snapshot.cilium_nodes.items()
@@ -140,12 +142,12 @@ class Engine:
             if now.mode == "cluster-pool" and not any(block.subnet_of(pool) for pool in now.pools)
         ]
         if outside:
-            return waits(
+            return unmet(
                 expected=f"every block inside {', '.join(map(str, now.pools))}",
                 seen=", ".join(outside),
                 next="run the preflight again: it adds ranges in use to the operator's list",
             )
-        return holds(f"{now.mode} {', '.join(map(str, now.pools))}".strip())
+        return met(f"{now.mode} {', '.join(map(str, now.pools))}".strip())
 
     # -- steps -----------------------------------------------------------------------------------------------------
 
@@ -162,7 +164,7 @@ class Engine:
             case "reserve":
                 self._reserve(step.blocks)
             case "renumber":
-                turn = Turn(self._desired, self._cluster, self._gates, self._agents, step.node, self._stamp)
+                turn = Turn(self._desired, self._cluster, self._waiter, self._agents, step.node, self._stamp)
                 turn.run(step.blocks[0][1][0])
 
     def _refresh_operator(self, *, stale: bool) -> None:
@@ -172,25 +174,25 @@ class Engine:
             for node in self._cluster.cilium_nodes().values():
                 if node.error:
                     self._cluster.clear_error(node.name)
-        self._gates.wait("no operator error", self._agents.no_operator_error, self._limits.operator)
+        self._waiter.wait(Condition("no operator error", self._agents.no_operator_error, self._limits.operator))
 
     def _reserve(self, blocks: tuple[tuple[str, tuple[IPv4Network, ...]], ...]) -> None:
         for name, wanted in blocks:
             self._cluster.set_blocks(name, wanted)
         if self._desired.mode == "cluster-pool":
             self._agents.restart_operator()
-            self._gates.wait("no operator error", self._agents.no_operator_error, self._limits.operator)
+            self._waiter.wait(Condition("no operator error", self._agents.no_operator_error, self._limits.operator))
 
-        def look() -> Verdict:
+        def look() -> Result:
             snapshot = self._cluster.look(Ask.ROUTES)
             wrong = [name for name, wanted in blocks if snapshot.blocks(name) != wanted]
             if wrong:
                 seen = "; ".join(f"{name} has {snapshot.blocks(name)}" for name in wrong)
-                return waits(expected="the blocks as written", seen=seen, next="who else writes CiliumNodes")
+                return unmet(expected="the blocks as written", seen=seen, next="who else writes CiliumNodes")
             found = invariants.routes_complete(snapshot, direct=self._desired.direct_routes)
-            return _verdict(found, f"{len(snapshot.views)} nodes have all routes", "`ip route` on the node")
+            return _result(found, f"{len(snapshot.views)} nodes have all routes", "`ip route` on the node")
 
-        self._gates.wait("routes to old and new blocks", look, self._limits.routes)
+        self._waiter.wait(Condition("routes to old and new blocks", look, self._limits.routes))
 
     def _check(self, step: Step, before: Snapshot) -> None:
         """The invariants, with the mode that each agent should be in after the step."""
@@ -198,49 +200,49 @@ class Engine:
         if step.kind in ("adopt", "renumber"):
             modes[step.node] = self._desired.mode
 
-        def look() -> Verdict:
+        def look() -> Result:
             snapshot = self._cluster.look()
             # A node whose turn an earlier run began may have pods that are cut off until its turn is done again.
             begun = {*snapshot.record.turns, *(p.key for p in snapshot.pods if p.node in snapshot.record.turns)}
             found = invariants.standing(self._desired, snapshot, modes, self._left_behind)
             found = tuple(v for v in found if not (v.invariant in ("I2", "I5", "I6") and v.subject in begun))
-            return _verdict(found, "I1 to I7 hold", "the subjects of what is violated")
+            return _result(found, "I1 to I7 hold", "the subjects of what is violated")
 
-        self._gates.wait("invariants", look, self._limits.invariants, step.node)
+        self._waiter.wait(Condition("invariants", look, self._limits.invariants, step.node))
 
     def _finish(self) -> None:
         """I1 to I8 and I10 for the last time; drops cannot be mended by waiting, so they are told."""
-        self._gates.stage = "5 finish"
+        self._waiter.stage = "5 finish"
         final = self._cluster.look(EVERYTHING)
         modes = dict.fromkeys(final.views, self._desired.mode)
 
-        def look() -> Verdict:
+        def look() -> Result:
             nonlocal final
             final = self._cluster.look(EVERYTHING)
             found = invariants.standing(self._desired, final, modes)
             found = (*found, *invariants.nothing_left(plan(self._desired, final)))
-            return _verdict(found, "I1 to I7 and I10 hold", "the subjects of what is violated")
+            return _result(found, "I1 to I7 and I10 hold", "the subjects of what is violated")
 
-        self._gates.wait("invariants", look, self._limits.invariants)
+        self._waiter.wait(Condition("invariants", look, self._limits.invariants))
         for violation in invariants.no_new_drops(self._drops, final):
-            self._gates.done("packets were dropped", violation.subject, 0.0, str(violation))
+            self._waiter.report("packets were dropped", violation.subject, 0.0, str(violation))
         blocks = ", ".join(f"{node.name} {', '.join(map(str, final.blocks(node.name)))}" for node in final.nodes)
-        self._gates.done("as desired", "", 0.0, f"{self._desired.mode}: {blocks}")
+        self._waiter.report("as desired", "", 0.0, f"{self._desired.mode}: {blocks}")
 
     def _stuck(self, step: Step) -> None:
-        verdict = waits(
+        result = unmet(
             expected="the step to take effect",
             seen=f"{_REPEATS} tries: {step.reason}",
             next="who else changes the cluster",
         )
-        raise GateFailed(f"step {step.kind}", step.node, 0.0, verdict)
+        raise ConditionTimeout(Condition(f"step {step.kind}", lambda: result, 0.0, step.node), result)
 
 
-def _verdict(found: invariants.Violations, good: str, look_at: str) -> Verdict:
+def _result(found: invariants.Violations, good: str, look_at: str) -> Result:
     if not found:
-        return holds(good)
+        return met(good)
     more = f" and {len(found) - 3} more" if len(found) > 3 else ""
-    return waits(
+    return unmet(
         expected="; ".join(sorted({f"{v.invariant} {v.expected}" for v in found[:3]})),
         seen="; ".join(f"{v.invariant} {v.subject} {v.seen}" for v in found[:3]) + more,
         next=look_at,

@@ -12,7 +12,7 @@ from pathlib import Path
 from cilium_lab.disruption.probing import Probing
 from cilium_lab.disruption.run_directory import Folder, Now, addresses, utc_now
 from cilium_lab.kube.client import ApiError
-from cilium_lab.kube.conditions import Event, GateFailed, Gates
+from cilium_lab.kube.conditions import ConditionTimeout, Event, Waiter
 from cilium_lab.kube.objects import Snapshot
 from cilium_lab.kube.ssh import HostError
 from cilium_lab.rollout.plan import plan
@@ -28,13 +28,13 @@ class RecordError(Exception):
 class Recorder:
     """`records` is the folder of all records. `probing` makes the probes of this cluster; None: nobody asks."""
 
-    def __init__(self, records: Path, probing: Callable[[Gates], Probing] | None = None, now: Now = utc_now) -> None:
+    def __init__(self, records: Path, probing: Callable[[Waiter], Probing] | None = None, now: Now = utc_now) -> None:
         self._records = records
         self._probing = probing
         self._now = now
         self._folder: Folder | None = None
 
-    def begin(self, desired: Desired, look: Callable[[], Snapshot], gates: Gates) -> None:
+    def begin(self, desired: Desired, look: Callable[[], Snapshot], waiter: Waiter) -> None:
         """Before anything moves, if something is to move; `look` sees every agent. Raises RecordError or ApiError.
 
         Both commands call it: a run comes without a preflight when an earlier one has passed and its run has failed.
@@ -43,11 +43,11 @@ class Recorder:
         snapshot = None if self._folder else look()
         if snapshot and not pending(desired, snapshot):
             return
-        started = gates.clock.now()
+        started = waiter.clock.now()
         if self._probing:
             try:
-                self._probing(gates).begin(fresh=self._folder is None)
-            except (ApiError, HostError, GateFailed) as error:
+                self._probing(waiter).begin(fresh=self._folder is None)
+            except (ApiError, HostError, ConditionTimeout) as error:
                 raise RecordError(
                     f"the probes cannot be started: {error}\n  next: mend that, or set migration.probe to false"
                 ) from error
@@ -58,22 +58,22 @@ class Recorder:
             self._folder.change(origin(desired, snapshot) if snapshot else "", desired.mode)
             asking = "probes ask" if self._probing else "no probes"
             what = "record begins" if snapshot else "record goes on"
-            self._folder.event("0 preflight", "", what, gates.clock.now() - started, asking)
+            self._folder.event("0 preflight", "", what, waiter.clock.now() - started, asking)
 
     def event(self, event: Event) -> None:
         """Note an event of the run."""
         if self._folder:
             self._folder.event(event.stage, event.node, event.what, event.seconds, event.detail)
 
-    def end(self, gates: Gates, outcome: str, snapshot: Snapshot | None) -> str:
+    def end(self, waiter: Waiter, outcome: str, snapshot: Snapshot | None) -> str:
         """The run has come to its end; what the probes say, in a line. Raises RecordError."""
         if not self._folder:
             return ""
         if snapshot:
             self._folder.addresses("after", addresses(snapshot))
         try:
-            said = self._probing(gates).end(self._folder) if self._probing else ""
-        except (ApiError, HostError, GateFailed) as error:
+            said = self._probing(waiter).end(self._folder) if self._probing else ""
+        except (ApiError, HostError, ConditionTimeout) as error:
             raise RecordError(f"the probes' lines cannot be had: {error}") from error
         finally:
             self._folder.end(outcome)

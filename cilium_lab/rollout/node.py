@@ -9,7 +9,7 @@ from ipaddress import IPv4Network
 from cilium_lab.kube.agent import Ask
 from cilium_lab.kube.client import APPLY
 from cilium_lab.kube.cluster import Cluster
-from cilium_lab.kube.conditions import Gates, Verdict, holds, waits
+from cilium_lab.kube.conditions import Condition, Result, Waiter, met, unmet
 from cilium_lab.kube.objects import Pod
 from cilium_lab.kube.state import pod_key
 from cilium_lab.rollout import canary as trial
@@ -21,13 +21,13 @@ from cilium_lab.rollout.request import Desired
 
 
 class Turn:
-    """The turn of `node`. Raises GateFailed or ApiError and may be begun again at any time."""
+    """The turn of `node`. Raises ConditionTimeout or ApiError and may be begun again at any time."""
 
     def __init__(
         self,
         desired: Desired,
         cluster: Cluster,
-        gates: Gates,
+        waiter: Waiter,
         agents: Agents,
         node: str,
         stamp: Callable[[], str],
@@ -35,14 +35,14 @@ class Turn:
         self._desired = desired
         self._limits = desired.limits
         self._cluster = cluster
-        self._gates = gates
+        self._waiter = waiter
         self._agents = agents
         self._node = node
         self._stamp = stamp
 
     def run(self, block: IPv4Network) -> None:
         """From wherever an earlier run left the node, to pods on `block` alone."""
-        Emptying(self._cluster, self._gates, self._node, block, self._stamp).run(self._limits.empty)
+        Emptying(self._cluster, self._waiter, self._node, block, self._stamp).run(self._limits.empty)
         snapshot = self._cluster.snapshot()
         agent = snapshot.agent(self._node)
         view = self._cluster.view(agent) if agent and agent.ready else None
@@ -54,9 +54,11 @@ class Turn:
         self._start_canary()
         self._make_bare()
         daemons = self._remake(block)
-        self._gates.wait("pods back", lambda: self._back(block, daemons), self._limits.workloads, self._node)
+        self._waiter.wait(
+            Condition("pods back", lambda: self._back(block, daemons), self._limits.workloads, self._node)
+        )
         self._cluster.set_blocks(self._node, (block,))
-        self._gates.wait("routes", self._routes, self._limits.routes, self._node)
+        self._waiter.wait(Condition("routes", self._routes, self._limits.routes, self._node))
         self._try_out()
         self._uncordon()
 
@@ -69,7 +71,7 @@ class Turn:
         if mine:
             kept = tuple(manifest for manifest in record.pods if manifest not in mine)
             self._cluster.write_record(replace(record, pods=kept))
-            self._gates.done("bare pods made again", self._node, 0.0, ", ".join(map(pod_key, mine)))
+            self._waiter.report("bare pods made again", self._node, 0.0, ", ".join(map(pod_key, mine)))
 
     def _remake(self, block: IPv4Network) -> frozenset[tuple[str, str]]:
         """Delete what a restart of the agent has cut off: older pods with another block's address or without endpoint.
@@ -88,7 +90,7 @@ class Turn:
         owners = [(pod.namespace, pod.owner) for pod in old.values() if pod.owner]
         return frozenset((namespace, name) for namespace, (kind, name) in owners if kind == "DaemonSet")
 
-    def _back(self, block: IPv4Network, daemons: frozenset[tuple[str, str]]) -> Verdict:
+    def _back(self, block: IPv4Network, daemons: frozenset[tuple[str, str]]) -> Result:
         snapshot = self._cluster.snapshot()
         mine = [pod for pod in snapshot.pods if pod.node == self._node and pod.on_pod_network]
         here = [pod for pod in mine if trial.CANARY_LABEL not in pod.labels]
@@ -98,21 +100,21 @@ class Turn:
         keys = {pod.key for pod in here}
         late += [str(v) for v in endpoints_ready(snapshot) if v.subject in keys]
         if late:
-            return waits(
+            return unmet(
                 expected=f"every pod of {self._node} ready with an address of {block}",
                 seen=", ".join(late),
                 next="`kubectl describe pod`, and the agent's log",
             )
-        return holds(f"{len(here)} pods on {block}")
+        return met(f"{len(here)} pods on {block}")
 
-    def _routes(self) -> Verdict:
+    def _routes(self) -> Result:
         snapshot = self._cluster.look(Ask.ROUTES)
         found = routes_complete(snapshot, direct=self._desired.direct_routes)
         if found:
-            return waits(
+            return unmet(
                 expected=found[0].expected, seen=f"{found[0].subject}: {found[0].seen}", next="`ip route` on that node"
             )
-        return holds(f"on {len(snapshot.views)} nodes")
+        return met(f"on {len(snapshot.views)} nodes")
 
     # -- canary ----------------------------------------------------------------------------------------------------
 
@@ -123,15 +125,15 @@ class Turn:
         for pod in self._cluster.pods():
             if pod.namespace == trial.NAMESPACE and pod.name == trial.name(self._node):
                 self._cluster.delete_pod(pod)
-        self._gates.wait("canary's name is free", self._no_canary, self._limits.canary, self._node)
+        self._waiter.wait(Condition("canary's name is free", self._no_canary, self._limits.canary, self._node))
         path = f"/api/v1/namespaces/{trial.NAMESPACE}/pods/{trial.name(self._node)}?fieldManager=cilium-lab&force=true"
         self._cluster.api.send("PATCH", path, trial.pod(self._desired.canary, self._node), APPLY)
 
     def _try_out(self) -> None:
         if self._desired.canary is None:
             return
-        self._gates.wait("canary runs", self._canary_ready, self._limits.canary, self._node)
-        self._gates.wait(trial.GATE, self._trial, self._limits.canary, self._node)
+        self._waiter.wait(Condition("canary runs", self._canary_ready, self._limits.canary, self._node))
+        self._waiter.wait(Condition(trial.GATE, self._trial, self._limits.canary, self._node))
         pod = self._canary()
         if pod is not None:
             self._cluster.delete_pod(pod)
@@ -140,34 +142,34 @@ class Turn:
         keys = (f"{trial.NAMESPACE}/{trial.name(self._node)}",)
         return next((pod for pod in self._cluster.pods() if pod.key in keys), None)
 
-    def _no_canary(self) -> Verdict:
+    def _no_canary(self) -> Result:
         pod = self._canary()
-        return waits(expected="no canary of an earlier run", seen=pod.key, next="delete it") if pod else holds("free")
+        return unmet(expected="no canary of an earlier run", seen=pod.key, next="delete it") if pod else met("free")
 
-    def _canary_ready(self) -> Verdict:
+    def _canary_ready(self) -> Result:
         pod = self._canary()
         if pod is None or not pod.ready or pod.address is None:
-            return waits(
+            return unmet(
                 expected="a ready canary",
                 seen=f"{pod.key} ({_state(pod)})" if pod else "none",
                 next=f"`kubectl -n {trial.NAMESPACE} describe pod {trial.name(self._node)}`",
             )
-        return holds(str(pod.address))
+        return met(str(pod.address))
 
-    def _trial(self) -> Verdict:
+    def _trial(self) -> Result:
         canary, pod = self._desired.canary, self._canary()
         if canary is None or pod is None or pod.address is None:
-            return waits(expected="a canary with an address", seen="none", next="who else deletes pods")
+            return unmet(expected="a canary with an address", seen="none", next="who else deletes pods")
         echoes = trial.echo_pods(canary, self._cluster.snapshot())
         answer = self._cluster.api.execute(pod.namespace, pod.name, trial.CONTAINER, trial.script(canary, echoes))
         found = trial.judge(canary, echoes, answer, pod.address)
         if found.failed:
-            return waits(
+            return unmet(
                 expected=f"{found.tried} answers to {pod.address}",
                 seen="; ".join(found.failed),
                 next="Cilium's routes and lists on this node, `cilium-dbg monitor --type drop`",
             )
-        return holds(f"{pod.address} reaches {found.tried} of {found.tried}")
+        return met(f"{pod.address} reaches {found.tried} of {found.tried}")
 
     def _uncordon(self) -> None:
         """First the node, then the note: a run that ends between the two uncordons again."""

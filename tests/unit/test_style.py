@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
-MOST_LINES = 300
+MOST_LINES = 450
 GENERATED = {"cilium_lab/config/chart_types.py"}
 """Made by a program of this repository, which decides how long it gets."""
 MACHINE_PATH = re.compile(r"(?<![\w.~$}/-])/(?:home|root|work|Users)/[a-z]")

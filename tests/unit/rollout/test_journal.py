@@ -10,7 +10,7 @@ import pytest
 
 from cilium_lab.disruption.run_directory import Folder
 from cilium_lab.kube.cluster import Cluster
-from cilium_lab.kube.conditions import Clock, Gates
+from cilium_lab.kube.conditions import Clock, Waiter
 from cilium_lab.kube.ssh import HostError
 from cilium_lab.rollout.commands import preflight, run
 from cilium_lab.rollout.journal import Recorder
@@ -27,7 +27,7 @@ class Probes:
         self.asked: list[str] = []
         self._broken = broken
 
-    def __call__(self, _gates: Gates) -> Any:
+    def __call__(self, _gates: Waiter) -> Any:
         return self
 
     def begin(self, *, fresh: bool) -> None:
