@@ -29,7 +29,7 @@ class Emptying:
         self._evicted = 0
 
     def run(self, limit: float) -> None:
-        """Cordon, move, wait until all that moved is complete elsewhere, then delete the bare pods. ConditionTimeout."""
+        """Cordon, drain, wait until all pods are complete elsewhere, then delete bare pods. Raises ConditionTimeout."""
         record = self._cluster.record()
         if self._node not in record.turns:
             self._cluster.write_record(replace(record, turns=(*record.turns, self._node)))

@@ -1,0 +1,52 @@
+"""The stages of a migration and its conditions by name: what the engine writes, and what report and bench read."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Stage(StrEnum):
+    """In the order in which they come; the number is the one of the documentation."""
+
+    PROBES = "0 probes"
+    PREFLIGHT = "0 preflight"
+    NON_MASQUERADE = "1 non-masquerade"
+    OPERATOR = "2 operator"
+    DROP_CIDR = "2 drop-cidr"
+    SWITCH_MODE = "3 switch-mode"
+    ADD_CIDR = "4 add-cidr"
+    MOVE_NODE = "4 move-node"
+    FINISH = "5 finish"
+
+
+class Name(StrEnum):
+    """Conditions that are waited for, and other events of a run."""
+
+    BEGINS = "begins"
+    """A step begins; it ends with DONE."""
+    DONE = "done"
+    JOURNAL_BEGINS = "journal begins"
+    JOURNAL_CONTINUES = "journal continues"
+    AGENTS_READY = "nodes and agents ready"
+    NON_MASQUERADE = "non-masquerade CIDRs"
+    OPERATOR_CONFIGURED = "operator configured"
+    OPERATOR_SYNCED = "operator read the CIDRs"
+    OPERATOR_WITHOUT_ERROR = "no operator error"
+    ROUTES_TO_BOTH = "routes to old and new CIDRs"
+    DRAINED = "drained"
+    BARE_DELETED = "bare pods deleted"
+    BARE_CREATED = "bare pods re-created"
+    AGENT_RESTARTED = "agent restarted"
+    AGENT_REPORTS = "agent reports"
+    CANARY_NAME_FREE = "canary's name is free"
+    PODS_BACK = "pods back"
+    ROUTES = "routes"
+    CANARY_READY = "canary runs"
+    CANARY_REACHES = "canary reaches everything"
+    INVARIANTS = "invariants"
+    DROPS = "packets were dropped"
+    AS_DESIRED = "as desired"
+
+
+PENDING = "waiting: "
+"""Before the name of a condition that does not hold yet, in a reminder."""
