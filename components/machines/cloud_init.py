@@ -42,6 +42,8 @@ def user_data(
     names = "".join(f"{other.address} {other.name}\n" for other in topology.hosts)
     document: dict[str, Any] = {
         "hostname": host.name,
+        # cloud-init's RHEL family names a machine by this one, and `localhost` without it (canonical/cloud-init#4656)
+        "fqdn": host.name,
         "preserve_hostname": False,
         "disable_root": False,
         "ssh_pwauth": False,

@@ -26,7 +26,7 @@ def network(name: str) -> dict[str, Any]:
 
 def test_root_logs_in_by_key_alone() -> None:
     data = user("k8s-w1")
-    assert data["hostname"] == "k8s-w1"
+    assert (data["hostname"], data["fqdn"]) == ("k8s-w1", "k8s-w1")
     assert data["users"] == [{"name": "root", "lock_passwd": True, "ssh_authorized_keys": ["ssh-ed25519 AAAA user"]}]
     assert data["ssh_pwauth"] is False
     assert data["disable_root"] is False
