@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from cilium_lab.disruption.report.figures import UDP, Window, figures
 from cilium_lab.disruption.report.record import Record, Run
 from cilium_lab.disruption.report.steps import Step, steps
+from cilium_lab.tables import table
 
 MOST_GAP_MS = 500.0
 MOST_P99_MS = 250.0
@@ -161,12 +162,7 @@ def side_by_side(runs: Sequence[Outcome]) -> str:
         ("datagrams lost", [str(run.lost) for run in runs]),
         ("turn over its parts", [_worst(run) for run in runs]),
     ]
-    first = max(len(name) for name, _ in rows)
-    widths = [max(len(cells[i]) for _, cells in rows) for i in range(len(runs))]
-    return "\n".join(
-        "  ".join([name.ljust(first), *(cell.rjust(width) for cell, width in zip(cells, widths, strict=True))]).rstrip()
-        for name, cells in rows
-    )
+    return table([(name, *cells) for name, cells in rows], right=range(1, len(runs) + 1))
 
 
 def _worst(run: Outcome) -> str:

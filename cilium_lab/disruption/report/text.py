@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from cilium_lab.disruption.report.figures import UDP, Figures, figures
 from cilium_lab.disruption.report.record import Run
 from cilium_lab.disruption.report.summary import Summary
+from cilium_lab.tables import table
 
 PROBE_HEAD = ("probe", "from", "requests", "failed", "longest gap", "at", "p50", "p99", "max", "ends")
 _RIGHT = frozenset((2, 3, 4, 6, 7, 8))
@@ -18,9 +19,9 @@ def text(summary: Summary) -> str:
     """What `./lab report` prints. UTC."""
     parts = [f"{headline(summary)}\n{verdict_words(summary)}"]
     if summary.probes:
-        parts.append(_table(PROBE_HEAD, [probe_row(probe) for probe in summary.probes], _RIGHT))
+        parts.append(table([probe_row(probe) for probe in summary.probes], head=PROBE_HEAD, right=_RIGHT))
     if summary.stages:
-        parts.append(_table(STAGE_HEAD, stage_rows(summary), frozenset(range(1, 8))))
+        parts.append(table(stage_rows(summary), head=STAGE_HEAD, right=range(1, 8)))
     if said := notes(summary):
         parts.append("\n".join(f"note: {note}" for note in said))
     return "\n\n".join(parts)
@@ -151,15 +152,3 @@ def moment(time: float) -> str:
 def clock(time: float) -> str:
     """10:00:00"""
     return datetime.fromtimestamp(time, UTC).strftime("%H:%M:%S")
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]], right: frozenset[int]) -> str:
-    lines = [head, *rows]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if column in right else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    )
