@@ -16,6 +16,7 @@ import pulumi_kubernetes as kubernetes
 from cilium_lab.artifacts.bundle import ONLINE, Artifacts, mismatches, read
 from cilium_lab.config.model import LabConfig
 from cilium_lab.disruption.run_directory import RECORDS
+from cilium_lab.requirements import look, missing, notes
 from components.addons.addons import Addons, AddonsArgs, page_urls
 from components.addons.plan import AddonName, AddonPlan, plan_addons
 from components.cilium.migration import Migration
@@ -26,7 +27,6 @@ from components.kubernetes.cluster import Cluster
 from components.kubernetes.pod_security import GIVEN, PodSecurityLabels
 from components.machines.fleet import Fleet
 from components.machines.local_paths import LocalPaths, local_paths
-from components.machines.requirements import missing
 from components.nodes.router import Router
 from components.probe_workload import Probe
 from components.ssh_config import known_hosts, ssh_config
@@ -41,7 +41,10 @@ class Lab(pulumi.ComponentResource):
     def __init__(self, name: str, config: LabConfig, *, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("cilium-lab:index:Lab", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        refuse_without(missing(config))
+        machine = look()
+        refuse_without(missing(config, machine))
+        for note in notes(config, machine):
+            pulumi.log.warn(note)
         paths = local_paths(config)
         artifacts = find_artifacts(config, paths)
         plan = addon_plan(config, artifacts)

@@ -1,0 +1,222 @@
+"""What the machine that runs the program must have for a configuration: one look, then a pure judgement of all of it.
+
+Two answers: what is missing (nothing may be made then), and notes about what may get in the way and cannot be seen
+without more rights. Each line names the command that mends it on Debian, Ubuntu and Fedora.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Interface, IPv4Network
+from pathlib import Path
+
+from cilium_lab.config.model import LabConfig
+from cilium_lab.config.topology import Hypervisor
+
+SOCKET = "/var/run/libvirt/libvirt-sock"
+"""The libvirt provider dials this one alone for a local URI (digitalocean/go-libvirt, socket/dialers/local.go)."""
+_MORE_PATH = ("/usr/sbin", "/sbin")
+"""Debian has them on root's PATH alone, and libvirt starts what is there."""
+_OWN_MIB = 1024
+"""For the machine itself, besides its virtual machines."""
+_KVM = Path("/dev/kvm")
+_BRIDGE_FILTER = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A command, what needs it, and the packages that have it."""
+
+    command: str
+    purpose: str
+    debian: str
+    """On Ubuntu as well."""
+    fedora: str
+    """On Rocky as well."""
+
+    def __str__(self) -> str:
+        return f"{self.command} is not installed: {self.purpose}. {_install(self.debian, self.fedora)}"
+
+
+_ALWAYS = (
+    Tool("virsh", "this program looks at libvirt's objects with it", "libvirt-clients", "libvirt-client"),
+    Tool("xsltproc", "the libvirt provider completes the XML of networks and machines with it", "xsltproc", "libxslt"),
+    Tool("ssh", "hosts get their keys over it", "openssh-client", "openssh-clients"),
+    Tool("ssh-keygen", "it makes the hosts' keys", "openssh-client", "openssh"),
+)
+_KUBECTL = "kubectl"
+"""Distributions carry one that is years older than the cluster."""
+_FOR_VIRTUAL_MACHINES = (
+    Tool("mkisofs", "the libvirt provider makes cloud-init disks with it", "genisoimage", "xorriso"),
+    Tool("curl", "the cloud image is downloaded with it", "curl", "curl"),
+    Tool("dnsmasq", "libvirt answers DNS on the lab's network with it", "dnsmasq-base", "dnsmasq"),
+)
+_DAEMONS: Mapping[str, tuple[str, str]] = {
+    "vm": ("libvirt-daemon-system qemu-system-x86", "libvirt-daemon-kvm libvirt-daemon-proxy"),
+    "container": ("libvirt-daemon-system libvirt-daemon-driver-lxc", "libvirt-daemon-lxc libvirt-daemon-proxy"),
+}
+_START = (
+    "Debian, Ubuntu: sudo systemctl enable --now libvirtd. "
+    "Fedora: sudo systemctl enable --now virtproxyd.socket virtqemud.socket virtnetworkd.socket virtstoraged.socket"
+)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What one look saw."""
+
+    commands: frozenset[str]
+    """Those of the tools above that are there."""
+    socket: str
+    """Of libvirt: `open`, `closed` (this user may not connect) or `none`."""
+    kvm: bool
+    """Whether the device is there: libvirt's own user opens it."""
+    memory_mib: int
+    """All of it, not only what is free: on a lab that runs, its machines have their share."""
+    addresses: Mapping[str, tuple[IPv4Interface, ...]]
+    """IPv4 by interface."""
+    docker: bool
+    bridge_filter: bool
+    """Packets between two machines on one bridge pass iptables (net.bridge.bridge-nf-call-iptables)."""
+
+
+def look() -> Machine:
+    """Look at this machine; nothing is changed."""
+    path = os.pathsep.join([os.environ.get("PATH", ""), *_MORE_PATH])
+    commands = (_KUBECTL, *(tool.command for tool in (*_ALWAYS, *_FOR_VIRTUAL_MACHINES)))
+    return Machine(
+        commands=frozenset(command for command in commands if shutil.which(command, path=path)),
+        socket=_access(Path(SOCKET)),
+        kvm=_KVM.exists(),
+        memory_mib=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20,
+        addresses=_addresses(),
+        docker=Path("/var/run/docker.sock").exists(),
+        bridge_filter=_BRIDGE_FILTER.exists() and _BRIDGE_FILTER.read_text().strip() == "1",
+    )
+
+
+def missing(config: LabConfig, machine: Machine) -> list[str]:
+    """One sentence for each thing that is not there or in the way; empty when the lab can be made here."""
+    used = _hypervisors(config)
+    virtual = any(hypervisor.kind == "vm" for hypervisor in used)
+    tools = [*_ALWAYS, *(_FOR_VIRTUAL_MACHINES if virtual else ())]
+    lines = [str(tool) for tool in tools if tool.command not in machine.commands]
+    if _KUBECTL not in machine.commands:
+        version = config.versions.kubernetes
+        lines.append(
+            f"kubectl is not installed: this program reads the cluster through it. Install {version} or its like from "
+            "Kubernetes' own packages: https://kubernetes.io/docs/tasks/tools"
+        )
+    local = [hypervisor for hypervisor in used if _is_local(hypervisor)]
+    lines += _without_daemon(local, machine)
+    if any(hypervisor.domain_type in ("kvm", "nested") for hypervisor in local if hypervisor.kind == "vm"):
+        lines += _without_kvm(machine)
+    if any(hypervisor.kind == "vm" for hypervisor in local):
+        lines += _without_memory(config, local, machine)
+    if local:
+        lines += _overlaps(config, machine)
+    return lines
+
+
+def notes(config: LabConfig, machine: Machine) -> list[str]:
+    """What may get in the way of a lab on this machine, and what to do if it does."""
+    if config.artifacts != "online" or not any(_is_local(hypervisor) for hypervisor in _hypervisors(config)):
+        return []
+    lines: list[str] = []
+    bridge = config.topology.network.bridge
+    if machine.docker:
+        lines.append(
+            "Docker runs here and sets the policy of iptables' FORWARD chain to DROP, so machines may not reach the "
+            f"internet. If they do not: sudo iptables -I DOCKER-USER -i {bridge} -j ACCEPT; "
+            f"sudo iptables -I DOCKER-USER -o {bridge} -j ACCEPT"
+        )
+    if machine.bridge_filter:
+        lines.append(
+            "net.bridge.bridge-nf-call-iptables is 1, so iptables may rewrite traffic between machines. "
+            "sudo sysctl net.bridge.bridge-nf-call-iptables=0"
+        )
+    return lines
+
+
+def _hypervisors(config: LabConfig) -> list[Hypervisor]:
+    """Those that a host runs on."""
+    hosts = config.topology.hosts
+    return [h for h in config.topology.hypervisors if any(host.hypervisor == h.name for host in hosts)]
+
+
+def _is_local(hypervisor: Hypervisor) -> bool:
+    """Whether its daemon is this machine's own; connecting tells about another one, or a socket that is named."""
+    return hypervisor.kind is not None and hypervisor.uri.endswith(":///system")
+
+
+def _without_daemon(local: list[Hypervisor], machine: Machine) -> Iterator[str]:
+    for hypervisor in local:
+        who = f"libvirt does not answer for {hypervisor.uri} (hypervisor {hypervisor.name})"
+        if machine.socket == "none":
+            assert hypervisor.kind is not None  # a local one has a kind
+            yield f"{who}: there is no {SOCKET}. {_install(*_DAEMONS[hypervisor.kind])}. Then {_START}"
+        elif machine.socket == "closed":
+            yield f"{who}: this user may not open {SOCKET}. sudo usermod -aG libvirt $USER, then log in again"
+
+
+def _without_kvm(machine: Machine) -> Iterator[str]:
+    if not machine.kvm:
+        yield (
+            f"there is no {_KVM}. Switch virtualisation on in the firmware (or nesting in the hypervisor), then "
+            "sudo modprobe kvm_intel (kvm_amd on AMD); without KVM: pulumi config set --path "
+            "hypervisors[0].domainType qemu, which is many times slower"
+        )
+
+
+def _without_memory(config: LabConfig, local: list[Hypervisor], machine: Machine) -> Iterator[str]:
+    names = {hypervisor.name for hypervisor in local if hypervisor.kind == "vm"}
+    wanted = sum(host.memory_mib for host in config.topology.hosts if host.hypervisor in names)
+    if machine.memory_mib < wanted + _OWN_MIB:
+        yield (
+            f"{machine.memory_mib} MiB of memory are too little for machines of {wanted} MiB and {_OWN_MIB} MiB "
+            "besides. Lower memoryMiB in hosts"
+        )
+
+
+def _overlaps(config: LabConfig, machine: Machine) -> Iterator[str]:
+    """Addresses of this machine inside the lab's networks; those of the lab's own bridges are not in the way."""
+    own = {config.topology.network.bridge, config.topology.router_network.bridge}
+    ranges: dict[str, IPv4Network] = {
+        "nodeNetwork.cidr": config.topology.network.cidr,
+        "routerNetwork.cidr": config.topology.router_network.cidr,
+    }
+    for interface, addresses in sorted(machine.addresses.items()):
+        for address in addresses if interface not in own else ():
+            for key, cidr in ranges.items():
+                if address.network.overlaps(cidr):
+                    yield (
+                        f"{key} {cidr} overlaps {address} of this machine's interface {interface}. "
+                        f"Choose another range for {key}"
+                    )
+
+
+def _install(debian: str, fedora: str) -> str:
+    return f"Debian, Ubuntu: sudo apt-get install -y {debian}. Fedora: sudo dnf install -y {fedora}"
+
+
+def _access(path: Path) -> str:
+    if not path.exists():
+        return "none"
+    return "open" if os.access(path, os.R_OK | os.W_OK) else "closed"
+
+
+def _addresses() -> dict[str, tuple[IPv4Interface, ...]]:
+    """Of every interface, by ip(8); none where that is not there."""
+    try:
+        done = subprocess.run(["ip", "-4", "-json", "address"], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return {}
+    return {
+        entry["ifname"]: tuple(IPv4Interface(f"{a['local']}/{a['prefixlen']}") for a in entry["addr_info"])
+        for entry in json.loads(done.stdout)
+    }

@@ -1,0 +1,94 @@
+"""What the program requires of the machine that runs it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import IPv4Interface
+
+import pytest
+
+from cilium_lab.config.load import parse
+from cilium_lab.requirements import SOCKET, Machine, look, missing, notes
+
+VIRTUAL = parse({"machines": "vm", "artifacts": "online"})
+CONTAINERS = parse({"machines": "container", "artifacts": "bundle"})
+EVERYTHING = Machine(
+    commands=frozenset(("virsh", "xsltproc", "ssh", "ssh-keygen", "kubectl", "mkisofs", "curl", "dnsmasq")),
+    socket="open",
+    kvm=True,
+    memory_mib=32768,
+    addresses={"eth0": (IPv4Interface("203.0.113.7/24"),), "lab-nodes": (IPv4Interface("172.31.0.2/20"),)},
+    docker=False,
+    bridge_filter=False,
+)
+NOTHING = Machine(frozenset(), "none", False, 4096, {"eth0": (IPv4Interface("172.31.9.9/20"),)}, True, True)
+
+
+def test_a_machine_with_everything_is_ready() -> None:
+    for lab in (VIRTUAL, CONTAINERS):
+        assert missing(lab, EVERYTHING) == []
+        assert notes(lab, EVERYTHING) == []
+
+
+def test_a_bare_machine_is_told_everything_at_once_with_the_commands_of_three_distributions() -> None:
+    lines = missing(VIRTUAL, NOTHING)
+    for word in ("virsh", "xsltproc", "ssh-keygen", "mkisofs", "curl", "dnsmasq", "qemu:///system"):
+        (line,) = [line for line in lines if line.startswith(f"{word} ") or f" for {word} " in line]
+        assert "Debian, Ubuntu: sudo apt-get install -y " in line, word
+        assert "Fedora: sudo dnf install -y " in line, word
+    for words in (
+        SOCKET,
+        "kubectl is not installed",
+        "kubernetes.io/docs/tasks/tools",
+        "/dev/kvm",
+        "4096 MiB",
+        "nodeNetwork.cidr 172.31.0.0/20 overlaps 172.31.9.9/20",
+    ):
+        assert any(words in line for line in lines), words
+
+
+def test_a_socket_that_this_user_may_not_open_is_told_with_the_group() -> None:
+    (line,) = missing(VIRTUAL, replace(EVERYTHING, socket="closed"))
+    assert line.endswith("sudo usermod -aG libvirt $USER, then log in again")
+
+
+def test_an_emulated_machine_needs_no_kvm() -> None:
+    emulated = parse({"hypervisors": [{"name": "here", "uri": "qemu:///system", "domainType": "qemu"}]})
+    assert missing(emulated, replace(EVERYTHING, kvm=False)) == []
+
+
+def test_containers_need_no_cloud_init_disks_and_no_kvm() -> None:
+    lines = missing(CONTAINERS, replace(NOTHING, addresses={}))
+    assert not any(word in line for word in ("mkisofs", "kvm", "MiB") for line in lines)
+    assert any("lxc:///system" in line for line in lines)
+
+
+@pytest.mark.parametrize("interface", ["lab-nodes", "lab-outer"])
+def test_the_labs_own_bridge_is_not_in_the_way(interface: str) -> None:
+    own = {interface: (IPv4Interface("172.31.0.2/20"),)}
+    assert missing(VIRTUAL, replace(EVERYTHING, addresses=own)) == []
+
+
+def test_the_network_behind_the_router_is_looked_at_too() -> None:
+    vpn = {"tun0": (IPv4Interface("10.10.3.4/32"),)}
+    (line,) = missing(VIRTUAL, replace(EVERYTHING, addresses=vpn))
+    assert line.startswith("routerNetwork.cidr 10.10.0.0/16 overlaps 10.10.3.4/32 of this machine's interface tun0")
+
+
+def test_docker_and_filtered_bridges_are_noted() -> None:
+    docker, bridge = notes(VIRTUAL, replace(EVERYTHING, docker=True, bridge_filter=True))
+    assert "sudo iptables -I DOCKER-USER -i lab-nodes -j ACCEPT" in docker
+    assert "sudo sysctl net.bridge.bridge-nf-call-iptables=0" in bridge
+    assert notes(CONTAINERS, NOTHING) == []
+
+
+def test_the_daemon_of_another_machine_is_not_looked_for_here() -> None:
+    remote = parse({"hypervisors": [{"name": "far", "uri": "qemu+ssh://root@far/system"}]})
+    assert missing(remote, replace(EVERYTHING, socket="none", kvm=False, memory_mib=1024, addresses={})) == []
+
+
+def test_a_look_sees_this_machine() -> None:
+    seen = look()
+    assert seen.memory_mib > 256
+    assert "ssh-keygen" in seen.commands
+    assert seen.addresses.get("lo") == (IPv4Interface("127.0.0.1/8"),)
