@@ -50,7 +50,7 @@ VIRTUAL_MACHINES = (
     Package("e2fsprogs", "mke2fs"),
     Package("genisoimage", "mkisofs"),
 )
-"""What only virtual machines need, and only those who ask for one get."""
+"""What only virtual machines need; installed for a stack that has one."""
 
 
 def missing(packages: Sequence[Package] = PACKAGES) -> list[str]:
@@ -66,7 +66,7 @@ def install(packages: Sequence[Package] = PACKAGES) -> None:
     if not names:
         return
     if shutil.which("apt-get") is None:
-        raise PrerequisiteError(f"these Debian packages or their like have to be installed by hand: {' '.join(names)}")
+        raise PrerequisiteError(f"install these Debian packages, or their like, by hand: {' '.join(names)}")
     print(f"installing Debian packages: {' '.join(names)}", file=sys.stderr, flush=True)
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for words in (["update"], ["install", "-y", "--no-install-recommends", *names]):
@@ -75,7 +75,7 @@ def install(packages: Sequence[Package] = PACKAGES) -> None:
             raise PrerequisiteError(f"apt-get {' '.join(words)} failed:\n{done.stdout[-1000:]}{done.stderr[-2000:]}")
     still = missing(packages)
     if still:
-        raise PrerequisiteError(f"apt-get installed them, and yet they are not there: {' '.join(still)}")
+        raise PrerequisiteError(f"apt-get reported success, and these are missing still: {' '.join(still)}")
 
 
 def _present(shown_by: str) -> bool:

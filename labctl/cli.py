@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 
-from airgap.builder.part import BuildError
+from airgap.builder.recipe import BuildError
 from airgap.prerequisites import PrerequisiteError
 from labctl import commands, reporting
 from labctl.bench.command import bench

@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from airgap import prerequisites
 from airgap.builder.builder import Builder, Built
 from airgap.builder.report import Progress, table
-from airgap.catalogue import BUNDLE, TOOLCHAIN, VIRTUAL_MACHINES
-from airgap.recipes import PARTS
+from airgap.recipes import BUNDLE, RECIPES, TOOLCHAIN, VIRTUAL_MACHINES
 from cilium_lab.paths import ROOT, STATE
 from labctl import doctor as machine
 from labctl import session, status_page, venv, workstation
@@ -61,22 +60,21 @@ def _open(figures: Figures) -> None:
 
 
 def build(arguments: Sequence[str]) -> int:
-    """Build the named parts, or all that a lab needs."""
+    """Build the named artifacts, or all that a lab needs."""
     prerequisites.install()
     print(table(_build(arguments or [*TOOLCHAIN, *BUNDLE])))
     return 0
 
 
 def clean(_arguments: Sequence[str]) -> int:
-    """Remove parts that today's recipes do not name. Not while the lab runs: its hosts stand on a part."""
+    """Remove artifacts that no recipe names any more. Not while the lab runs: its hosts use them."""
     if room.pid() is not None:
-        print("lab clean: the lab is running, and its hosts stand on what might be removed. First: ./lab destroy")
+        print("lab clean: the lab is running, and its hosts use what might be removed. First: ./lab destroy")
         return 1
-    outdated = Builder(PARTS, Progress()).outdated()
-    for folder in outdated:
-        folder.with_suffix(".json").unlink(missing_ok=True)
-        shutil.rmtree(folder)
-    print(f"{len(outdated)} outdated parts removed")
+    cleaned = Builder(RECIPES, Progress()).clean()
+    print(f"{len(cleaned.removed)} outdated folders removed")
+    if cleaned.busy:
+        print(f"left to a build that runs: {', '.join(cleaned.busy)}")
     return 0
 
 
@@ -172,4 +170,4 @@ def test(arguments: Sequence[str]) -> int:
 
 
 def _build(wanted: Sequence[str]) -> list[Built]:
-    return Builder(PARTS, Progress()).build(wanted)
+    return Builder(RECIPES, Progress()).build(wanted)

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, NoReturn
 
-from airgap.recipes.toolchain import PLUGINS
+from cilium_lab.config.versions import PULUMI_PLUGINS
 from cilium_lab.paths import CACHE, CURRENT, ROOT, STATE
 from labctl import access
 from sandbox import sandbox as room
@@ -67,7 +67,7 @@ def prepare() -> None:
         os.write(descriptor, secrets.token_urlsafe(32).encode())
         os.close(descriptor)
         forget_salt()
-    for name, version in PLUGINS.items():
+    for name, version in PULUMI_PLUGINS.items():
         _install_plugin(name, version)
     subprocess.run(
         room.command(pulumi("stack", "select", "--create", STACK)), env=environment(), check=True, capture_output=True

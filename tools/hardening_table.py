@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from airgap.recipes.kube_bench import BENCHMARK, KUBE_BENCH
+from cilium_lab.config.versions import CIS_BENCHMARK, KUBE_BENCH
 from components.kubernetes.pod_security import GIVEN
 from labctl.cis.exceptions import ACCEPTED
 from labctl.cis.report import Counts
@@ -22,7 +22,7 @@ _HEAD = f"""\
 # Hardening
 
 ```sh
-./lab cis           # kube-bench {KUBE_BENCH} with {BENCHMARK} on every node: counts, failures, reasons
+./lab cis           # kube-bench {KUBE_BENCH} with {CIS_BENCHMARK} on every node: counts, failures, reasons
 ./lab cis --json    # the counts alone, as docs/cis/ keeps them
 ```
 

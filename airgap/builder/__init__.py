@@ -1,1 +1,1 @@
-"""Build parts once, cache them by their inputs, resume after an interruption."""
+"""Builds artifacts by recipes, caches each by the key of its inputs, and resumes after an interruption."""

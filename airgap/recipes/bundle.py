@@ -1,6 +1,6 @@
 """The bundle: programs, CNI plugins, images, chart and monitoring material in one folder with an index.
 
-Files are hard links to the parts' own, so the bundle takes no space of its own.
+Files are hard links to those of the artifacts, so the bundle takes no space of its own.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from airgap.builder.digest import file_sha256, tree_files
-from airgap.builder.part import Part, Workspace
+from airgap.builder.recipe import Recipe, Workspace, machine_arch
 from airgap.recipes.images import REFERENCES
 from airgap.recipes.kubernetes import CNI, HOST_COMMANDS
 from airgap.recipes.tools import MISSING
-from airgap.recipes.versions import VERSIONS
+from cilium_lab.config.versions import BUNDLED
 
 SCHEMA = 1
 PROGRAMS: Mapping[str, tuple[str, ...]] = {
@@ -28,7 +28,7 @@ PROGRAMS: Mapping[str, tuple[str, ...]] = {
     "termshark": ("termshark",),
     "probe": ("probe",),
 }
-"""Part -> the programs of it that a person or a host runs; the rest is inside images."""
+"""Artifact -> the programs of it that a person or a host runs; the rest is inside images."""
 
 
 def index(folder: Path, files: Iterable[Path]) -> dict[str, object]:
@@ -38,8 +38,8 @@ def index(folder: Path, files: Iterable[Path]) -> dict[str, object]:
     }
     return {
         "schema": SCHEMA,
-        "arch": "amd64",
-        "versions": dict(VERSIONS),
+        "arch": machine_arch(),
+        "versions": dict(BUNDLED),
         "files": listed,
         "images": [{"ref": ref, "file": f"images/{name}.tar"} for name, ref in sorted(REFERENCES.items())],
         "missing": [{"name": name, "why": why} for name, why in MISSING],
@@ -47,16 +47,17 @@ def index(folder: Path, files: Iterable[Path]) -> dict[str, object]:
 
 
 def _bundle(ws: Workspace) -> None:
-    for part, names in PROGRAMS.items():
+    for artifact, names in PROGRAMS.items():
         for name in names:
-            _link(ws.need(part) / name, ws.out / "bin" / name)
+            _link(ws.need(artifact) / name, ws.out / "bin" / name)
     for name in CNI:
         _link(ws.need("cni-plugins") / name, ws.out / "cni" / name)
     for name in REFERENCES:
         _link(ws.need(f"image-{name}") / f"{name}.tar", ws.out / "images" / f"{name}.tar")
-    for part, folder, below in (("chart", "cilium", "charts/cilium"), ("monitoring", "monitoring", "monitoring")):
-        for path in tree_files(ws.need(part) / folder):
-            _link(path, ws.out / below / path.relative_to(ws.need(part) / folder))
+    for name, folder, below in (("chart", "cilium", "charts/cilium"), ("monitoring", "monitoring", "monitoring")):
+        source = ws.need(name) / folder
+        for path in tree_files(source):
+            _link(path, ws.out / below / path.relative_to(source))
     content = index(ws.out, tree_files(ws.out))
     (ws.out / "index.json").write_text(json.dumps(content, indent=1) + "\n")
 
@@ -66,12 +67,10 @@ def _link(source: Path, target: Path) -> None:
     os.link(source, target)
 
 
-_FOLDER = Path(__file__).parent
-PARTS = (
-    Part(
+RECIPES = (
+    Recipe(
         "bundle",
         _bundle,
-        inputs=(_FOLDER / "tools.py", _FOLDER / "versions.py"),
         needs=(*PROGRAMS, "cni-plugins", "chart", "monitoring", *(f"image-{name}" for name in REFERENCES)),
         cost=10,
     ),

@@ -1,15 +1,15 @@
-"""Cilium 1.17.6: its programs, BPF sources, Helm chart and monitoring example, all from one module tree."""
+"""Cilium: its programs, BPF sources, Helm chart and monitoring example, all from one module tree."""
 
 from __future__ import annotations
 
 import shutil
 
 from airgap.builder import golang
-from airgap.builder.part import BuildError, Part, Workspace
-from airgap.paths import MODULES
+from airgap.builder.golang import MODULES
+from airgap.builder.recipe import BuildError, Recipe, Workspace
+from cilium_lab.config.versions import CILIUM, CILIUM_COMMIT, CILIUM_ENVOY
 from cilium_lab.paths import ROOT
 
-CILIUM = "1.17.6"
 _PATH = "github.com/cilium/cilium"
 _PATCH = ROOT / "airgap/patches/cilium-no-modules.patch"
 
@@ -38,13 +38,12 @@ SCRIPTS = {
 # "version commit date" as upstream's release has them, and the Envoy build that this release expects to meet.
 _LDFLAGS = " ".join(
     (
-        "-s -w",
-        f'-X "{_PATH}/pkg/version.ciliumVersion={CILIUM} ee3ca4a7e998 2025-07-15T00:00:00+00:00"',
-        f"-X {_PATH}/pkg/envoy.requiredEnvoyVersionSHA=7c2edb0b44cf95f326d628b837fcdd845102ba68",
+        f'-X "{_PATH}/pkg/version.ciliumVersion={CILIUM} {CILIUM_COMMIT}"',
+        f"-X {_PATH}/pkg/envoy.requiredEnvoyVersionSHA={CILIUM_ENVOY}",
         f"-X {_PATH}/hubble/pkg.Version=v{CILIUM}",
     )
 )
-# ipam_provider_operator is read by the operator alone, so one set of tags does for all.
+# Only the operator reads ipam_provider_operator, so one set of tags serves all programs.
 _TAGS = "osusergo,ipam_provider_operator"
 
 
@@ -56,9 +55,8 @@ def _cilium(ws: Workspace) -> None:
     ws.run(["cp", "-r", "--no-preserve=mode,ownership", ws.go_module_dir("cilium", _PATH), source])
     ws.run(["patch", "-p1", "--fuzz=0", "-d", source], stdin=_PATCH.read_bytes())
     built.mkdir(exist_ok=True)
-    flags = ["-trimpath", "-tags", _TAGS, "-ldflags", _LDFLAGS, "-o", f"{built}/"]
     packages = [f"./{package}" for package in COMMANDS.values()]
-    ws.run([golang.command(), "build", *flags, *packages], cwd=source, env=golang.environment())
+    ws.go("build", *golang.build_flags(_LDFLAGS, _TAGS), "-o", f"{built}/", *packages, cwd=source)
     for name, package in COMMANDS.items():
         (built / package.rpartition("/")[2]).rename(ws.out / name)
 
@@ -87,9 +85,9 @@ def _monitoring(ws: Workspace) -> None:
 
 
 _MODULE = MODULES / "cilium"
-PARTS = (
-    Part("cilium", _cilium, inputs=(_MODULE, _PATCH), cost=800),
-    Part("cilium-datapath", _datapath, inputs=(_MODULE,), cost=1),
-    Part("chart", _chart, inputs=(_MODULE,), cost=1),
-    Part("monitoring", _monitoring, inputs=(_MODULE,), cost=1),
+RECIPES = (
+    Recipe("cilium", _cilium, inputs=(_MODULE, _PATCH), cost=800),
+    Recipe("cilium-datapath", _datapath, inputs=(_MODULE,), cost=1),
+    Recipe("chart", _chart, inputs=(_MODULE,), cost=1),
+    Recipe("monitoring", _monitoring, inputs=(_MODULE,), cost=1),
 )

@@ -1,7 +1,7 @@
 """Debian 12 trees: the base that everything shares, and packages laid on top of it.
 
-Which mirror to use is read from the machine's own apt sources when a part is built; it is written into no
-file of ours and does not remain in a tree. The machine's package database, lists and archives stay untouched,
+Which mirror to use is read from the machine's own apt sources when a tree is built; no file of the
+project names it, and it does not remain in a tree. The machine's package database, lists and archives stay untouched,
 and what has to be mounted is mounted in namespaces that end with the command.
 """
 
@@ -12,15 +12,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from airgap.builder.part import BuildError, Part, Workspace
+from airgap.builder.recipe import BuildError, Recipe, Workspace
 
 RELEASE = "bookworm"
 IN_TREE = Path(__file__).with_name("in-tree.sh")
-RECIPE = (Path(__file__), IN_TREE)
-"""Inputs of every part that calls this file."""
+"""An input of every recipe that changes a tree."""
 
 PRIVATE = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private")
-"""Starts a command whose mounts and processes nobody else sees, and which all end with it."""
+"""Starts a command whose mounts and processes are its own, and end with it."""
 _APT = Path("/etc/apt")
 # Left behind by the package tools, or rebuilt when needed; licences (the copyright files) stay.
 _LEFTOVERS = (
@@ -34,7 +33,7 @@ _LEFTOVERS = (
 
 @dataclass(frozen=True)
 class Source:
-    """One archive of Debian packages that the machine's apt knows."""
+    """One archive of Debian packages in the machine's apt configuration."""
 
     uri: str
     suite: str
@@ -74,7 +73,7 @@ def parse_deb822(text: str) -> Iterator[Source]:
 
 
 def choose(sources: Sequence[Source]) -> list[Source]:
-    """The sources of our release, the release itself first. BuildError when the machine has none."""
+    """The sources of that release, the release itself first. BuildError when the machine has none."""
     suites = (RELEASE, f"{RELEASE}-updates", f"{RELEASE}-security")
     chosen = [source for suite in suites for source in sources if source.suite == suite]
     if not chosen or chosen[0].suite != RELEASE:
@@ -86,7 +85,7 @@ def choose(sources: Sequence[Source]) -> list[Source]:
 
 
 def machine_sources() -> list[Source]:
-    """What /etc/apt says, reduced to our release."""
+    """The sources in /etc/apt, reduced to that release."""
     lists = [_APT / "sources.list", *sorted((_APT / "sources.list.d").glob("*.list"))]
     found = [source for path in lists if path.exists() for source in parse_list(path.read_text())]
     for path in sorted((_APT / "sources.list.d").glob("*.sources")):
@@ -147,7 +146,7 @@ def _settings(apt: Path, status: str) -> list[str]:
         "Dir::State::status": status,
         "Dir::Cache": f"{apt}/cache",
         "APT::Install-Recommends": "false",
-        "APT::Sandbox::User": "root",  # the folder lies below /root, where apt's own user cannot look
+        "APT::Sandbox::User": "root",  # the folder lies below /root, which apt's own user cannot read
         "Acquire::Languages": "none",
         "DPkg::Options::": "--force-unsafe-io",  # a tree that was half written is thrown away
     }
@@ -163,4 +162,4 @@ def _base_tree(ws: Workspace) -> None:
     trim(tree)
 
 
-PARTS = (Part("base-tree", _base_tree, inputs=RECIPE, cost=120),)
+RECIPES = (Recipe("base-tree", _base_tree, inputs=(IN_TREE,), cost=120),)

@@ -1,19 +1,26 @@
-"""Container images as docker-archive tars: those of finished programs, the Cilium agent's, and the debug image."""
+"""Container images as docker-archive tars: those of finished programs, the Cilium agent's, and the debug image.
+
+Content that is upstream's has upstream's name and tag; what is the project's own has a name of its own. Paths, users
+and entry points are those of the upstream images, because manifests and charts rely on them.
+"""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from airgap.builder.part import Part, Workspace
+from airgap.builder.recipe import Recipe, Workspace
 from airgap.images.archive import Config, Entry, layer_from_entries, layer_from_tree, write_archive
-from airgap.images.recipes import COMMON, Image, images
 from airgap.recipes import cilium, debian
-from airgap.recipes.versions import DEBUG, VERSIONS
+from airgap.recipes.kubernetes import CONTROL_PLANE
+from cilium_lab.config import versions
+from cilium_lab.config.versions import own_image
 from cilium_lab.paths import ROOT
 
-_FOLDER = ROOT / "airgap/images"
+_BPFTOOL = ROOT / "airgap/images/bpftool.sh"
+_OPERATOR = "cilium-operator-generic"
 _CLANG = "19"
 _AGENT_PACKAGES = ("iptables", "ipset", "iproute2", "kmod", "bpftool", "ca-certificates", f"libclang-cpp{_CLANG}")
 _DEBUG_PACKAGES = (
@@ -38,21 +45,124 @@ _AGENT_PROGRAMS = (
     "hubble",
 )
 
-_PLAIN = images(VERSIONS)
-_AGENT = ("cilium", f"quay.io/cilium/cilium:v{VERSIONS['cilium']}")
-_DEBUG = ("debug", f"cilium-lab.local/debug:{DEBUG}")
+
+_NOBODY, _NONROOT = 65534, 65532
+_PASSWD = (
+    "root:x:0:0:root:/root:/sbin/nologin\n"
+    "nobody:x:65534:65534:nobody:/nonexistent:/sbin/nologin\n"
+    "nonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin\n"
+)
+# For static programs: accounts, name lookup by files first, a folder for temporary files.
+_COMMON: Mapping[str, Entry] = {
+    "etc/passwd": Entry(_PASSWD.encode(), 0o644),
+    "etc/group": Entry(b"root:x:0:\nnobody:x:65534:\nnonroot:x:65532:\n", 0o644),
+    "etc/nsswitch.conf": Entry(b"hosts: files dns\n", 0o644),
+    "tmp": Entry(mode=0o1777),
+}
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image of static programs."""
+
+    name: str
+    """Of the tar below images/ in the bundle; its recipe is `image-NAME`."""
+    ref: str
+    programs: Mapping[str, tuple[str, str]]
+    """Path in the image: (artifact, file of that artifact)."""
+    config: Config = field(default_factory=Config)
+    extra: Mapping[str, Entry] = field(default_factory=dict[str, Entry])
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The recipes that its programs come from."""
+        return tuple(sorted({name for name, _ in self.programs.values()}))
+
+
+def _kubernetes(program: str) -> Image:
+    path = {f"usr/local/bin/{program}": ("kubernetes", program)}
+    return Image(program, f"registry.k8s.io/{program}:v{versions.KUBERNETES}", path)
+
+
+_PLAIN = (
+    *map(_kubernetes, CONTROL_PLANE),
+    Image(
+        "etcd",
+        f"registry.k8s.io/etcd:{versions.ETCD}-0",
+        {f"usr/local/bin/{program}": ("etcd", program) for program in ("etcd", "etcdctl")},
+    ),
+    # Upstream's runs as nonroot with a file capability; this one as root with the one capability that the Deployment
+    # leaves it, because these tars hold no file capabilities.
+    Image(
+        "coredns",
+        f"registry.k8s.io/coredns/coredns:v{versions.COREDNS}",
+        {"coredns": ("coredns", "coredns")},
+        Config(entrypoint=("/coredns",)),
+    ),
+    Image(
+        "pause",
+        f"registry.k8s.io/pause:{versions.PAUSE}",
+        {"pause": ("pause", "pause")},
+        Config(entrypoint=("/pause",), user="65535:65535"),
+    ),
+    Image(
+        _OPERATOR,
+        f"quay.io/cilium/operator-generic:v{versions.CILIUM}",
+        {f"usr/bin/{_OPERATOR}": ("cilium", _OPERATOR)},
+        Config(cmd=(f"/usr/bin/{_OPERATOR}",), env=("GOPS_CONFIG_DIR=/",)),
+    ),
+    Image(
+        "hubble-relay",
+        f"quay.io/cilium/hubble-relay:v{versions.CILIUM}",
+        {"usr/bin/hubble-relay": ("cilium", "hubble-relay")},
+        Config(entrypoint=("/usr/bin/hubble-relay",), cmd=("serve",), user=f"{_NONROOT}:{_NONROOT}"),
+        {"home/nonroot": Entry(mode=0o700, owner=_NONROOT)},
+    ),
+    Image(
+        "prometheus",
+        versions.IMAGES["prometheus"].bundle,
+        {"bin/prometheus": ("prometheus", "prometheus")},
+        Config(
+            entrypoint=("/bin/prometheus",),
+            cmd=("--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus"),
+            user="nobody",
+            workdir="/prometheus",
+        ),
+        {"etc/prometheus": Entry(), "prometheus": Entry(owner=_NOBODY)},
+    ),
+    Image(
+        "http-echo",
+        own_image("http-echo"),
+        {"http-echo": ("http-echo", "http-echo")},
+        Config(entrypoint=("/http-echo",)),
+    ),
+    Image(
+        "probe",
+        own_image("probe"),
+        {"usr/bin/probe": ("probe", "probe")},
+        Config(entrypoint=("/usr/bin/probe",)),
+    ),
+    Image(
+        "local-path",
+        own_image("local-path"),
+        {"usr/bin/local-path-provisioner": ("local-path", "local-path-provisioner")},
+        Config(entrypoint=("local-path-provisioner",)),
+    ),
+)
+_AGENT = ("cilium", f"quay.io/cilium/cilium:v{versions.CILIUM}")
+_DEBUG = ("debug", own_image("debug"))
 REFERENCES: Mapping[str, str] = {image.name: image.ref for image in _PLAIN} | dict((_AGENT, _DEBUG))
-"""Image name (its part is `image-NAME`, its file `NAME.tar`) -> full reference."""
+"""Image name (its recipe is `image-NAME`, its file `NAME.tar`) -> full reference."""
 
 
-def _plain(image: Image) -> Part:
+def _plain(image: Image) -> Recipe:
     def make(ws: Workspace) -> None:
-        programs = {path: Entry(ws.need(part) / file) for path, (part, file) in image.programs.items()}
+        programs = {path: Entry(ws.need(name) / file) for path, (name, file) in image.programs.items()}
         layer = ws.work / "layer.tar"
-        layer_from_entries({**COMMON, **image.extra, **programs}, layer)
+        layer_from_entries({**_COMMON, **image.extra, **programs}, layer)
         write_archive(ws.out / f"{image.name}.tar", image.ref, image.config, [layer])
 
-    return Part(f"image-{image.name}", make, inputs=(_FOLDER, image.ref), needs=image.needs, cost=2)
+    return Recipe(f"image-{image.name}", make, needs=image.needs, cost=2)
 
 
 def _agent_system(ws: Workspace) -> None:
@@ -84,7 +194,7 @@ def _agent(ws: Workspace) -> None:
         "opt/cni/bin/cilium-cni": Entry(programs / "cilium-cni"),
         "cni/loopback": Entry(ws.need("cni-plugins") / "loopback"),
         "usr/local/bin/clang": Entry(link=f"/usr/lib/llvm-{_CLANG}/bin/clang"),
-        "usr/local/bin/bpftool": Entry(_FOLDER / "bpftool.sh"),
+        "usr/local/bin/bpftool": Entry(_BPFTOOL),
         **{name: Entry(datapath / name) for name in cilium.SCRIPTS},
         **_tree_entries(datapath / "bpf", "var/lib/cilium/bpf"),
         "home/cilium": Entry(),
@@ -114,16 +224,15 @@ def _debug(ws: Workspace) -> None:
     write_archive(ws.out / f"{name}.tar", ref, Config(cmd=("/bin/bash",)), layers)
 
 
-_INPUTS = (_FOLDER, *debian.RECIPE)
-PARTS = (
-    *(_plain(image) for image in _PLAIN),
-    Part("cilium-system", _agent_system, inputs=_INPUTS, needs=("base-tree",), cost=45),
-    Part(
+RECIPES = (
+    *map(_plain, _PLAIN),
+    Recipe("cilium-system", _agent_system, inputs=(debian.IN_TREE,), needs=("base-tree",), cost=45),
+    Recipe(
         "image-cilium",
         _agent,
-        inputs=(_FOLDER, _AGENT[1]),
+        inputs=(_BPFTOOL,),
         needs=("base-tree", "cilium-system", "cilium", "cilium-datapath", "cni-plugins"),
         cost=12,
     ),
-    Part("image-debug", _debug, inputs=(*_INPUTS, _DEBUG[1]), needs=("base-tree",), cost=30),
+    Recipe("image-debug", _debug, inputs=(debian.IN_TREE,), needs=("base-tree",), cost=30),
 )

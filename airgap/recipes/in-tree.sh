@@ -2,7 +2,7 @@
 # in-tree.sh TREE LOWER APT COMMAND...: run a command with a Debian tree as its root.
 #
 # The caller starts this in mount, process and network namespaces of its own (see debian.py), so every mount made here
-# ends with the command and nothing of it is ever seen from outside.
+# ends with the command, and none is visible outside.
 #   TREE   the tree, or the folder that receives what the command changes in LOWER
 #   LOWER  a finished tree that stays as it is, or "-"
 #   APT    a folder shown inside as /run/apt (package lists and archives), or "-"

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import shutil
 
-from airgap.builder.part import Part, Workspace
-from airgap.paths import MODULES
+from airgap.builder.golang import MODULES
+from airgap.builder.recipe import Recipe, Workspace
 from airgap.recipes import debian
+from cilium_lab.config.versions import CNI_PLUGINS, COREDNS_COMMIT, CRICTL, KUBERNETES, KUBERNETES_BUILD_DATE, PAUSE
 
-KUBERNETES = "1.33.3"
-ETCD = "3.5.21"
-COREDNS = "1.12.0"
-CNI_PLUGINS = "1.7.1"
-CRICTL = "1.34.0"  # the proxy refuses 1.33.0; crictl speaks the same CRI v1 to every supported containerd
-PAUSE = "3.10"
 HOST_COMMANDS = ("kubeadm", "kubelet", "kubectl")
 CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 CNI = {
@@ -29,11 +24,11 @@ _VERSION = " ".join(
     for package in ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
     for name, value in {
         "gitVersion": f"v{KUBERNETES}",
-        "gitMajor": "1",
-        "gitMinor": "33",
+        "gitMajor": KUBERNETES.split(".")[0],
+        "gitMinor": KUBERNETES.split(".")[1],
         "gitTreeState": "clean",
-        "gitCommit": "",  # the proxy does not tell it, and the default is a placeholder
-        "buildDate": "2025-07-15T22:31:06Z",  # the module's own time
+        "gitCommit": "",  # the Go module proxy does not hold it, and the default is a placeholder
+        "buildDate": KUBERNETES_BUILD_DATE,
     }.items()
 )
 
@@ -49,7 +44,7 @@ def _etcd(ws: Workspace) -> None:
 
 
 def _coredns(ws: Workspace) -> None:
-    commit = "-X github.com/coredns/coredns/coremain.GitCommit=51e11f1"
+    commit = f"-X github.com/coredns/coredns/coremain.GitCommit={COREDNS_COMMIT}"
     ws.go_build("coredns", {"coredns": "github.com/coredns/coredns"}, ldflags=commit)
 
 
@@ -67,7 +62,7 @@ def _crictl(ws: Workspace) -> None:
 def _pause(ws: Workspace) -> None:
     """Kubernetes' own pause.c; every pod holds one, so it stays C (a few kilobytes resident, not megabytes).
 
-    The compiler lives in a throw-away tree: the machine needs none.
+    The compiler is in a tree that is thrown away: the machine needs none.
     """
     source = ws.go_module_dir("kubernetes", "k8s.io/kubernetes") / "build/pause/linux/pause.c"
     base, compiler = ws.need("base-tree") / "tree", ws.work / "compiler"
@@ -90,11 +85,11 @@ def _pause(ws: Workspace) -> None:
     shutil.copy2(compiler / "build/pause", ws.out / "pause")
 
 
-PARTS = (
-    Part("kubernetes", _kubernetes, inputs=(MODULES / "kubernetes",), cost=900),
-    Part("etcd", _etcd, inputs=(MODULES / "etcd", MODULES / "etcdctl"), cost=40),
-    Part("coredns", _coredns, inputs=(MODULES / "coredns",), cost=120),
-    Part("cni-plugins", _cni_plugins, inputs=(MODULES / "cni-plugins",), cost=8),
-    Part("crictl", _crictl, inputs=(MODULES / "cri-tools",), cost=40),
-    Part("pause", _pause, inputs=(MODULES / "kubernetes", *debian.RECIPE), needs=("base-tree",), cost=30),
+RECIPES = (
+    Recipe("kubernetes", _kubernetes, inputs=(MODULES / "kubernetes",), cost=900),
+    Recipe("etcd", _etcd, inputs=(MODULES / "etcd", MODULES / "etcdctl"), cost=40),
+    Recipe("coredns", _coredns, inputs=(MODULES / "coredns",), cost=120),
+    Recipe("cni-plugins", _cni_plugins, inputs=(MODULES / "cni-plugins",), cost=8),
+    Recipe("crictl", _crictl, inputs=(MODULES / "cri-tools",), cost=40),
+    Recipe("pause", _pause, inputs=(MODULES / "kubernetes", debian.IN_TREE), needs=("base-tree",), cost=30),
 )

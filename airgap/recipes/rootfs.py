@@ -9,7 +9,7 @@ import os
 import shutil
 from pathlib import Path
 
-from airgap.builder.part import BuildError, Part, Workspace
+from airgap.builder.recipe import BuildError, Recipe, Workspace
 from airgap.recipes import debian
 from airgap.recipes.images import REFERENCES
 from cilium_lab.paths import ROOT
@@ -21,7 +21,7 @@ _PACKAGES = (
     "systemd", "systemd-sysv", "dbus", "openssh-server", "busybox-static",
     # a Kubernetes node
     "containerd", "runc", "conntrack", "iptables", "ipset", "nftables", "ethtool", "socat", "kmod", "ca-certificates",
-    # what people and scripts use on it; termshark shows what tshark has read
+    # what people and scripts use on it; termshark needs tshark
     "curl", "iproute2", "iputils-ping", "jq", "less", "procps", "tcpdump", "tshark", "vim-tiny",
 )  # fmt: skip
 _ENABLED = ("ssh.service", "lab-node-prep.service")
@@ -80,9 +80,9 @@ def _move(source: Path, target: Path) -> None:
     source.rename(target)
 
 
-PARTS = (
-    Part("rootfs", _rootfs, inputs=(_FOLDER, *debian.RECIPE), needs=("base-tree",), cost=70),
-    Part(
+RECIPES = (
+    Recipe("rootfs", _rootfs, inputs=(_FOLDER, debian.IN_TREE), needs=("base-tree",), cost=70),
+    Recipe(
         "containerd-seed",
         _containerd_seed,
         inputs=(_IMPORT,),

@@ -1,29 +1,24 @@
-"""The Pulumi CLI, its Python language host, and the plugins, equal to the packages that requirements.txt pins."""
+"""The Pulumi CLI, its Python language host, and the plugins: `plugin-NAME` holds bin/pulumi-resource-NAME."""
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 
-from airgap.builder import golang
-from airgap.builder.part import Part, Workspace
-from airgap.paths import MODULES
-
-PULUMI = "3.230.0"
-PLUGINS: Mapping[str, str] = {"kubernetes": "4.25.0", "libvirt": "0.5.4", "command": "1.2.1"}
-"""Name and version of each resource plugin. The part plugin-NAME holds it as bin/pulumi-resource-NAME."""
+from airgap.builder.golang import MODULES
+from airgap.builder.recipe import Recipe, Workspace
+from cilium_lab.config.versions import PULUMI, PULUMI_PLUGINS
 
 _SDK = "github.com/pulumi/pulumi/sdk/v3"
 _KUBERNETES = "github.com/pulumi/pulumi-kubernetes/provider/v4"
 _EXECUTOR = "pulumi-language-python-exec"
 _RPC_CLIENT = "github.com/digitalocean/go-libvirt"
-_NO_ROOM, _ROOM = "c := make(chan response)\n", "c := make(chan response, 16)\n"
+_UNBUFFERED, _BUFFERED = "c := make(chan response)\n", "c := make(chan response, 16)\n"
 
 
 def _build(ws: Workspace, module: str, command: str, package: str, version: str, cwd: Path | None = None) -> None:
-    """Build one command into out/bin; version is "variable=value"."""
+    """Build one command into out/bin; `version` is "variable=value"."""
     (ws.out / "bin").mkdir(exist_ok=True)
     ws.go_build(module, {f"bin/{command}": package}, ldflags=f"-X {version}", cwd=cwd)
 
@@ -37,14 +32,14 @@ def _copy_of(ws: Workspace, module: str) -> Path:
 
 
 def _cli(ws: Workspace) -> None:
-    """The CLI, with the language host in its folder: from any other it would warn about it in every run."""
+    """The CLI, with the language host in its folder: the CLI warns in every run when it finds the host elsewhere."""
     version = f"{_SDK}/go/common/version.Version=v{PULUMI}"
     _build(ws, "pulumi", "pulumi", "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", version)
     shutil.copytree(ws.need("pulumi-language-python") / "bin", ws.out / "bin", dirs_exist_ok=True)
 
 
 def _language_host(ws: Workspace) -> None:
-    """Our program and, beside it, the SDK's own script that runs a Python program."""
+    """The project's own program and, beside it, the SDK's script that runs a Python program."""
     module = "pulumi-language-python"
     _build(ws, module, module, ".", f"{_SDK}/go/common/version.Version=v{PULUMI}")
     script = ws.go_module_dir(module, _SDK) / "python/cmd" / _EXECUTOR
@@ -53,7 +48,7 @@ def _language_host(ws: Workspace) -> None:
 
 def _kubernetes(ws: Workspace) -> None:
     """The genuine provider. Its module leaves the version out of the schema, and a plugin must have one."""
-    module, version = "pulumi-kubernetes", PLUGINS["kubernetes"]
+    module, version = "pulumi-kubernetes", PULUMI_PLUGINS["kubernetes"]
     source = _copy_of(ws, module)
     upstream = ws.go_module_dir(module, _KUBERNETES) / "cmd/pulumi-resource-kubernetes"
     schema = json.loads((upstream / "schema.json").read_text())
@@ -65,48 +60,48 @@ def _kubernetes(ws: Workspace) -> None:
 
 def _libvirt(ws: Workspace) -> None:
     """The genuine Terraform provider under Pulumi's bridge, whose generator writes the schema first."""
-    module, version = "pulumi-libvirt", f"main.version={PLUGINS['libvirt']}"
+    module, version = "pulumi-libvirt", f"main.version={PULUMI_PLUGINS['libvirt']}"
     source = _copy_of(ws, module)
     mend_rpc_client(ws.go_module_dir(module, _RPC_CLIENT), source / "go-libvirt")
     replacement = f"-replace={_RPC_CLIENT}=./go-libvirt"
-    ws.run([golang.command(), "mod", "edit", replacement], cwd=source, env=golang.environment())
+    ws.go("mod", "edit", replacement, cwd=source)
     folder = source / "cmd/pulumi-resource-libvirt"
     generator = "pulumi-tfgen-libvirt"
     _build(ws, module, generator, f"./cmd/{generator}", version, cwd=source)
-    # Descriptions and examples serve those who generate SDKs, and converting them would need the Pulumi CLI.
+    # Descriptions and examples are for generated SDKs, and converting them would need the Pulumi CLI.
     ws.run([ws.out / "bin" / generator, "schema", "--skip-docs", "--skip-examples", "--out", folder])
     (ws.out / "bin" / generator).unlink()
     _build(ws, module, "pulumi-resource-libvirt", "./cmd/pulumi-resource-libvirt", version, cwd=source)
 
 
 def mend_rpc_client(upstream: Path, copy: Path) -> None:
-    """Copy the client that speaks libvirt's protocol, with room for answers that nobody has fetched yet.
+    """Copy the client that speaks libvirt's protocol, with a buffer for responses that are not fetched yet.
 
-    It hands an answer over while it holds a lock that the asking call needs to end. libvirtd ends a download with an
-    empty packet and sends another one: when that is there first, the two wait for each other, and with them every call
-    of the provider, for ever (seen in a refresh of a cloud-init disk; rpc.go, `callback` and `requestStream`, unchanged
-    in the version of 2026-10-13). Raises ValueError when the place is not there exactly once.
+    It hands a response over while it holds a lock that the waiting call needs to end. libvirtd ends a download with an
+    empty packet and sends another one: when that is there first, the two wait for each other, and every later call of
+    the provider waits for ever (seen in a refresh of a cloud-init disk; rpc.go, `callback` and `requestStream`,
+    unchanged in the version of 2026-10-13). Raises ValueError when the place is not there exactly once.
     """
     shutil.copytree(upstream, copy, copy_function=shutil.copyfile)
     for folder in (copy, *(path for path in copy.rglob("*") if path.is_dir())):
         folder.chmod(0o755)  # the module cache is read-only
     rpc = copy / "rpc.go"
     text = rpc.read_text()
-    if text.count(_NO_ROOM) != 1:
+    if text.count(_UNBUFFERED) != 1:
         raise ValueError(
-            f"{upstream}/rpc.go: {_NO_ROOM.strip()!r} should be there once, and is {text.count(_NO_ROOM)} times"
+            f"{upstream}/rpc.go: {_UNBUFFERED.strip()!r} should be there once, and is {text.count(_UNBUFFERED)} times"
         )
-    rpc.write_text(text.replace(_NO_ROOM, _ROOM))
+    rpc.write_text(text.replace(_UNBUFFERED, _BUFFERED))
 
 
 def _command(ws: Workspace) -> None:
-    _build(ws, "pulumi-command", "pulumi-resource-command", ".", f"main.version={PLUGINS['command']}")
+    _build(ws, "pulumi-command", "pulumi-resource-command", ".", f"main.version={PULUMI_PLUGINS['command']}")
 
 
-PARTS = (
-    Part("pulumi", _cli, inputs=(MODULES / "pulumi",), needs=("pulumi-language-python",), cost=150),
-    Part("pulumi-language-python", _language_host, inputs=(MODULES / "pulumi-language-python",), cost=60),
-    Part("plugin-kubernetes", _kubernetes, inputs=(MODULES / "pulumi-kubernetes",), cost=700),
-    Part("plugin-libvirt", _libvirt, inputs=(MODULES / "pulumi-libvirt",), cost=120),
-    Part("plugin-command", _command, inputs=(MODULES / "pulumi-command",), cost=60),
+RECIPES = (
+    Recipe("pulumi", _cli, inputs=(MODULES / "pulumi",), needs=("pulumi-language-python",), cost=150),
+    Recipe("pulumi-language-python", _language_host, inputs=(MODULES / "pulumi-language-python",), cost=60),
+    Recipe("plugin-kubernetes", _kubernetes, inputs=(MODULES / "pulumi-kubernetes",), cost=700),
+    Recipe("plugin-libvirt", _libvirt, inputs=(MODULES / "pulumi-libvirt",), cost=120),
+    Recipe("plugin-command", _command, inputs=(MODULES / "pulumi-command",), cost=60),
 )

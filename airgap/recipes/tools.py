@@ -1,30 +1,24 @@
-"""Programs beside Kubernetes and Cilium: Helm, Prometheus, k9s, termshark, and those that are our own."""
+"""Programs beside Kubernetes and Cilium: Helm, Prometheus, k9s, termshark, kube-bench, and the project's own."""
 
 from __future__ import annotations
 
 import shutil
 
-from airgap.builder.part import Part, Workspace
-from airgap.paths import MODULES
+from airgap.builder.golang import MODULES
+from airgap.builder.recipe import Recipe, Workspace
 from airgap.recipes import debian
-
-HELM = "3.18.6"
-PROMETHEUS = "3.5.0"
-K9S = "0.50.9"
-TERMSHARK = "2.4.0"
-HTTP_ECHO = "1.0.0"
-PROBE = "1.0.0"
-LOCAL_PATH = "1.0.0"
+from cilium_lab.config.versions import CIS_BENCHMARK, HELM, K9S, K9S_COMMIT, KUBE_BENCH, KUBERNETES, PROMETHEUS
 
 MISSING = (
     ("cilium-cli", "the Go module proxy refuses github.com/cilium/cilium-cli (403); cilium-dbg and hubble are there"),
-    ("grafana", "the Go module proxy refuses github.com/grafana/grafana (403) and no registry carries its pages"),
+    ("grafana", "the Go module proxy refuses github.com/grafana/grafana (403) and no registry has its pages"),
     ("hubble-ui", "the Go module proxy refuses github.com/cilium/hubble-ui (403); use `hubble observe`"),
     ("cilium-envoy", "a C++ program whose binary is only in a container registry: no L7 policy, no L7 visibility"),
     ("prometheus-ui", "the module holds no built pages: Prometheus answers its HTTP API, not the web interface"),
 )
 """What the bundle lacks and why, as (name, reason)."""
 
+_KUBE_BENCH_PATH = "github.com/aquasecurity/kube-bench"
 _PROMETHEUS_PATH = "github.com/prometheus/prometheus"
 # Upstream's way to leave out service discoveries (plugins.yml): a dozen clouds' SDKs are half of its compile time.
 _DISCOVERIES = ("dns", "kubernetes")
@@ -32,12 +26,13 @@ _DISCOVERIES = ("dns", "kubernetes")
 
 def _helm(ws: Workspace) -> None:
     prefix = "helm.sh/helm/v3"
+    major, minor, _ = KUBERNETES.split(".")
     values = {
         "internal/version.version": f"v{HELM}",
-        "pkg/lint/rules.k8sVersionMajor": "1",
-        "pkg/lint/rules.k8sVersionMinor": "33",
-        "pkg/chartutil.k8sVersionMajor": "1",
-        "pkg/chartutil.k8sVersionMinor": "33",
+        "pkg/lint/rules.k8sVersionMajor": major,
+        "pkg/lint/rules.k8sVersionMinor": minor,
+        "pkg/chartutil.k8sVersionMajor": major,
+        "pkg/chartutil.k8sVersionMinor": minor,
     }
     ldflags = " ".join(f"-X {prefix}/{name}={value}" for name, value in values.items())
     ws.go_build("helm", {"helm": f"{prefix}/cmd/helm"}, ldflags=ldflags)
@@ -58,7 +53,7 @@ def _prometheus(ws: Workspace) -> None:
 
 def _k9s(ws: Workspace) -> None:
     prefix = "github.com/derailed/k9s"
-    ws.go_build("k9s", {"k9s": prefix}, ldflags=f"-X {prefix}/cmd.version=v{K9S} -X {prefix}/cmd.commit=c2f13166")
+    ws.go_build("k9s", {"k9s": prefix}, ldflags=f"-X {prefix}/cmd.version=v{K9S} -X {prefix}/cmd.commit={K9S_COMMIT}")
 
 
 def _termshark(ws: Workspace) -> None:
@@ -77,11 +72,31 @@ def _local_path(ws: Workspace) -> None:
     ws.go_build("local-path", {"local-path-provisioner": "."})
 
 
-PARTS = (
-    Part("helm", _helm, inputs=(MODULES / "helm",), cost=100),
-    Part("prometheus", _prometheus, inputs=(MODULES / "prometheus",), cost=150),
-    Part("k9s", _k9s, inputs=(MODULES / "k9s",), cost=220),
-    Part("termshark", _termshark, inputs=debian.RECIPE, needs=("base-tree",), cost=12),
-    Part("http-echo", _http_echo, inputs=(MODULES / "http-echo",), cost=8),
-    Part("local-path", _local_path, inputs=(MODULES / "local-path",), cost=80),
+def _probe(ws: Workspace) -> None:
+    """The measuring program of every host of a bundle: `probe run` and `probe serve`."""
+    ws.go_build("probe", {"probe": "."})
+
+
+def _kube_bench(ws: Workspace) -> None:
+    """What `./lab cis` runs on the hosts, with its files of one benchmark, which are in the same module.
+
+    It is no part of the bundle: it is built when it is first needed.
+    """
+    version = f"-X {_KUBE_BENCH_PATH}/cmd.KubeBenchVersion=v{KUBE_BENCH}"
+    ws.go_build("kube-bench", {"kube-bench": _KUBE_BENCH_PATH}, ldflags=version)
+    cfg = ws.go_module_dir("kube-bench", _KUBE_BENCH_PATH) / "cfg"
+    (ws.out / "cfg").mkdir()
+    # the module cache is read-only, and an artifact must not be, or it could not be removed
+    ws.run(["cp", "-r", "--no-preserve=mode,ownership", cfg / "config.yaml", cfg / CIS_BENCHMARK, ws.out / "cfg"])
+
+
+RECIPES = (
+    Recipe("helm", _helm, inputs=(MODULES / "helm",), cost=100),
+    Recipe("prometheus", _prometheus, inputs=(MODULES / "prometheus",), cost=150),
+    Recipe("k9s", _k9s, inputs=(MODULES / "k9s",), cost=220),
+    Recipe("termshark", _termshark, inputs=(debian.IN_TREE,), needs=("base-tree",), cost=12),
+    Recipe("http-echo", _http_echo, inputs=(MODULES / "http-echo",), cost=8),
+    Recipe("local-path", _local_path, inputs=(MODULES / "local-path",), cost=80),
+    Recipe("probe", _probe, inputs=(MODULES / "probe",), cost=5),
+    Recipe("kube-bench", _kube_bench, inputs=(MODULES / "kube-bench",), cost=130),
 )

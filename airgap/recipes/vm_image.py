@@ -1,25 +1,24 @@
 """The image that virtual machines of the embedded stack start from: the containers' root file system with a kernel.
 
 The same host scripts run on both. What keeps a container off the machine's kernel is taken out again; a kernel, udev,
-cloud-init and a boot loader come on top. Nothing but a virtual machine needs it, so only those who ask for one build
-it: it is no part of a plain `./lab up`.
+cloud-init and a boot loader come on top. Only a stack with virtual machines needs it: a
+plain `./lab up` does not build it.
 """
 
 from __future__ import annotations
 
-import platform
 import shutil
 from pathlib import Path
 
 from airgap import prerequisites
 from airgap.builder.digest import file_sha256
-from airgap.builder.part import BuildError, Part, Workspace
+from airgap.builder.recipe import BuildError, Recipe, Workspace, machine_arch
 from airgap.recipes import debian
 from airgap.recipes.rootfs import masked_units
 from cilium_lab.paths import ROOT
 
 NAME = "debian-12.qcow2"
-"""The image in the part's folder, where the program looks for it; its sum lies beside it as `<NAME>.sha256`."""
+"""The image in the artifact's folder, where the program looks for it; its sum is beside it as `<NAME>.sha256`."""
 _FOLDER = ROOT / "airgap/vm_image"
 _CONTAINER_FILES = ROOT / "airgap/rootfs/files"
 _LABEL = "lab-root"
@@ -33,10 +32,10 @@ _MASKED = (
     "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "e2scrub_reap.service",
     "fstrim.timer", "systemd-firstboot.service",
 )  # fmt: skip
-"""They look after a machine that is kept for years, and cost an emulated one a minute of its first boot."""
+"""They maintain a machine that runs for years, and cost an emulated one a minute of its first boot."""
 _SECTOR = 512
 _FIRST_SECTOR = 2048
-"""Of the one partition; the boot loader's core lies in the gap before it."""
+"""Of the one partition; the boot loader's core is in the gap before it."""
 _SIZE_MIB = 4096
 """Of the whole disk. The overlays of hosts are larger, and cloud-init grows the file system into them."""
 _NO_HARDWARE = (
@@ -53,7 +52,7 @@ _MODULES = "usr/lib/grub/i386-pc"
 def boot_sector(loader: bytes, sectors: int) -> bytes:
     """GRUB's boot sector with a partition table of one bootable Linux partition.
 
-    GRUB loads its core from sector 1, where boot.img looks unless told otherwise (grub-core/boot/i386/pc/boot.S).
+    GRUB loads its core from sector 1, which boot.img reads by default (grub-core/boot/i386/pc/boot.S).
     `sectors` is the size of the whole disk.
     """
     entry = bytes([0x80, 0xFE, 0xFF, 0xFF, 0x83, 0xFE, 0xFF, 0xFF])
@@ -62,8 +61,8 @@ def boot_sector(loader: bytes, sectors: int) -> bytes:
 
 
 def _image(ws: Workspace) -> None:
-    if platform.machine() != "x86_64":
-        raise BuildError(f"expected x86_64, whose firmware the image is made for; this machine is {platform.machine()}")
+    if machine_arch() != "amd64":
+        raise BuildError(f"expected amd64, for whose firmware the image is made; this machine is {machine_arch()}")
     prerequisites.install(prerequisites.VIRTUAL_MACHINES)
     tree = ws.work / "tree"
     shutil.rmtree(tree, ignore_errors=True)
@@ -117,4 +116,4 @@ def _boot_loader(ws: Workspace, tree: Path) -> tuple[bytes, bytes]:
     return (tree / _MODULES / "boot.img").read_bytes(), (tree / "boot/core.img").read_bytes()
 
 
-PARTS = (Part("vm-image", _image, inputs=(_FOLDER, *debian.RECIPE), needs=("rootfs",), cost=150),)
+RECIPES = (Recipe("vm-image", _image, inputs=(_FOLDER, debian.IN_TREE), needs=("rootfs",), cost=150),)

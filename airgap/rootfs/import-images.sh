@@ -22,7 +22,7 @@ mknod -m 666 "$root/dev/urandom" c 1 9
 mkdir -p "$root/var/lib/containerd"
 mount --bind "$state" "$root/var/lib/containerd"
 
-# Only what importing needs: the CRI plugin would look for a network and set up its own state.
+# Only what importing needs: the CRI plugin would set up a network and state of its own.
 cat >"$root/run/config.toml" <<'CONF'
 version = 2
 disabled_plugins = ["io.containerd.grpc.v1.cri"]

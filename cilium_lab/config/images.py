@@ -6,28 +6,11 @@ itself because upstream's cannot be built from package registries.
 
 from __future__ import annotations
 
-from cilium_lab.config import versions as pins
 from cilium_lab.config.model import ArtifactSource, Images
-
-_ONLINE = Images(
-    webpod=pins.WEBPOD.reference,
-    debug=pins.DEBUG.reference,
-    local_path=pins.LOCAL_PATH.reference,
-    local_path_helper=pins.LOCAL_PATH_HELPER.reference,
-    prometheus=pins.PROMETHEUS.reference,
-    grafana=pins.GRAFANA.reference,
-)
-# By tag: its images are compared with the bundle's own sums, and never pulled.
-_BUNDLE = Images(
-    webpod="cilium-lab.local/http-echo:1.0.0",
-    debug="cilium-lab.local/debug:1.0.0",
-    local_path="cilium-lab.local/local-path:1.0.0",
-    local_path_helper="cilium-lab.local/debug:1.0.0",
-    prometheus=pins.PROMETHEUS.tagged,
-    grafana=pins.GRAFANA.tagged,
-)
+from cilium_lab.config.versions import IMAGES
 
 
 def default_images(source: ArtifactSource) -> Images:
     """What is run unless the configuration names another image."""
-    return _ONLINE if source == "online" else _BUNDLE
+    online = source == "online"
+    return Images(**{name: image.online.reference if online else image.bundle for name, image in IMAGES.items()})

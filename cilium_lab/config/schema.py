@@ -6,6 +6,7 @@ What is not given takes its default; an empty text means "not set".
 from __future__ import annotations
 
 from cilium_lab.config.keys import REQUIRED, Key, choice_key, flag_key, list_keys, number_key, object_keys, text_key
+from cilium_lab.config.versions import CILIUM, CONTAINERD, K9S, KUBERNETES, TERMSHARK, TOOLS
 
 _HOSTS: list[object] = [
     {"name": "k8s-cp", "role": "control-plane", "address": "172.31.1.10", "cpus": 2, "memoryMiB": 4096},
@@ -175,13 +176,13 @@ _ARTIFACTS: tuple[Key, ...] = (
         "versions",
         "Pinned versions, x.y.z.",
         (
-            text_key("versions.kubernetes", "version", "1.33.3", "kubeadm, kubelet, kubectl, control plane."),
-            text_key("versions.cilium", "version", "1.17.6", "Cilium and its chart."),
-            text_key("versions.ciliumCli", "version", "0.18.5", "The cilium command (online)."),
-            text_key("versions.hubble", "version", "1.17.5", "The hubble command (online)."),
-            text_key("versions.containerd", "version", "1.7.27", "Container runtime (online)."),
-            text_key("versions.k9s", "version", "0.50.9", "k9s."),
-            text_key("versions.termshark", "version", "2.4.0", "termshark."),
+            text_key("versions.kubernetes", "version", KUBERNETES, "kubeadm, kubelet, kubectl, control plane."),
+            text_key("versions.cilium", "version", CILIUM, "Cilium and its chart."),
+            text_key("versions.ciliumCli", "version", TOOLS["cilium"].version, "The cilium command (online)."),
+            text_key("versions.hubble", "version", TOOLS["hubble"].version, "The hubble command (online)."),
+            text_key("versions.containerd", "version", CONTAINERD, "Container runtime (online)."),
+            text_key("versions.k9s", "version", K9S, "k9s."),
+            text_key("versions.termshark", "version", TERMSHARK, "termshark."),
         ),
     ),
     *object_keys(

@@ -5,6 +5,7 @@ A check leaves out values that were already found wrong by themselves, so that o
 
 from __future__ import annotations
 
+from cilium_lab.config import versions
 from cilium_lab.config.model import LabConfig
 from cilium_lab.config.reader import Problems
 from cilium_lab.config.reserved_values import refuse_owned
@@ -147,12 +148,12 @@ def _datapath(lab: LabConfig, p: Problems) -> None:
 def _versions(lab: LabConfig, p: Problems) -> None:
     cilium, kubernetes = lab.versions.cilium, lab.versions.kubernetes
     if p.sound("versions.cilium") and not cilium.startswith("1.17."):
-        p.add("versions.cilium", f"{cilium}: values and migration are made for 1.17", "1.17.6")
+        p.add("versions.cilium", f"{cilium}: values and migration are made for 1.17", versions.CILIUM)
     if p.sound("versions.kubernetes"):
         major, minor, _ = (int(part) for part in kubernetes.split("."))
         if major != 1 or not 31 <= minor <= 33:
             problem = "the kubeadm documents need 1.31 or later, and nothing later than 1.33 was tried"
-            p.add("versions.kubernetes", f"{kubernetes}: {problem}", "1.33.3")
+            p.add("versions.kubernetes", f"{kubernetes}: {problem}", versions.KUBERNETES)
 
 
 def _node_ports(lab: LabConfig, p: Problems) -> None:

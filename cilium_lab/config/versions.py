@@ -1,8 +1,10 @@
-"""What the project takes from upstream, pinned: versions, files with their sums, keys of repositories, images.
+"""The table of versions: what is built, downloaded and run, with sums, keys of repositories and digests of images.
 
-This is the one place where a version is raised. A sum is the publisher's figure for exactly that file; `source` says
-where it is on record. What has none on record is compared with the list of sums that its publisher keeps beside it
-(files) or goes by its tag (images), and is named in README: a sum is never made up, nor taken from a first download.
+A version is raised here and, for what the builder makes, in the go.mod and go.sum of its module in airgap/modules; a
+test compares the two. Nothing else that is written by hand holds a version. A sum is the publisher's figure for
+exactly that file; `source` says where it is on record. What has none on record is compared with the list of sums that
+its publisher keeps beside it (files) or goes by its tag (images), and README names it: a sum is never made up, nor
+taken from a first download.
 """
 
 from __future__ import annotations
@@ -12,9 +14,66 @@ from dataclasses import dataclass, field
 
 from cilium_lab.config.model import Arch
 
+# Kubernetes, and what a cluster needs besides
 KUBERNETES = "1.33.3"
-CILIUM = "1.17.6"
+KUBERNETES_BUILD_DATE = "2025-07-15T22:31:06Z"
+"""The time of the module k8s.io/kubernetes of that version at the Go module proxy."""
 CONTAINERD = "1.7.27"
+ETCD = "3.5.21"
+COREDNS = "1.12.0"
+COREDNS_COMMIT = "51e11f1"
+CNI_PLUGINS = "1.7.1"
+CRICTL = "1.34.0"
+"""Not the minor release of Kubernetes: the Go module proxy refuses 1.33.0, and crictl speaks CRI v1 to every containerd
+that is supported."""
+PAUSE = "3.10"
+CIS_BENCHMARK = "cis-1.12"
+"""The CIS benchmark for Kubernetes 1.32 to 1.34 (kube-bench, cfg/config.yaml, version_mapping)."""
+
+# Cilium
+CILIUM = "1.17.6"
+CILIUM_COMMIT = "ee3ca4a7e998 2025-07-15T00:00:00+00:00"
+"""Commit and date, which every Cilium program prints after its version."""
+CILIUM_ENVOY = "7c2edb0b44cf95f326d628b837fcdd845102ba68"
+"""The commit of the Envoy build that the agent of this release expects."""
+
+# Tools of people, and the add-ons' programs
+HELM = "3.18.6"
+K9S = "0.50.9"
+K9S_COMMIT = "c2f13166"
+TERMSHARK = "2.4.0"
+KUBE_BENCH = "0.15.6"
+PROMETHEUS = "3.5.0"
+
+# The project's own programs and images
+HTTP_ECHO = "1.0.0"
+LOCAL_PATH = "1.0.0"
+PROBE = "1.0.0"
+DEBUG = "1.0.0"
+
+# Pulumi: equal to the packages that requirements.in pins
+PULUMI = "3.230.0"
+PULUMI_PLUGINS: Mapping[str, str] = {"kubernetes": "4.25.0", "libvirt": "0.5.4", "command": "1.2.1"}
+
+BUNDLED: Mapping[str, str] = {
+    "kubernetes": KUBERNETES,
+    "etcd": ETCD,
+    "coredns": COREDNS,
+    "cni-plugins": CNI_PLUGINS,
+    "crictl": CRICTL,
+    "pause": PAUSE,
+    "cilium": CILIUM,
+    "hubble": CILIUM,
+    "helm": HELM,
+    "prometheus": PROMETHEUS,
+    "k9s": K9S,
+    "termshark": TERMSHARK,
+    "http-echo": HTTP_ECHO,
+    "local-path": LOCAL_PATH,
+    "probe": PROBE,
+    "debug": DEBUG,
+}
+"""The versions of what a bundle holds, by the names that its index uses."""
 
 
 @dataclass(frozen=True)
@@ -87,10 +146,10 @@ TOOLS: Mapping[str, Download] = {
             "amd64": "448f3b50326d1ea05e18a314e5d1f75174073188290a90d9e8f555e35e169ab0",
             "arm64": "90f538d16f2d18d8bceea91226e253033eb84365f6bb3d74172d468fc5d4739b",
         },
-        source="github.com/cilium/cilium images/cilium/download-hubble.sh, where hubble_version is v1.17.5",
+        source="github.com/cilium/cilium images/cilium/download-hubble.sh, whose hubble_version this is",
     ),
     "k9s": Download(
-        version="0.50.9",
+        version=K9S,
         url=f"{_K9S}/k9s_Linux_{{arch}}.tar.gz",
         sums=f"{_K9S}/checksums.sha256",
         arch=_GO,
@@ -101,7 +160,7 @@ TOOLS: Mapping[str, Download] = {
         source="github.com/derailed/homebrew-k9s Formula/k9s.rb at ed63c2a9",
     ),
     "termshark": Download(
-        version="2.4.0",
+        version=TERMSHARK,
         url=f"{_TERMSHARK}/termshark_{{version}}_linux_{{arch}}.tar.gz",
         sums=f"{_TERMSHARK}/termshark_{{version}}_checksums.txt",
         arch={"amd64": "x64", "arm64": "arm64"},
@@ -109,7 +168,7 @@ TOOLS: Mapping[str, Download] = {
             "amd64": "a28b2ab534ba8bf2297bbe9846281e62aa0010832b75773369e0d48912acef74",
             "arm64": "6dc3003a48291c463f057d0151727e0d21e295d804f082f3d35d72fd94d0a56e",
         },
-        source="a public Homebrew formula of termshark 2.4.0, with the sums of all its archives",
+        source="a public Homebrew formula of that release, with the sums of all its archives",
     ),
 }
 """By the name of the program in the archive."""
@@ -159,27 +218,55 @@ class Image:
         return f"{self.tagged}@sha256:{self.digest}" if self.digest else self.tagged
 
 
-WEBPOD = Image(
-    "docker.io/traefik/whoami:v1.11.0",
-    "200689790a0a0ea48ca45992e0450bc26ccab5307375b41c84dfc4f2475937ab",
-    "Dockerfiles and Compose files of several public projects, which agree",
-)
-DEBUG = Image(
-    "docker.io/nicolaka/netshoot:v0.13",
-    "a20c2531bf35436ed3766cd6cfe89d352b050ccc4d7005ce6400adf97503da1b",
-    "pod status and manifests of several public projects, which agree",
-)
-LOCAL_PATH = Image("docker.io/rancher/local-path-provisioner:v0.0.31")
-LOCAL_PATH_HELPER = Image(
-    "docker.io/library/busybox:1.37.0",
-    "9db7b59979c38555a39def84a31fb98b5296952f9e3afd4f6f11f05b07adfab0",
-    "github.com/docker-library/repo-info repos/busybox/remote/1.37.0.md at 01a70542",
-)
-# The same Prometheus in both: the bundle builds it from the module of that release.
-PROMETHEUS = Image(
-    "quay.io/prometheus/prometheus:v3.5.0",
+@dataclass(frozen=True)
+class DefaultImage:
+    """What runs unless the configuration names another image, for each source of artifacts."""
+
+    online: Image
+    bundle: str
+    """By tag: a bundle's images are compared with the sums of its index, and never pulled."""
+
+
+def own_image(name: str) -> str:
+    """The reference of an image that the builder makes because upstream's cannot be built from package registries."""
+    return f"cilium-lab.local/{name}:{BUNDLED[name]}"
+
+
+_PROMETHEUS = Image(
+    f"quay.io/prometheus/prometheus:v{PROMETHEUS}",
     "63805ebb8d2b3920190daf1cb14a60871b16fd38bed42b857a3182bc621f4996",
     "scripts of several public projects, for quay.io and for docker.io/prom/prometheus, which agree",
 )
-# The study's monitoring example (cilium 1.17.6, examples/kubernetes/addons/prometheus) names this Grafana.
-GRAFANA = Image("docker.io/grafana/grafana:9.3.6")
+# Cilium's monitoring example (examples/kubernetes/addons/prometheus) names this Grafana.
+_GRAFANA = Image("docker.io/grafana/grafana:9.3.6")
+IMAGES: Mapping[str, DefaultImage] = {
+    "webpod": DefaultImage(
+        Image(
+            "docker.io/traefik/whoami:v1.11.0",
+            "200689790a0a0ea48ca45992e0450bc26ccab5307375b41c84dfc4f2475937ab",
+            "Dockerfiles and Compose files of several public projects, which agree",
+        ),
+        own_image("http-echo"),
+    ),
+    "debug": DefaultImage(
+        Image(
+            "docker.io/nicolaka/netshoot:v0.13",
+            "a20c2531bf35436ed3766cd6cfe89d352b050ccc4d7005ce6400adf97503da1b",
+            "pod status and manifests of several public projects, which agree",
+        ),
+        own_image("debug"),
+    ),
+    "local_path": DefaultImage(Image("docker.io/rancher/local-path-provisioner:v0.0.31"), own_image("local-path")),
+    "local_path_helper": DefaultImage(
+        Image(
+            "docker.io/library/busybox:1.37.0",
+            "9db7b59979c38555a39def84a31fb98b5296952f9e3afd4f6f11f05b07adfab0",
+            "github.com/docker-library/repo-info repos/busybox/remote/1.37.0.md at 01a70542",
+        ),
+        own_image("debug"),
+    ),
+    # The same Prometheus in both: the bundle builds it from the module of that release.
+    "prometheus": DefaultImage(_PROMETHEUS, _PROMETHEUS.tagged),
+    "grafana": DefaultImage(_GRAFANA, _GRAFANA.tagged),
+}
+"""The images besides those of Kubernetes and Cilium, by the field of `model.Images`."""

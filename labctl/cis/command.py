@@ -12,8 +12,8 @@ from pathlib import Path
 
 from airgap.builder.builder import Builder
 from airgap.builder.report import Progress
-from airgap.recipes import PARTS
-from airgap.recipes.kube_bench import BENCHMARK
+from airgap.recipes import RECIPES
+from cilium_lab.config.versions import CIS_BENCHMARK
 from cilium_lab.paths import CURRENT
 from labctl import session
 from labctl.cis import report
@@ -42,7 +42,7 @@ def cis(arguments: Sequence[str]) -> int:
     if room.pid() is None or not session.EXPECTATION.exists():
         print("lab cis: there is no running lab to look at. First: ./lab up", file=sys.stderr)
         return 1
-    Builder(PARTS, Progress()).build(["kube-bench"])
+    Builder(RECIPES, Progress()).build(["kube-bench"])
     want = json.loads(session.EXPECTATION.read_text())
     archive = _archive(CURRENT / "kube-bench")
     found: dict[str, report.Findings] = {}
@@ -62,7 +62,7 @@ def cis(arguments: Sequence[str]) -> int:
 
 
 def _run(host: str, targets: str, archive: bytes) -> str:
-    script = _SCRIPT.format(benchmark=BENCHMARK, targets=targets)
+    script = _SCRIPT.format(benchmark=CIS_BENCHMARK, targets=targets)
     command = room.command(["ssh", "-F", session.SSH_CONFIG, host, script])
     done = subprocess.run(
         command, env=session.environment(), input=archive, capture_output=True, timeout=_LIMIT, check=True
@@ -71,7 +71,7 @@ def _run(host: str, targets: str, archive: bytes) -> str:
 
 
 def _archive(folder: Path) -> bytes:
-    """The part as a tar of root's, whoever built it."""
+    """The artifact as a tar of root's, whoever built it."""
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w", dereference=True) as tar:
         tar.add(folder.resolve(), arcname=".", filter=_of_root)

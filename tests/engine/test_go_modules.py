@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from airgap.builder import golang
-from airgap.paths import MODULES
+from airgap.builder.golang import MODULES
 
 OWN = sorted({path.relative_to(MODULES).parts[0] for path in MODULES.rglob("*.go")})
 """Modules with code of the project; the others only pin what is built from upstream."""

@@ -1,9 +1,9 @@
-"""Builds two small parts in a process of its own, for the tests that interrupt it or start it twice.
+"""Builds two small artifacts in a process of its own, for the tests that interrupt it or start it twice.
 
-usage: python -m tests.helpers.building RECIPE NOTES PART, with the cache in CILIUM_LAB_CACHE
+usage: python -m tests.helpers.building RECIPE NOTES ARTIFACT, with the cache in CILIUM_LAB_CACHE
 
-The part `one` is made by the recipe named; the part `next` needs it. Recipes note in the file NOTES what they do.
-Prints whether the wanted part was made by this process. Exit status 130 after an interruption.
+The artifact `one` is made by the recipe named; `next` needs it. Recipes note in the file NOTES what they do.
+Prints whether the wanted artifact was made by this process. Exit status 130 after an interruption.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from airgap.builder.builder import Builder
-from airgap.builder.part import BuildError, Part, Workspace
+from airgap.builder.recipe import BuildError, Recipe, Workspace
 from airgap.builder.report import Progress
 
 recipe, notes, wanted = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
@@ -48,11 +48,11 @@ def slow(ws: Workspace) -> None:
 
 
 def main() -> int:
-    """Build the wanted part."""
+    """Build the wanted artifact."""
     make = {"waits": waits, "stubborn": stubborn, "steps": steps, "slow": slow}[recipe]
-    parts = [Part("one", make), Part("next", slow, needs=("one",))]
+    recipes = [Recipe("one", make), Recipe("next", slow, needs=("one",))]
     try:
-        built = Builder(parts, Progress(io.StringIO())).build([wanted])
+        built = Builder(recipes, Progress(io.StringIO())).build([wanted])
     except KeyboardInterrupt:
         return 130
     print(built[-1].fresh)

@@ -80,7 +80,7 @@ def test_the_layers_hold() -> None:
 @pytest.mark.parametrize(
     ("module", "planted", "said"),
     [
-        ("components.lab", "import airgap.paths", "components.lab imports airgap.paths"),
+        ("components.lab", "import airgap.recipes", "components.lab imports airgap.recipes"),
         ("components.lab", "from sandbox import sandbox", "components.lab imports sandbox"),
         (
             "cilium_lab.kube.client",

@@ -1,8 +1,8 @@
-// Command http-echo answers every request with who it is and what it was asked, as plain text.
+// Command http-echo answers every request with its own name and the request, as plain text.
 //
-// The first line is "Hostname: NAME"; the addresses, the peer and the request follow. /health says whether the server
-// wants traffic. After SIGTERM it says no for a moment (-drain) while it still serves, so that load balancers turn
-// away first; then it stops listening and lets running requests end.
+// The first line is "Hostname: NAME"; the addresses, the peer and the request follow. /health is 200 while the server
+// accepts traffic. After SIGTERM it is 503 for a moment (-drain) while requests are still served, so that load
+// balancers stop sending first; then the server stops listening and finishes the requests that run.
 package main
 
 import (

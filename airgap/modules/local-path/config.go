@@ -52,7 +52,7 @@ func (c config) folder(node string) (string, error) {
 	return "", fmt.Errorf("config.json names no path for node %s and none for %s", node, anyNode)
 }
 
-// loadHelperPod reads the manifest of the helper pod: its image and whatever else the administrator wants of it.
+// loadHelperPod reads the manifest of the helper pod: its image and whatever else the administrator sets in it.
 func loadHelperPod(folder string) (*corev1.Pod, error) {
 	content, err := os.ReadFile(filepath.Join(folder, "helperPod.yaml"))
 	if err != nil {

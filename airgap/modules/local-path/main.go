@@ -81,7 +81,7 @@ func start(ctx context.Context, s settings) error {
 		return err
 	}
 	p := &provisioner{client: client, config: paths, template: template, namespace: s.namespace, configMap: s.configMap}
-	// One replica runs, so nobody has to be elected.
+	// One replica runs, so there is no leader election.
 	controller.NewProvisionController(klog.FromContext(ctx), client, s.name, p, controller.LeaderElection(false)).Run(ctx)
 	return nil
 }

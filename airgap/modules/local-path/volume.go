@@ -75,7 +75,7 @@ func newVolume(folder string, options controller.ProvisionOptions) *corev1.Persi
 	}
 }
 
-// placeOf tells where a volume's folder lies. A volume that this provisioner did not make is an error.
+// placeOf returns where a volume's folder is. A volume that this provisioner did not make is an error.
 func placeOf(volume *corev1.PersistentVolume) (node, folder string, err error) {
 	node = volume.Annotations[nodeAnnotation]
 	if node == "" || volume.Spec.HostPath == nil {

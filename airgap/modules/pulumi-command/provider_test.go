@@ -71,7 +71,7 @@ func TestNoCommandIsNoError(t *testing.T) {
 	c.delete()
 }
 
-// The SDKs are made from the schema, and ask the engine for a replacement where it says replaceOnChanges.
+// The SDKs are made from the schema, and request a replacement where it has replaceOnChanges.
 func TestTriggersReplace(t *testing.T) {
 	c := newCommand(t, "command:local:Command")
 	if err := c.create(map[string]any{"create": "true", "triggers": []string{"a"}}); err != nil {

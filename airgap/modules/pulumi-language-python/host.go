@@ -44,7 +44,7 @@ func (h *host) Handshake(
 	return &pulumirpc.LanguageHandshakeResponse{}, nil
 }
 
-// GetPluginInfo tells the SDK version that this host was built from.
+// GetPluginInfo returns the SDK version that this host was built from.
 func (h *host) GetPluginInfo(context.Context, *emptypb.Empty) (*pulumirpc.PluginInfo, error) {
 	return &pulumirpc.PluginInfo{Version: version.Version}, nil
 }
@@ -106,7 +106,7 @@ func (h *host) InstallDependencies(
 		req.GetUseLanguageVersionTools(), true, stdout, stderr)
 }
 
-// RuntimeOptionsPrompts asks `pulumi new` for nothing: every option has a default.
+// RuntimeOptionsPrompts returns no prompt for `pulumi new`: every option has a default.
 func (h *host) RuntimeOptionsPrompts(
 	context.Context, *pulumirpc.RuntimeOptionsRequest,
 ) (*pulumirpc.RuntimeOptionsResponse, error) {

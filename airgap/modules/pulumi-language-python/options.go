@@ -68,7 +68,7 @@ func setOption(parsed *toolchain.PythonOptions, name, value string) error {
 	return nil
 }
 
-// resolve returns the toolchain that a program asks for; its virtual environment may be missing.
+// resolve returns the toolchain that a program names; its virtual environment may be missing.
 func resolve(info *pulumirpc.ProgramInfo) (toolchain.Toolchain, error) {
 	options, err := parseOptions(info)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// grace is how long a Python program that was told to end has for it. The engine gives its plugins 5 seconds in all.
+// grace is how long a Python program that was signalled has to end. The engine gives its plugins 5 seconds in all.
 const grace = 3 * time.Second
 
 // until returns a context that ends with the given one, or with this host.

@@ -84,7 +84,7 @@ func (h *host) programArgs(req *pulumirpc.RunRequest) []string {
 func configEnvironment(req *pulumirpc.RunRequest) ([]string, error) {
 	values := req.GetConfig()
 	if values == nil {
-		values = map[string]string{} // the SDK wants an object, not null
+		values = map[string]string{} // the SDK expects an object, not null
 	}
 	config, err := json.Marshal(values)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/python/toolchain"
 )
 
-// typecheck runs the type checker that the project asks for over the program's folder.
+// typecheck runs the type checker that the project names over the program's folder.
 func typecheck(
 	ctx context.Context, python toolchain.Toolchain, options toolchain.PythonOptions, folder string,
 ) error {

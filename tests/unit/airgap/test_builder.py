@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import platform
+import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -11,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from airgap.builder.part import BuildError, Part, Workspace
-from tests.helpers.parts_folder import Folder, use
+from airgap.builder.builder import Cleaned
+from airgap.builder.recipe import BuildError, Recipe, Workspace
+from tests.helpers.artifacts_folder import Folder, use
 
 
 @pytest.fixture
@@ -51,10 +54,10 @@ def journal() -> Journal:
 # --- the key and the cache
 
 
-def test_a_part_is_built_once(folder: Folder, journal: Journal) -> None:
-    part = Part("one", journal.recipe("one"))
-    first = folder.builder(part).build(["one"])
-    second = folder.builder(part).build(["one"])
+def test_an_artifact_is_built_once(folder: Folder, journal: Journal) -> None:
+    recipe = Recipe("one", journal.recipe("one"))
+    first = folder.builder(recipe).build(["one"])
+    second = folder.builder(recipe).build(["one"])
     assert journal.lines == ["one"]
     assert [built.fresh for built in (*first, *second)] == [True, False]
     assert first[0].folder == second[0].folder
@@ -70,7 +73,7 @@ def test_every_kind_of_input_changes_the_key(folder: Folder, journal: Journal, t
     (tree / "sub" / "leaf").write_text("a")
 
     def key(*literals: str, name: str = "one") -> str:
-        return folder.builder(Part(name, make, inputs=(file, tree, *literals))).key(name)
+        return folder.builder(Recipe(name, make, inputs=(file, tree, *literals))).key(name)
 
     keys = [key("1.0"), key("1.1"), key(), key("1.0", name="two")]
     file.write_text("b")
@@ -93,20 +96,20 @@ def test_every_kind_of_input_changes_the_key(folder: Folder, journal: Journal, t
 def test_what_python_leaves_behind_is_no_input(folder: Folder, journal: Journal, tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     tree.mkdir()
-    part = Part("one", journal.recipe("one"), inputs=(tree,))
-    before = folder.builder(part).key("one")
+    recipe = Recipe("one", journal.recipe("one"), inputs=(tree,))
+    before = folder.builder(recipe).key("one")
     (tree / "__pycache__").mkdir()
     (tree / "__pycache__" / "x.pyc").write_text("x")
-    assert folder.builder(part).key("one") == before
+    assert folder.builder(recipe).key("one") == before
 
 
 def test_a_change_reaches_what_needs_it_and_nothing_else(folder: Folder, journal: Journal) -> None:
-    def catalogue(version: str) -> list[Part]:
+    def catalogue(version: str) -> list[Recipe]:
         return [
-            Part("base", journal.recipe("base"), inputs=(version,)),
-            Part("upon", journal.recipe("upon"), needs=("base",)),
-            Part("top", journal.recipe("top"), needs=("upon",)),
-            Part("other", journal.recipe("other")),
+            Recipe("base", journal.recipe("base"), inputs=(version,)),
+            Recipe("upon", journal.recipe("upon"), needs=("base",)),
+            Recipe("top", journal.recipe("top"), needs=("upon",)),
+            Recipe("other", journal.recipe("other")),
         ]
 
     folder.builder(*catalogue("1")).build(["top", "other"])
@@ -118,41 +121,114 @@ def test_a_change_reaches_what_needs_it_and_nothing_else(folder: Folder, journal
 
 
 def test_what_was_made_from_other_inputs_is_outdated(folder: Folder, journal: Journal) -> None:
-    old = folder.builder(Part("one", journal.recipe("one"), inputs=("1",))).build(["one"])
-    newer = folder.builder(Part("one", journal.recipe("one"), inputs=("2",)))
+    old = folder.builder(Recipe("one", journal.recipe("one"), inputs=("1",))).build(["one"])
+    newer = folder.builder(Recipe("one", journal.recipe("one"), inputs=("2",)))
     new = newer.build(["one"])
     assert newer.outdated() == [old[0].folder]
     assert new[0].folder.exists()
 
 
+def test_a_machine_of_another_architecture_is_refused_before_anything_is_built(
+    folder: Folder, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: "riscv64")
+    with pytest.raises(BuildError, match="expected a machine of x86_64 or aarch64, and this one is riscv64"):
+        folder.builder(Recipe("one", journal.recipe("one"))).build(["one"])
+    assert journal.lines == []
+
+
 def test_an_input_that_is_not_there_is_named(folder: Folder, journal: Journal, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="nowhere"):
-        folder.builder(Part("one", journal.recipe("one"), inputs=(tmp_path / "nowhere",))).build(["one"])
+        folder.builder(Recipe("one", journal.recipe("one"), inputs=(tmp_path / "nowhere",))).build(["one"])
 
 
-def test_a_part_that_nobody_knows_is_refused_with_those_that_are_known(folder: Folder, journal: Journal) -> None:
-    with pytest.raises(BuildError, match=r"no part is named 'tow'; there are: one, two"):
-        folder.builder(Part("two", journal.recipe("two")), Part("one", journal.recipe("one"))).build(["tow"])
+def test_an_unknown_recipe_is_refused_with_those_that_are_known(folder: Folder, journal: Journal) -> None:
+    with pytest.raises(BuildError, match=r"no recipe is named 'tow'; there are: one, two"):
+        folder.builder(Recipe("two", journal.recipe("two")), Recipe("one", journal.recipe("one"))).build(["tow"])
 
 
-def test_a_dot_in_a_name_does_not_mix_parts_up(folder: Folder, journal: Journal) -> None:
+def test_a_dot_in_a_name_does_not_mix_artifacts_up(folder: Folder, journal: Journal) -> None:
     for version in ("1", "2"):
-        folder.builder(Part("tool-1.2", journal.recipe(f"v{version}"), inputs=(version,))).build(["tool-1.2"])
+        folder.builder(Recipe("tool-1.2", journal.recipe(f"v{version}"), inputs=(version,))).build(["tool-1.2"])
     assert journal.lines == ["v1", "v2"]
     assert len(folder.names()) == 4
+
+
+# --- the clean-up
+
+
+def test_a_clean_up_keeps_an_artifact_whose_scratch_was_left_behind(folder: Folder, journal: Journal) -> None:
+    builder = folder.builder(Recipe("one", journal.recipe("one")))
+    made = builder.build(["one"])[0]
+    for suffix in ("work", "partial"):
+        (folder.artifacts / f"{made.folder.name}.{suffix}").mkdir()
+    assert set(builder.clean().removed) == {f"{made.folder.name}.work", f"{made.folder.name}.partial"}
+    assert folder.names() == {made.folder.name, f"{made.folder.name}.json"}
+    assert builder.missing(["one"]) == []
+
+
+def test_a_clean_up_removes_what_other_recipes_left_with_its_records(folder: Folder, journal: Journal) -> None:
+    old = folder.builder(Recipe("one", journal.recipe("one"), inputs=("1",))).build(["one"])[0]
+    gone = folder.builder(Recipe("gone", journal.recipe("gone"))).build(["gone"])[0]
+    shutil.rmtree(gone.folder)
+    (folder.artifacts / f"{old.folder.name}.work").mkdir()
+    (folder.artifacts / "somebody-elses").mkdir()
+    builder = folder.builder(Recipe("one", journal.recipe("one"), inputs=("2",)))
+    new = builder.build(["one"])[0]
+    assert set(builder.clean().removed) == {old.folder.name, f"{old.folder.name}.work", f"{gone.folder.name}.json"}
+    assert folder.names() == {new.folder.name, f"{new.folder.name}.json", "somebody-elses"}
+    assert builder.clean() == Cleaned((), ())
+
+
+def test_a_clean_up_keeps_the_scratch_of_an_interrupted_build(folder: Folder, journal: Journal) -> None:
+    def fail(ws: Workspace) -> None:
+        (ws.work / "half").touch()
+        ws.run(["false"])
+
+    builder = folder.builder(Recipe("one", fail))
+    with pytest.raises(BuildError):
+        builder.build(["one"])
+    left = folder.names()
+    assert builder.clean() == Cleaned((), ())
+    assert folder.names() == left != set()
+
+
+def test_a_clean_up_leaves_a_build_that_runs_alone(folder: Folder, journal: Journal) -> None:
+    running, go_on = threading.Event(), threading.Event()
+
+    def make(ws: Workspace) -> None:
+        (ws.work / "half").touch()
+        running.set()
+        assert go_on.wait(10)
+        (ws.out / "result").touch()
+
+    other = folder.builder(Recipe("one", make, inputs=("of another checkout",)))
+    builder = folder.builder(Recipe("one", journal.recipe("one")))
+    thread = threading.Thread(target=other.build, args=(["one"],))
+    thread.start()
+    try:
+        assert running.wait(10)
+        cleaned = builder.clean()
+    finally:
+        go_on.set()
+        thread.join()
+    name = other.folder("one").name
+    assert cleaned == Cleaned((), (f"{name}.partial", f"{name}.work"))
+    assert folder.names() == {name, f"{name}.json"}
+    assert builder.clean() == Cleaned((name,), ())
 
 
 # --- the order
 
 
 def test_the_longest_chain_starts_first_and_two_run_at_a_time(folder: Folder, journal: Journal) -> None:
-    parts = [
-        Part("short", journal.recipe("short", seconds=0.05), cost=5),
-        Part("middle", journal.recipe("middle", seconds=0.2), cost=30),
-        Part("begins-long", journal.recipe("begins-long", seconds=0.2), cost=1),
-        Part("ends-long", journal.recipe("ends-long", seconds=0.05), cost=100, needs=("begins-long",)),
+    recipes = [
+        Recipe("short", journal.recipe("short", seconds=0.05), cost=5),
+        Recipe("middle", journal.recipe("middle", seconds=0.2), cost=30),
+        Recipe("begins-long", journal.recipe("begins-long", seconds=0.2), cost=1),
+        Recipe("ends-long", journal.recipe("ends-long", seconds=0.05), cost=100, needs=("begins-long",)),
     ]
-    folder.builder(*parts).build([part.name for part in parts])
+    folder.builder(*recipes).build([recipe.name for recipe in recipes])
     assert set(journal.lines[:2]) == {"begins-long", "middle"}
     assert journal.lines.index("begins-long") < journal.lines.index("ends-long")
     assert journal.most == 2
@@ -164,18 +240,21 @@ def test_a_recipe_reads_what_it_needs(folder: Folder, journal: Journal) -> None:
         with pytest.raises(KeyError):
             ws.need("undeclared")
 
-    base = Part("base", journal.recipe("base", "text"))
-    folder.builder(base, Part("upon", make, needs=("base",))).build(["upon"])
+    base = Recipe("base", journal.recipe("base", "text"))
+    folder.builder(base, Recipe("upon", make, needs=("base",))).build(["upon"])
     assert (folder.current / "upon" / "copy").read_text() == "TEXT"
 
 
 # --- what is left behind
 
 
-def test_wanted_parts_are_linked_and_relinked(folder: Folder, journal: Journal) -> None:
+def test_wanted_artifacts_are_linked_and_relinked(folder: Folder, journal: Journal) -> None:
     def built(content: str) -> Path:
-        parts = Part("base", journal.recipe("base")), Part("one", journal.recipe("one", content), (content,), ("base",))
-        return folder.builder(*parts).build(["one"])[-1].folder
+        recipes = (
+            Recipe("base", journal.recipe("base")),
+            Recipe("one", journal.recipe("one", content), (content,), ("base",)),
+        )
+        return folder.builder(*recipes).build(["one"])[-1].folder
 
     for content in ("a", "b", "a"):
         made = built(content)
@@ -197,19 +276,19 @@ def test_the_record_is_written_last(folder: Folder, journal: Journal, monkeypatc
         return write(self, text)
 
     monkeypatch.setattr(Path, "write_text", noting)
-    made = folder.builder(Part("one", journal.recipe("one"))).build(["one"])[0]
+    made = folder.builder(Recipe("one", journal.recipe("one"))).build(["one"])[0]
     assert seen == [True]
     assert folder.names() == {made.folder.name, f"{made.folder.name}.json"}
-    record = json.loads((folder.parts / f"{made.folder.name}.json").read_text())
+    record = json.loads((folder.artifacts / f"{made.folder.name}.json").read_text())
     assert (record["name"], record["key"], record["size"]) == ("one", made.key, 3)
 
 
-def test_a_part_without_a_record_is_made_anew(folder: Folder, journal: Journal) -> None:
-    part = Part("one", journal.recipe("one"))
-    made = folder.builder(part).build(["one"])[0]
-    (folder.parts / f"{made.folder.name}.json").unlink()
+def test_an_artifact_without_a_record_is_made_again(folder: Folder, journal: Journal) -> None:
+    recipe = Recipe("one", journal.recipe("one"))
+    made = folder.builder(recipe).build(["one"])[0]
+    (folder.artifacts / f"{made.folder.name}.json").unlink()
     (made.folder / "rest").write_text("of a run that was cut off")
-    folder.builder(part).build(["one"])
+    folder.builder(recipe).build(["one"])
     assert journal.lines == ["one", "one"]
     assert [path.name for path in made.folder.iterdir()] == ["one"]
 
@@ -221,19 +300,19 @@ def test_a_failure_stops_only_what_needs_it(folder: Folder, journal: Journal) ->
     def fail(ws: Workspace) -> None:
         ws.run(["sh", "-c", "echo the cause >&2; exit 7"])
 
-    parts = [
-        Part("bad", fail, cost=100),
-        Part("upon-bad", journal.recipe("upon-bad"), needs=("bad",)),
-        Part("slow", journal.recipe("slow", seconds=0.2)),
-        Part("upon-slow", journal.recipe("upon-slow"), needs=("slow",)),
+    recipes = [
+        Recipe("bad", fail, cost=100),
+        Recipe("upon-bad", journal.recipe("upon-bad"), needs=("bad",)),
+        Recipe("slow", journal.recipe("slow", seconds=0.2)),
+        Recipe("upon-slow", journal.recipe("upon-slow"), needs=("slow",)),
     ]
     with pytest.raises(BuildError) as caught:
-        folder.builder(*parts).build([part.name for part in parts])
-    assert "part bad: exit status 7: sh -c" in str(caught.value)
+        folder.builder(*recipes).build([recipe.name for recipe in recipes])
+    assert "bad: exit status 7: sh -c" in str(caught.value)
     assert "    the cause" in str(caught.value)
     assert "upon-bad" not in str(caught.value)
     assert journal.lines == ["slow", "upon-slow"]
-    assert folder.builder(*parts).missing(["upon-bad", "upon-slow"]) == ["bad", "upon-bad"]
+    assert folder.builder(*recipes).missing(["upon-bad", "upon-slow"]) == ["bad", "upon-bad"]
 
 
 def test_only_the_end_of_a_long_log_is_shown(folder: Folder) -> None:
@@ -241,7 +320,7 @@ def test_only_the_end_of_a_long_log_is_shown(folder: Folder) -> None:
         ws.run(["sh", "-c", "seq 1000; exit 1"])
 
     with pytest.raises(BuildError) as caught:
-        folder.builder(Part("bad", fail)).build(["bad"])
+        folder.builder(Recipe("bad", fail)).build(["bad"])
     assert "    1000" in str(caught.value)
     assert "    900\n" not in str(caught.value)
 
@@ -255,10 +334,10 @@ def test_a_recipe_goes_on_where_it_failed(folder: Folder) -> None:
             raise RuntimeError("no more today")
         (ws.out / "whole").write_text(first.read_text())
 
-    part = Part("one", make)
-    with pytest.raises(BuildError, match="part one: no more today"):
-        folder.builder(part).build(["one"])
-    made = folder.builder(part).build(["one"])[0]
+    recipe = Recipe("one", make)
+    with pytest.raises(BuildError, match="one: no more today"):
+        folder.builder(recipe).build(["one"])
+    made = folder.builder(recipe).build(["one"])[0]
     assert [path.name for path in made.folder.iterdir()] == ["whole"]
     assert folder.names() == {made.folder.name, f"{made.folder.name}.json"}
 
@@ -272,4 +351,4 @@ def test_output_is_returned_and_a_failing_command_is_not(folder: Folder) -> None
         ws.output(["false"])
 
     with pytest.raises(BuildError, match="exit status 1: false"):
-        folder.builder(Part("one", make)).build(["one"])
+        folder.builder(Recipe("one", make)).build(["one"])

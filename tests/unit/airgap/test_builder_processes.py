@@ -57,7 +57,7 @@ def test_an_interrupted_run_ends_its_children_and_can_be_run_again(
     while not all(map(gone, children)) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert [pid for pid in children if not gone(pid)] == []
-    assert list((cache / "parts").glob("*.json")) == []
+    assert list((cache / "artifacts").glob("*.json")) == []
     assert not (cache / "current").exists()
 
     again = start("slow", notes, "one")

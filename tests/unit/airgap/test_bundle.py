@@ -1,21 +1,28 @@
-"""The bundle's index, the parts that it needs, and the masks of the root file system."""
+"""The bundle's index, the recipes that it needs, and the masks of the root file system."""
 
 from __future__ import annotations
 
 import hashlib
+import platform
 import re
 from pathlib import Path
 
-from airgap.recipes import PARTS
+import pytest
+
+from airgap.recipes import RECIPES
 from airgap.recipes.bundle import index
 from airgap.recipes.images import REFERENCES
 from airgap.recipes.rootfs import masked_units
 from airgap.recipes.tools import MISSING
-from airgap.recipes.versions import VERSIONS
 from cilium_lab.artifacts.bundle import from_index
+from cilium_lab.config.versions import BUNDLED, CILIUM
 
 
-def test_the_index_is_one_that_the_program_reads(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("machine", "arch"), [("x86_64", "amd64"), ("aarch64", "arm64")])
+def test_the_index_is_one_that_the_program_reads(
+    tmp_path: Path, machine: str, arch: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: machine)
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/kubelet").write_bytes(b"kubelet")
     content = index(tmp_path, [tmp_path / "bin/kubelet"])
@@ -23,29 +30,29 @@ def test_the_index_is_one_that_the_program_reads(tmp_path: Path) -> None:
         "bin/kubelet": {"sha256": hashlib.sha256(b"kubelet").hexdigest(), "size": 7},
     }
     artifacts = from_index(content)
-    assert artifacts.arch == "amd64"
-    assert artifacts.has_image("quay.io/cilium/cilium:v1.17.6")
+    assert artifacts.arch == arch
+    assert artifacts.has_image(f"quay.io/cilium/cilium:v{CILIUM}")
     assert not artifacts.has_repository("quay.io/cilium/hubble-ui")
-    assert artifacts.versions == VERSIONS
+    assert artifacts.versions == BUNDLED
     assert artifacts.missing == dict(MISSING)
 
 
-def test_every_part_that_is_needed_exists_once() -> None:
-    names = [part.name for part in PARTS]
+def test_every_recipe_that_is_needed_exists_once() -> None:
+    names = [recipe.name for recipe in RECIPES]
     assert len(names) == len(set(names))
-    for part in PARTS:
-        assert set(part.needs) <= set(names), part.name
+    for recipe in RECIPES:
+        assert set(recipe.needs) <= set(names), recipe.name
 
 
 def test_every_image_is_in_the_bundle_and_in_the_seed() -> None:
-    parts = {part.name: part for part in PARTS}
+    recipes = {recipe.name: recipe for recipe in RECIPES}
     for name in REFERENCES:
-        assert f"image-{name}" in parts["bundle"].needs
-        assert f"image-{name}" in parts["containerd-seed"].needs
+        assert f"image-{name}" in recipes["bundle"].needs
+        assert f"image-{name}" in recipes["containerd-seed"].needs
 
 
 def test_versions_are_plain_numbers() -> None:
-    for name, version in VERSIONS.items():
+    for name, version in BUNDLED.items():
         assert re.fullmatch(r"\d+(\.\d+){1,2}", version), name
 
 

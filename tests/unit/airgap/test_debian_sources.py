@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from airgap.builder.part import BuildError
+from airgap.builder.recipe import BuildError
 from airgap.recipes.debian import Source, choose, parse_deb822, parse_list, trim
 
 DEB822 = """\

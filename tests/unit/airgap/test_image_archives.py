@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
 import tarfile
 from pathlib import Path
 
@@ -65,6 +66,14 @@ def test_a_file_that_an_overlay_removed_becomes_a_whiteout(tmp_path: Path) -> No
     with tarfile.open(layer) as tar:
         assert "usr/.wh.gone" in tar.getnames()
         assert "usr/gone" not in tar.getnames()
+
+
+@pytest.mark.parametrize(("machine", "arch"), [("x86_64", "amd64"), ("aarch64", "arm64")])
+def test_an_image_is_labelled_with_the_architecture_of_its_programs(
+    machine: str, arch: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    assert json.loads(Config().document(["0"]))["architecture"] == arch
 
 
 def test_an_archive_says_what_it_holds(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from airgap.recipes.toolchain import mend_rpc_client
 _UPSTREAM = "func request() {\n\tc := make(chan response)\n\tregister(c)\n}\n"
 
 
-def test_the_client_gets_room_for_late_answers_and_the_original_stays(tmp_path: Path) -> None:
+def test_the_client_buffers_late_responses_and_the_original_stays(tmp_path: Path) -> None:
     upstream = tmp_path / "upstream"
     (upstream / "socket").mkdir(parents=True)
     (upstream / "rpc.go").write_text(_UPSTREAM)
@@ -25,7 +25,7 @@ def test_the_client_gets_room_for_late_answers_and_the_original_stays(tmp_path: 
 
 
 @pytest.mark.parametrize("text", ["package libvirt\n", _UPSTREAM * 2])
-def test_another_version_of_the_client_is_looked_at_by_a_person(tmp_path: Path, text: str) -> None:
+def test_a_client_without_that_place_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "upstream").mkdir()
     (tmp_path / "upstream" / "rpc.go").write_text(text)
     with pytest.raises(ValueError, match="should be there once"):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from airgap.builder.part import BuildError
+from airgap.builder.recipe import BuildError
 from airgap.prerequisites import PrerequisiteError
 from labctl import cli, commands, session
 from sandbox import sandbox as room
@@ -78,12 +78,12 @@ def test_destroy_where_nothing_is_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_unknown_part_is_refused_in_one_line(tmp_path: Path) -> None:
+def test_an_unknown_recipe_is_refused_in_one_line(tmp_path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("./lab build looks at the machine first, and wants root")
     done = lab(tmp_path, "build", "kubelett")
     assert done.returncode == 1
-    assert done.stderr.startswith("lab build: no part is named 'kubelett'; there are: base-tree, bundle")
+    assert done.stderr.startswith("lab build: no recipe is named 'kubelett'; there are: base-tree, bundle")
     assert done.stderr.count("\n") == 1
 
 

@@ -138,7 +138,7 @@ def test_aptitudes_words_are_shown_when_it_fails(apt: Apt) -> None:
 
 def test_what_does_not_come_by_installing_is_named(apt: Apt) -> None:
     apt.installs = False
-    with pytest.raises(PrerequisiteError, match="yet they are not there: jq patch"):
+    with pytest.raises(PrerequisiteError, match="these are missing still: jq patch"):
         prerequisites.install()
 
 

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// keepalive says how often a host is asked whether it is still there, and when it is given up; start is how long it may
-// take to start a command, even if it answers keepalives.
+// keepalive holds the interval of keepalives, the time without an answer after which a connection is closed, and start:
+// how long a host may take to start a command, even if it answers keepalives.
 type keepalive struct{ interval, patience, start time.Duration }
 
 var usualKeepalive = keepalive{interval: 15 * time.Second, patience: 45 * time.Second, start: time.Minute}
@@ -55,7 +55,7 @@ func (c *client) keepAlive() {
 		case <-c.done:
 			return
 		case err := <-answered:
-			if err != nil { // the connection has ended; who uses it has been told
+			if err != nil { // the connection has ended, and so has every use of it
 				return
 			}
 		case <-time.After(c.alive.patience):

@@ -180,7 +180,7 @@ func gone(pid int, within time.Duration) bool {
 			return true
 		}
 		if status, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat"); err == nil && strings.Contains(string(status), ") Z ") {
-			return true // nobody has asked for its exit status yet
+			return true // its exit status has not been collected yet
 		}
 	}
 	return false

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// wrongHostKey is final: trying again would only give somebody in between another chance.
+// wrongHostKey is final: a retry would only be another chance for a machine in between.
 type wrongHostKey struct{ expected, shown string }
 
 func (w *wrongHostKey) Error() string {
@@ -33,7 +33,7 @@ func (e Endpoint) trust(config *ssh.ClientConfig) error {
 		}
 		return &wrongHostKey{describeKey(pinned), describeKey(shown)}
 	}
-	// The server has a key of each type and shows the one that we ask for: ask for the pinned one.
+	// The server has a key of each type and shows the one that the client requests: request the pinned type.
 	config.HostKeyAlgorithms = []string{pinned.Type()}
 	if pinned.Type() == ssh.KeyAlgoRSA {
 		config.HostKeyAlgorithms = []string{ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256}

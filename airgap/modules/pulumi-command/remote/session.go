@@ -50,8 +50,8 @@ func (c *client) execute(ctx context.Context, t task) error {
 	}
 }
 
-// begin starts a task. The library waits without end for each of a server's answers, so that a server which gives none
-// in time, or a cancelled update, ends the connection.
+// begin starts a task. The library waits without limit for each response of a server, so the connection is closed when
+// none comes in time or the update is cancelled.
 func (c *client) begin(ctx context.Context, t task) (*ssh.Session, io.WriteCloser, error) {
 	bounded, cancel := context.WithTimeout(ctx, c.alive.start)
 	defer cancel()

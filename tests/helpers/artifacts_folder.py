@@ -1,4 +1,4 @@
-"""A builder whose parts, links and logs lie in a temporary folder, and that says nothing."""
+"""A builder whose artifacts, links and logs are in a temporary folder, and that prints nothing."""
 
 from __future__ import annotations
 
@@ -11,39 +11,39 @@ import pytest
 
 from airgap.builder import builder
 from airgap.builder.builder import Builder
-from airgap.builder.part import Part
+from airgap.builder.recipe import Recipe
 from airgap.builder.report import Progress
 
 
 @dataclass(frozen=True)
 class Folder:
-    """Where a test's parts go."""
+    """Where a test's artifacts go."""
 
     top: Path
 
     @property
-    def parts(self) -> Path:
-        return self.top / "parts"
+    def artifacts(self) -> Path:
+        return self.top / "artifacts"
 
     @property
     def current(self) -> Path:
         return self.top / "current"
 
-    def builder(self, *catalogue: Part) -> Builder:
+    def builder(self, *catalogue: Recipe) -> Builder:
         return quiet_builder(catalogue)
 
     def names(self) -> set[str]:
-        """What lies among the parts, without the locks, which are never removed."""
-        return {path.name for path in self.parts.iterdir() if path.suffix != ".lock"}
+        """What the folder holds, without the locks, which are never removed."""
+        return {path.name for path in self.artifacts.iterdir() if path.suffix != ".lock"}
 
 
-def quiet_builder(catalogue: Iterable[Part]) -> Builder:
-    """A builder of these parts."""
+def quiet_builder(catalogue: Iterable[Recipe]) -> Builder:
+    """A builder of these recipes."""
     return Builder(catalogue, Progress(io.StringIO()))
 
 
 def use(top: Path, monkeypatch: pytest.MonkeyPatch) -> Folder:
     """Let builders work below `top`."""
-    for constant, name in (("PARTS", "parts"), ("CURRENT", "current"), ("LOGS", "logs")):
+    for constant, name in (("ARTIFACTS", "artifacts"), ("CURRENT", "current"), ("LOGS", "logs")):
         monkeypatch.setattr(builder, constant, top / name)
     return Folder(top)

@@ -1,8 +1,9 @@
-"""What a part is, and what a recipe may do while it makes one."""
+"""What a recipe is, and what it may do while it makes its artifact."""
 
 from __future__ import annotations
 
 import os
+import platform
 import signal
 import subprocess
 import threading
@@ -13,32 +14,44 @@ from pathlib import Path
 from typing import IO
 
 from airgap.builder import golang
+from cilium_lab.config.model import Arch
 from cilium_lab.paths import ROOT
 
 _TAIL_LINES = 25
+_ARCHITECTURES: Mapping[str, Arch] = {"x86_64": "amd64", "aarch64": "arm64"}
+"""What `uname -m` prints -> the name in images and in a bundle's index."""
 
 
 class BuildError(Exception):
     """A step of a recipe failed; the message holds the command, its exit status and the end of its log."""
 
 
+def machine_arch() -> Arch:
+    """The machine's architecture, for which everything is built. BuildError for one that the lab does not run on."""
+    machine = platform.machine()
+    if machine not in _ARCHITECTURES:
+        known = " or ".join(_ARCHITECTURES)
+        raise BuildError(f"expected a machine of {known}, and this one is {machine}: build on another machine")
+    return _ARCHITECTURES[machine]
+
+
 @dataclass(frozen=True)
-class Part:
-    """One thing that is built once. `make` fills the workspace's `out` folder and raises on failure."""
+class Recipe:
+    """How one artifact is made. `make` fills the workspace's `out` folder and raises on failure."""
 
     name: str
     make: Callable[[Workspace], None]
     inputs: tuple[Path | str, ...] = ()
     """Files and folders (hashed by content) and literal strings (versions, flags)."""
     needs: tuple[str, ...] = ()
-    """Names of the parts whose output is read."""
+    """Names of the recipes whose artifacts are read."""
     cost: int = 10
     """Expected seconds on one core: the longest chain is started first."""
 
 
 @dataclass
 class Workspace:
-    """The hands of a recipe: folders, logged commands, Go builds."""
+    """What a recipe works with: folders, logged commands, Go builds."""
 
     out: Path
     work: Path
@@ -50,7 +63,7 @@ class Workspace:
     children: list[subprocess.Popen[bytes]] = field(default_factory=list[subprocess.Popen[bytes]])
 
     def need(self, name: str) -> Path:
-        """The output folder of a part that this one declared in `needs`."""
+        """The folder of an artifact that the recipe declared in `needs`."""
         return self.needed[name]
 
     def run(
@@ -61,7 +74,7 @@ class Workspace:
         env: Mapping[str, str] | None = None,
         stdin: bytes | None = None,
     ) -> None:
-        """Run a command with its output in the part's log; BuildError with the log's tail when it fails."""
+        """Run a command with its output in the recipe's log; BuildError with the log's tail when it fails."""
         self._execute(argv, cwd, env, stdin, self.log)
 
     def output(
@@ -119,7 +132,6 @@ class Workspace:
         *,
         ldflags: str = "",
         tags: str = "",
-        env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
     ) -> None:
         """Build Go commands, {output name: import path}, into `out`, static and without paths of this machine.
@@ -127,15 +139,17 @@ class Workspace:
         `module` is a folder under airgap/modules, whose go.sum pins every dependency; `cwd` names another
         module tree instead (a patched copy).
         """
-        folder = cwd or golang.module_folder(module)
-        flags = ["-trimpath", "-ldflags", f"-s -w {ldflags}".strip(), *(["-tags", tags] if tags else [])]
-        settings = {**golang.environment(), **(env or {})}
+        folder, flags = cwd or golang.module_folder(module), golang.build_flags(ldflags, tags)
         for name, package in packages.items():
-            self.run([golang.command(), "build", *flags, "-o", self.out / name, package], cwd=folder, env=settings)
+            self.go("build", *flags, "-o", self.out / name, package, cwd=folder)
 
     def go_module_dir(self, module: str, path: str) -> Path:
         """The folder of a dependency in Go's module cache, downloaded when it is not there yet."""
-        folder, settings = golang.module_folder(module), golang.environment()
-        self.run([golang.command(), "mod", "download", path], cwd=folder, env=settings)
+        folder = golang.module_folder(module)
+        self.go("mod", "download", path, cwd=folder)
         listed = [golang.command(), "list", "-m", "-f", "{{.Dir}}", path]
-        return Path(self.output(listed, cwd=folder, env=settings).strip())
+        return Path(self.output(listed, cwd=folder, env=golang.environment()).strip())
+
+    def go(self, *words: str | Path, cwd: Path) -> None:
+        """Run the go command in a module's tree, in the environment that every Go build has."""
+        self.run([golang.command(), *words], cwd=cwd, env=golang.environment())
