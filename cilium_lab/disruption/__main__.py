@@ -15,7 +15,7 @@ from cilium_lab.disruption.targets import parse_hosts
 from cilium_lab.kube.client import ApiError, KubectlApi
 from cilium_lab.kube.cluster import Cluster
 from cilium_lab.kube.conditions import ConditionTimeout, Waiter
-from cilium_lab.kube.ssh import HostError, Ssh
+from cilium_lab.kube.ssh import HostError, pinned
 
 
 def main(arguments: list[str]) -> int:
@@ -27,7 +27,7 @@ def main(arguments: list[str]) -> int:
     hosts, folder = parse_hosts(document["hosts"]), Folder(Path(arguments[1]))
     waiter = Waiter(lambda line: print(line, file=sys.stderr, flush=True))
     try:
-        with KubectlApi(document["kubeconfig"]) as api, Ssh(hosts.addresses, hosts.key, hosts.known_hosts) as shell:
+        with KubectlApi(document["kubeconfig"]) as api, pinned(hosts.addresses, hosts.key, hosts.known_hosts) as shell:
             probing = Probing(hosts, api, shell, waiter)
             if arguments[0] == "begin":
                 probing.begin(fresh=True)

@@ -1,8 +1,7 @@
-"""The way to the cluster: the Kubernetes API through `kubectl proxy` on a private socket, and `kubectl exec`.
+"""The one client of the API server: its objects through `kubectl proxy` on a private socket, and `kubectl exec`.
 
-kubectl does the authentication; its proxy costs one process for a whole run, where a kubectl for each look would keep a
-core busy that the cluster's users need. The kubeconfig exists as a file of the owner alone, in a folder of the owner
-alone, for as long as the run lasts, and is named to kubectl by its environment.
+kubectl does the authentication. Its proxy costs one process for a whole run, where a kubectl for each request would
+keep a core busy that the cluster's users need.
 """
 
 from __future__ import annotations
@@ -16,27 +15,45 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
+from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import IO, Any, Protocol, Self, cast
+
+from cilium_lab.kube.deadline import seconds_left
 
 MERGE = "application/merge-patch+json"
 APPLY = "application/apply-patch+yaml"
 JSON = "application/json"
+BUDGET = "DisruptionBudget"
+"""The cause of an eviction's 429 that a disruption budget is the reason of (policy/v1, DisruptionBudgetCause)."""
 _PAUSE = 1.0
+_START = 15.0
+"""Seconds until the proxy listens."""
+_LINES = 20
+"""How much of the proxy's standard error is kept."""
 
 
 class ApiError(Exception):
-    """A request that failed: what was asked, the HTTP status (0: no answer at all) and what the server said."""
+    """A request that failed: the request, the HTTP status (0: no answer), the server's message and its causes."""
 
-    def __init__(self, request: str, status: int, said: str) -> None:
+    def __init__(self, request: str, status: int, said: str, causes: Sequence[str] = ()) -> None:
+        """`causes` are the reasons in the Status object's details (meta/v1, StatusCause)."""
         super().__init__(f"{request}: {status or 'no answer'}: {said[:400]}")
         self.status = status
+        self.causes = tuple(causes)
+
+    @property
+    def transient(self) -> bool:
+        """Whether the same request may succeed in a moment: no answer, a server's fault, or its own throttling."""
+        return self.status == 0 or self.status >= 500 or (self.status == 429 and BUDGET not in self.causes)
 
 
 class Api(Protocol):
-    """All of the cluster that a migration needs. Every method raises ApiError."""
+    """All of the API that this program needs. Every method raises ApiError."""
 
     def get(self, path: str) -> dict[str, Any]:
         """The object or list at a path of the API."""
@@ -47,65 +64,107 @@ class Api(Protocol):
         ...
 
     def send(self, method: str, path: str, body: object = None, kind: str = JSON) -> dict[str, Any]:
-        """Change something; `kind` is the content type."""
+        """Change something; `kind` is the content type. A lost answer is repeated: send what may arrive twice."""
         ...
 
     def execute(self, namespace: str, pod: str, container: str, script: str) -> str:
-        """Standard output of a shell script in a container."""
+        """Standard output of a shell script in a container; an empty name is the pod's default container."""
         ...
 
 
 class KubectlApi:
-    """The real one, as a context manager."""
+    """The API server that a kubeconfig names, as a context manager."""
 
-    def __init__(self, kubeconfig: str, kubectl: str = "kubectl", *, attempts: int = 5, answer: float = 60.0) -> None:
-        """`answer` is how many seconds one answer may take, `attempts` how often it is asked for."""
-        self._kubectl = kubectl
+    def __init__(
+        self,
+        kubeconfig: str | Path,
+        command: Sequence[str] = ("kubectl",),
+        *,
+        attempts: int = 5,
+        timeout: float = 60.0,
+    ) -> None:
+        """`kubeconfig` is its text, or the path of the file.
+
+        A text becomes a file of the owner alone, in a folder of the owner alone, for as long as the client is in use.
+        `command` runs kubectl; words before it may enter another network namespace. `timeout` is how many seconds one
+        request may take with its repeats, of which there are `attempts` at most; see also `deadline.time_limit`.
+        """
+        self._kubeconfig = kubeconfig
+        self._command = tuple(command)
         self._attempts = attempts
-        self._answer = answer
-        self._folder = Path(tempfile.mkdtemp(prefix="cilium-lab-"))
-        self._socket = self._folder / "api.sock"
-        config = self._folder / "kubeconfig"
-        descriptor = os.open(config, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(kubeconfig)
-        self._environment = {**os.environ, "KUBECONFIG": str(config), "KUBECACHEDIR": str(self._folder / "cache")}
+        self._timeout = timeout
+        self._folder = Path()
+        self._environment: dict[str, str] = {}
         self._proxy: subprocess.Popen[bytes] | None = None
+        self._said: deque[str] = deque(maxlen=_LINES)
+        self._drain: threading.Thread | None = None
 
     def __enter__(self) -> Self:
+        self._folder = Path(tempfile.mkdtemp(prefix="cilium-lab-"))
         try:
-            self._proxy = subprocess.Popen(
-                [self._kubectl, "proxy", f"--unix-socket={self._socket}"],
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                preexec_fn=_end_with_parent,
-            )
-        except OSError as error:
-            self._remove()
-            raise ApiError(f"{self._kubectl} proxy", 0, f"cannot be started: {error}; install kubectl") from error
-        deadline = time.monotonic() + 15
-        while not self._socket.exists():
-            if self._proxy.poll() is not None or time.monotonic() > deadline:
-                said = self._proxy.stderr.read().decode() if self._proxy.poll() and self._proxy.stderr else "too slow"
-                self.__exit__(None, None, None)
-                raise ApiError(f"{self._kubectl} proxy", 0, said)
-            time.sleep(0.02)
+            self._environment = {
+                **os.environ,
+                "KUBECONFIG": str(self._kubeconfig_file()),
+                "KUBECACHEDIR": str(self._folder / "cache"),
+            }
+            self._start_proxy()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
         if self._proxy is not None:
-            self._proxy.terminate()
+            if self._proxy.poll() is None:
+                os.killpg(self._proxy.pid, signal.SIGTERM)
             self._proxy.wait()
-            if self._proxy.stderr:
-                self._proxy.stderr.close()
-        self._remove()
-
-    def _remove(self) -> None:
+            self._proxy = None
+        if self._drain is not None:
+            self._drain.join(timeout=1.0)
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _kubeconfig_file(self) -> Path:
+        if isinstance(self._kubeconfig, Path):
+            return self._kubeconfig
+        path = self._folder / "kubeconfig"
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(self._kubeconfig)
+        return path
+
+    @property
+    def _socket(self) -> Path:
+        return self._folder / "api.sock"
+
+    def _start_proxy(self) -> None:
+        """In a session of its own: the interrupt that a terminal sends to this program leaves it to the clean-up."""
+        shown = f"{self._command[-1]} proxy"
+        try:
+            self._proxy = subprocess.Popen(
+                [*self._command, "proxy", f"--unix-socket={self._socket}"],
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+                preexec_fn=_end_with_parent,
+            )
+        except OSError as error:
+            raise ApiError(shown, 0, f"cannot be started: {error}; install kubectl") from error
+        errors = cast(IO[bytes], self._proxy.stderr)
+        # Nobody else reads the pipe, and a proxy whose pipe is full answers nothing any more.
+        self._drain = threading.Thread(target=_keep_last, args=(errors, self._said), daemon=True)
+        self._drain.start()
+        deadline = time.monotonic() + _START
+        while not self._socket.exists():
+            if self._proxy.poll() is not None:
+                self._drain.join(timeout=1.0)
+                raise ApiError(shown, 0, "\n".join(self._said) or f"exit status {self._proxy.returncode}")
+            if time.monotonic() > deadline:
+                raise ApiError(shown, 0, f"does not listen within {_START:.0f} s")
+            time.sleep(0.02)
 
     def get(self, path: str) -> dict[str, Any]:
         return json.loads(self._request("GET", path, None, JSON))
@@ -117,48 +176,61 @@ class KubectlApi:
         return json.loads(self._request(method, path, None if body is None else json.dumps(body), kind))
 
     def _request(self, method: str, path: str, body: str | None, kind: str) -> str:
-        """Everything that is sent here may be sent twice, so a lost answer or a busy server is just asked again."""
-        for attempt in range(self._attempts):
+        """A lost answer, a busy or restarting server: the request is repeated while there are attempts and time."""
+        started = time.monotonic()
+        attempt = 0
+        while True:
+            attempt += 1
             try:
-                return self._once(method, path, body, kind)
+                return self._once(method, path, body, kind, self._left(started))
             except ApiError as error:
-                if attempt == self._attempts - 1 or 0 < error.status < 500:
+                if not error.transient or attempt >= self._attempts or self._left(started) <= _PAUSE:
                     raise
             time.sleep(_PAUSE)
-        raise AssertionError("unreachable")
 
-    def _once(self, method: str, path: str, body: str | None, kind: str) -> str:
-        connection = _UnixConnection(self._socket, self._answer)
+    def _left(self, started: float) -> float:
+        return seconds_left(max(0.0, self._timeout - (time.monotonic() - started)))
+
+    def _once(self, method: str, path: str, body: str | None, kind: str, seconds: float) -> str:
+        if seconds <= 0:
+            raise ApiError(f"{method} {path}", 0, "no time is left for it")
+        connection = _UnixConnection(self._socket, seconds)
         try:
             headers = {"Accept": JSON, **({"Content-Type": kind} if body is not None else {})}
             connection.request(method, path, body, headers)
             answer = connection.getresponse()
             said = answer.read().decode(errors="replace")
+        except TimeoutError as error:
+            raise ApiError(f"{method} {path}", 0, f"nothing within {seconds:.0f} s") from error
         except (OSError, http.client.HTTPException) as error:
             raise ApiError(f"{method} {path}", 0, str(error)) from error
         finally:
             connection.close()
         if answer.status >= 400:
-            raise ApiError(f"{method} {path}", answer.status, _message(said))
+            raise _failure(f"{method} {path}", answer.status, said)
         return said
 
     def execute(self, namespace: str, pod: str, container: str, script: str) -> str:
-        words = [self._kubectl, "exec", "-n", namespace, pod, "-c", container, "--", "sh", "-c", script]
+        chosen = ("-c", container) if container else ()
+        words = [*self._command, "exec", "-n", namespace, pod, *chosen, "--", "sh", "-c", script]
         shown = f"kubectl exec -n {namespace} {pod}"
+        seconds = seconds_left(self._timeout)
         try:
             done = subprocess.run(
-                words, env=self._environment, capture_output=True, text=True, timeout=self._answer, check=False
+                words, env=self._environment, capture_output=True, text=True, timeout=seconds, check=False
             )
         except subprocess.TimeoutExpired as error:
-            raise ApiError(shown, 0, f"no end within {self._answer:.0f} s") from error
+            raise ApiError(shown, 0, f"no end within {seconds:.0f} s") from error
+        except OSError as error:
+            raise ApiError(shown, 0, f"cannot be started: {error}; install kubectl") from error
         if done.returncode:
             raise ApiError(shown, 0, f"exit status {done.returncode}: {(done.stderr or done.stdout).strip()[-300:]}")
         return done.stdout
 
 
 class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: Path, answer: float) -> None:
-        super().__init__("localhost", timeout=answer)
+    def __init__(self, path: Path, seconds: float) -> None:
+        super().__init__("localhost", timeout=seconds)
         self._path = path
 
     def connect(self) -> None:
@@ -167,14 +239,25 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(str(self._path))
 
 
-def _message(said: str) -> str:
-    """A Status object's message, or the text itself."""
+def _failure(request: str, status: int, said: str) -> ApiError:
+    """From a Status object (meta/v1), or from a text where the server sends none."""
     try:
-        return str(json.loads(said)["message"])
+        answer: dict[str, Any] = json.loads(said)
+        message = str(answer["message"])
     except (ValueError, KeyError, TypeError):
-        return said
+        return ApiError(request, status, said)
+    details = cast(dict[str, Any], answer.get("details") or {})
+    causes = cast(list[dict[str, str]], details.get("causes") or [])
+    return ApiError(request, status, message, [cause.get("reason", "") for cause in causes])
+
+
+def _keep_last(stream: IO[bytes], lines: deque[str]) -> None:
+    """Read the stream to its end; `lines` bounds what is kept."""
+    with stream:
+        while part := stream.readline(4096):
+            lines.append(part.decode(errors="replace").rstrip())
 
 
 def _end_with_parent() -> None:
-    """Let the kernel end the proxy with this program, however that ends (prctl(2), PR_SET_PDEATHSIG)."""
+    """The kernel ends the proxy with this program, however that ends (prctl(2), PR_SET_PDEATHSIG)."""
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from ipaddress import IPv4Network
@@ -12,7 +11,8 @@ from typing import Any
 from cilium_lab.kube import agent as agent_view
 from cilium_lab.kube import decode as reading
 from cilium_lab.kube.agent import STATUS, Ask
-from cilium_lab.kube.client import APPLY, MERGE, Api, ApiError
+from cilium_lab.kube.client import APPLY, BUDGET, MERGE, Api, ApiError
+from cilium_lab.kube.deadline import concurrently
 from cilium_lab.kube.objects import AgentView, CiliumNode, Pod, Record, Snapshot, Workload
 from cilium_lab.kube.pod_manifest import split_manager
 from cilium_lab.kube.state import NAME, PATH, parse_record, render_record
@@ -58,8 +58,7 @@ class Cluster:
         snapshot = self.snapshot()
         agents = [agent for node in snapshot.nodes if (agent := snapshot.agent(node.name)) and agent.ready]
         blocks = [block for node in snapshot.cilium_nodes.values() for block in node.blocks]
-        with ThreadPoolExecutor(max_workers=8) as pool:
-            views = list(pool.map(partial(self.view, ask=ask, blocks=blocks), agents))
+        views = concurrently(partial(self.view, ask=ask, blocks=blocks), agents)
         return replace(snapshot, views={view.node: view for view in views})
 
     def view(self, agent: Pod, ask: Ask = STATUS, blocks: Iterable[IPv4Network] = ()) -> AgentView:
@@ -167,7 +166,7 @@ class Cluster:
         try:
             self.api.send("POST", path, body)
         except ApiError as error:
-            if error.status == 429:
+            if error.status == 429 and BUDGET in error.causes:
                 return False
             if error.status not in _GONE:
                 raise

@@ -7,9 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from cilium_lab.kube.client import ApiError
+from cilium_lab.kube.deadline import time_limit
 from cilium_lab.kube.ssh import HostError
 
 Tell = Callable[[str], None]
+_LAST_LOOK = 2.0
+"""Seconds that the last assessment before the end of a timeout has at least: one that has none tells nothing."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +54,14 @@ class Clock:
     sleep: Callable[[float], None] = time.sleep
 
 
-def assess(condition: Condition) -> Result:
-    """One assessment. What does not answer, or not in the usual shape, is a condition that does not hold yet."""
+def assess(condition: Condition, limit: float | None = None) -> Result:
+    """One assessment, whose requests end within `limit` seconds (None: the condition's timeout).
+
+    What does not answer, or not in the usual shape, is a condition that does not hold yet.
+    """
     try:
-        return condition.assess()
+        with time_limit(max(condition.timeout if limit is None else limit, _LAST_LOOK)):
+            return condition.assess()
     except (ApiError, HostError) as error:
         return unmet(expected="an answer", seen=str(error), next="the API server, or the host or pod that is named")
     except (KeyError, IndexError, ValueError) as error:
@@ -74,7 +81,7 @@ def poll(
     """
     started = clock.now()
     while True:
-        result = assess(condition)
+        result = assess(condition, timeout - (clock.now() - started))
         seconds = clock.now() - started
         if result.ok or seconds >= timeout:
             return result, seconds

@@ -13,7 +13,7 @@ from cilium_lab.disruption.probing import Probing
 from cilium_lab.kube.client import Api, ApiError, KubectlApi
 from cilium_lab.kube.cluster import Cluster
 from cilium_lab.kube.conditions import Waiter
-from cilium_lab.kube.ssh import Ssh
+from cilium_lab.kube.ssh import pinned
 from cilium_lab.rollout.commands import preflight, run, tell
 from cilium_lab.rollout.journal import Recorder
 from cilium_lab.rollout.request import Document, DocumentError, parse
@@ -50,7 +50,7 @@ def _recorder(document: Document, api: Api) -> Generator[Recorder | None]:
     elif hosts is None:
         yield Recorder(Path(document.records))
     else:
-        with Ssh(hosts.addresses, hosts.key, hosts.known_hosts) as shell:
+        with pinned(hosts.addresses, hosts.key, hosts.known_hosts) as shell:
 
             def probing(waiter: Waiter) -> Probing:
                 return Probing(hosts, api, shell, waiter)

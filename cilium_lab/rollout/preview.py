@@ -29,7 +29,7 @@ def foresee(desired: Desired, snapshot: Snapshot) -> tuple[str, ...]:
 def look_ahead(desired: Desired, kubeconfig: str) -> tuple[str, ...]:
     """The same of the cluster that the kubeconfig names. Agents are not asked, so that it takes no longer than that."""
     try:
-        with KubectlApi(kubeconfig, attempts=1, answer=_SECONDS) as api:
+        with KubectlApi(kubeconfig, attempts=1, timeout=_SECONDS) as api:
             return foresee(desired, Cluster(api, desired.masqueraded_not).snapshot())
     except ApiError as error:
         return (f"what a migration would do to pods cannot be told, the cluster does not answer: {error}",)

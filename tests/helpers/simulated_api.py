@@ -125,7 +125,8 @@ class SimulatedApi:
     def _evict(self, pod: Pod) -> None:
         for budget in self.cluster.budgets:
             if budget["metadata"]["namespace"] == pod.namespace:
-                raise ApiError("evict", 429, "Cannot evict pod as it would violate the pod's disruption budget.")
+                said = "Cannot evict pod as it would violate the pod's disruption budget."
+                raise ApiError("evict", 429, said, ("DisruptionBudget",))
         self.cluster.end(pod)
 
     def _apply(self, namespace: str, name: str, body: Any, whole: str) -> None:
