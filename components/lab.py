@@ -62,6 +62,9 @@ class Lab(pulumi.ComponentResource):
             "cluster-api",
             kubeconfig=cluster.kubeconfig,
             enable_server_side_apply=True,
+            # Else a change of a ConfigMap deletes it first: for a moment the agents would masquerade pods' traffic by
+            # their built-in list (pulumi-kubernetes, diff.go, forceNewProperties).
+            enable_config_map_mutable=True,
             opts=pulumi.ResourceOptions(parent=self, depends_on=cluster.nodes),
         )
         chart = str(paths.bundle / "charts" / "cilium") if paths.bundle else None
