@@ -1,6 +1,7 @@
 """The whole lab, in the order in which it comes up: machines, router, cluster, Cilium, add-ons, workloads.
 
-Between the cluster and Cilium stands the migration's preflight, behind Cilium its road: quick unless the IPAM changes.
+Between the cluster and Cilium stands the preflight of a migration, behind Cilium the migration itself: both are quick
+unless the IPAM changes.
 
 It owns the order and what belongs to what. Everything inside the cluster is deleted with the control plane's
 machine, so a destroy never waits for an API server.
@@ -20,6 +21,7 @@ from cilium_lab.requirements import look, missing, notes
 from components.addons.addons import Addons, AddonsArgs, page_urls
 from components.addons.plan import AddonName, AddonPlan, plan_addons
 from components.cilium.migration import Migration
+from components.cilium.preflight import Preflight
 from components.cilium.release import Cilium
 from components.cilium.values import HUBBLE_UI_REPOSITORIES, has_hubble_ui
 from components.expectation import expectation
@@ -63,6 +65,9 @@ class Lab(pulumi.ComponentResource):
             "cluster-api",
             kubeconfig=cluster.kubeconfig,
             enable_server_side_apply=True,
+            # Else a change of a ConfigMap deletes it first: for a moment the agents would masquerade pods' traffic by
+            # their built-in list (pulumi-kubernetes, diff.go, forceNewProperties).
+            enable_config_map_mutable=True,
             opts=pulumi.ResourceOptions(parent=self, depends_on=cluster.nodes),
         )
         chart = str(paths.bundle / "charts" / "cilium") if paths.bundle else None
@@ -70,13 +75,14 @@ class Lab(pulumi.ComponentResource):
         probe = Probe("probe", topology, machines, provider=provider, opts=inside) if config.migration_probe else None
         if probe:
             joined = pulumi.ResourceOptions.merge(joined, pulumi.ResourceOptions(depends_on=probe.objects))
-        asking = probe.hosts if probe else None
-        migration = Migration("migration", config, cluster.kubeconfig, RECORDS, asking, opts=joined)
+        hosts = probe.hosts if probe else None
+        preflight = Preflight("preflight", config, cluster.kubeconfig, RECORDS, hosts, opts=joined)
         cilium = Cilium(
-            "cilium", config, artifacts, chart, cluster.kubeconfig, migration.passed, provider=provider, opts=inside
+            "cilium", config, artifacts, chart, cluster.kubeconfig, preflight.passed, provider=provider, opts=inside
         )
-        road = migration.go(after=cilium.parts)
-        after = pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(depends_on=[cilium, road]))
+        released = pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(depends_on=cilium.resources))
+        migration = Migration("migration", preflight, opts=released)
+        after = pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(depends_on=[cilium, migration.done]))
         PodSecurityLabels("pod-security", GIVEN, provider=provider, opts=after)
         addons_args = AddonsArgs(
             plan=plan,

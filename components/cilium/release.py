@@ -21,7 +21,7 @@ from components.cilium.ipam import (
     pools,
 )
 from components.cilium.leftovers import without_leftover_release
-from components.cilium.migration import Passed
+from components.cilium.preflight import Passed
 from components.cilium.values import merge, values
 
 NAMESPACE = "kube-system"
@@ -35,7 +35,7 @@ class Cilium(pulumi.ComponentResource):
     """The Helm release and what has to be there before it. `release` is up when the nodes are ready."""
 
     release: kubernetes.helm.v3.Release
-    parts: list[pulumi.Resource]
+    resources: list[pulumi.Resource]
     """Everything that has to be as wanted before the agents are led to it."""
 
     def __init__(
@@ -57,10 +57,10 @@ class Cilium(pulumi.ComponentResource):
         """
         super().__init__("cilium-lab:cilium:Cilium", name, None, opts)
         child = pulumi.ResourceOptions(parent=self, provider=provider)
-        self.parts: list[pulumi.Resource] = []
+        self.resources: list[pulumi.Resource] = []
         in_use = passed.apply(lambda answer: answer.in_use)
         if masquerade_agent(config):
-            self.parts.append(
+            self.resources.append(
                 kubernetes.core.v1.ConfigMap(
                     f"{name}-masquerade",
                     metadata={"name": MASQUERADE_CONFIG_MAP, "namespace": NAMESPACE},
@@ -81,9 +81,11 @@ class Cilium(pulumi.ComponentResource):
             # look to Pulumi as if nothing had changed since the last run that ended well.
             description=passed.apply(lambda answer: f"after the preflight of {answer.run}"),
             timeout=_TIMEOUT,
-            opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=list(self.parts), hooks=hooks)),
+            opts=pulumi.ResourceOptions.merge(
+                child, pulumi.ResourceOptions(depends_on=list(self.resources), hooks=hooks)
+            ),
         )
-        self.parts.append(self.release)
+        self.resources.append(self.release)
         self.register_outputs({})
 
 

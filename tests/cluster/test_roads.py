@@ -55,7 +55,7 @@ import json, sys, yaml
 from dataclasses import replace
 from pathlib import Path
 from cilium_lab.config.load import decode, parse
-from components.cilium.migration_request import desired_cluster
+from components.cilium.preflight import desired_cluster
 from cilium_lab.rollout.request import Limits, render
 given = yaml.safe_load(Path("Pulumi.embedded.yaml").read_text())["config"]
 given = {key.removeprefix("cilium-lab:"): value for key, value in given.items()}

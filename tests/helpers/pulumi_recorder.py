@@ -11,6 +11,10 @@ import pulumi
 from pulumi.runtime import rpc
 from pulumi.runtime.mocks import MockMonitor
 
+PROJECT, STACK = "cilium-lab", "test"
+URN = f"urn:pulumi:{STACK}::{PROJECT}::"
+"""What every URN begins with."""
+
 Outputs = Callable[[pulumi.runtime.MockResourceArgs], Mapping[str, Any]]
 """What a resource has besides its inputs, once it is made."""
 
@@ -52,6 +56,12 @@ class _Monitor(MockMonitor):
         super().__init__(_Mocks(outputs))
         self.registered: list[Registered] = []
         self.outputs: dict[str, dict[str, Any]] = {}
+
+    def make_urn(self, parent: str, type_: str, name: str) -> str:
+        """As the engine makes it, with the types of all parents but the stack; the mocked one names the last alone."""
+        types = parent.split("::")[2] if parent else ""
+        above = f"{types}$" if types and types != "pulumi:pulumi:Stack" else ""
+        return f"{URN}{above}{type_}::{name}"
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the name is the protocol's
         self.registered.append(
@@ -99,7 +109,7 @@ async def _callbacks() -> _Callbacks:
 def record(program: Callable[[], object], *, outputs: Outputs = _nothing, preview: bool = False) -> Recording:
     """Run `program` to its end as a Pulumi program. In a preview what a resource will have is not known."""
     monitor = _Monitor(outputs)
-    pulumi.runtime.set_mocks(monitor.mocks, project="cilium-lab", stack="test", preview=preview, monitor=monitor)
+    pulumi.runtime.set_mocks(monitor.mocks, project=PROJECT, stack=STACK, preview=preview, monitor=monitor)
 
     @pulumi.runtime.test
     def run() -> None:

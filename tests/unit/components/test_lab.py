@@ -128,6 +128,12 @@ def test_everything_in_the_cluster_goes_with_the_control_planes_machine(stack: s
 
 
 @stacks
+def test_a_changed_config_map_is_updated_and_never_missing(stack: str) -> None:
+    # by default the provider deletes it and makes another, and agents without their list masquerade between pods
+    assert lab(stack).by_name()["cluster-api"].inputs["enableConfigMapMutable"] == "true"
+
+
+@stacks
 def test_secrets_are_marked_wherever_they_are(stack: str) -> None:
     outputs = lab(stack).outputs["exports"]
     assert {name for name, value in outputs.items() if is_secret(value)} == {"kubeconfig", "sshConfig", "sshKey"}

@@ -14,14 +14,15 @@ from pulumi_command import local
 from cilium_lab.config.load import parse as parse_config
 from cilium_lab.disruption.targets import Hosts
 from cilium_lab.rollout.request import Desired, parse
-from components.cilium import migration as component
-from components.cilium.migration import Migration, Passed, passed
-from components.cilium.migration_request import desired_cluster
+from components.cilium import preflight as component
+from components.cilium.migration import Migration
+from components.cilium.preflight import Passed, Preflight, desired_cluster, passed
 from tests.helpers.pulumi_recorder import Recording, record
 
 ANSWER = json.dumps({"inUse": ["172.24.0.0/24"], "run": "2026-01-01T00:00:00+00:00", "blocks": {}})
 KUBECONFIG = "apiVersion: v1\nusers: secret"
 KEY = "PRIVATE KEY"
+COMMANDS = ("migration-preflight", "migration-run")
 HOSTS = Hosts(
     {"k8s-cp": "172.31.1.10"}, ("k8s-cp",), "router", "172.31.1.20", "10.10.1.200", KEY, "172.31.1.10 ssh-ed25519 A\n"
 )
@@ -36,24 +37,24 @@ def recorded(*, preview: bool = False, probe: bool = False) -> tuple[Recording, 
     def program() -> None:
         node = local.Command("node", create="true")
         hosts = pulumi.Output.secret(HOSTS) if probe else None
-        migration = Migration(
-            "migration",
+        preflight = Preflight(
+            "preflight",
             parse_config({"ipamMode": "cluster-pool"}),
             pulumi.Output.secret(KUBECONFIG),
             Path("/state/migrations"),
             hosts,
             opts=pulumi.ResourceOptions(depends_on=[node]),
         )
-        migration.passed.apply(seen.append)
+        preflight.passed.apply(seen.append)
         release = local.Command("release", create="true")
-        migration.go([release])
+        Migration("migration", preflight, opts=pulumi.ResourceOptions(depends_on=[release]))
 
     return record(program, outputs=outputs, preview=preview), seen
 
 
 def test_the_kubeconfig_travels_as_a_secret_on_standard_input_alone() -> None:
     for name, item in recorded()[0].by_name().items():
-        if not name.startswith("migration-"):
+        if name not in COMMANDS:
             continue
         stdin = item.request.object["stdin"]
         assert stdin["4dabf18193072939515e22adb298388d"] == "1b47061264138c4ac30d75fd1eb44270"
@@ -68,17 +69,19 @@ def test_the_kubeconfig_travels_as_a_secret_on_standard_input_alone() -> None:
 
 def test_the_key_for_the_probes_goes_the_same_way() -> None:
     for name, item in recorded(probe=True)[0].by_name().items():
-        if name.startswith("migration-"):
+        if name in COMMANDS:
             document = parse(item.request.object["stdin"]["value"])
             assert document.hosts == HOSTS
             assert KEY not in repr(document)
             assert KEY not in str({key: value for key, value in item.inputs.items() if key != "stdin"})
 
 
-def test_the_road_looks_again_after_each_preflight_and_comes_behind_the_release() -> None:
+def test_the_migration_runs_again_after_each_preflight_and_comes_behind_the_release() -> None:
     recording, seen = recorded()
     run = recording.by_name()["migration-run"]
-    assert run.inputs["triggers"] == [ANSWER]
+    # not a trigger: what a preview cannot know yet would be shown as a replacement
+    assert run.inputs["environment"] == {"PREFLIGHT": ANSWER}
+    assert "triggers" not in run.inputs
     assert run.inputs["create"].endswith("cilium_lab.rollout run")
     assert any(urn.endswith("::release") for urn in run.request.dependencies)
     preflight = recording.by_name()["migration-preflight"]
@@ -86,9 +89,9 @@ def test_the_road_looks_again_after_each_preflight_and_comes_behind_the_release(
     assert seen == [Passed("2026-01-01T00:00:00+00:00", (IPv4Network("172.24.0.0/24"),))]
 
 
-def test_what_the_preflight_hands_on_is_no_secret() -> None:
+def test_the_answer_of_the_preflight_is_no_secret() -> None:
     run = recorded()[0].by_name()["migration-run"]
-    assert run.request.object["triggers"][0] == ANSWER
+    assert run.request.object["environment"]["PREFLIGHT"] == ANSWER
 
 
 def test_a_preview_tells_what_will_happen_to_pods_and_an_update_leaves_that_to_the_preflight(

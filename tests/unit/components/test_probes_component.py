@@ -26,7 +26,7 @@ def test_the_workload_is_there_on_request_alone_and_before_the_preflight() -> No
     assert annotations == {"pulumi.com/waitFor": "jsonpath={.metadata.uid}"}
 
 
-def test_the_preflight_and_the_road_know_the_hosts() -> None:
+def test_the_preflight_and_the_migration_know_the_hosts() -> None:
     for name in ("migration-preflight", "migration-run"):
         stdin = lab(probe=True).by_name()[name].request.object["stdin"]
         document = json.loads(stdin["value"])
