@@ -49,6 +49,8 @@ _ALWAYS = (
     Tool("ssh", "hosts get their keys over it", "openssh-client", "openssh-clients"),
     Tool("ssh-keygen", "it makes the hosts' keys", "openssh-client", "openssh"),
 )
+_PULUMI = "pulumi"
+"""It runs this program, but may have been named by its path."""
 _KUBECTL = "kubectl"
 """Distributions carry one that is years older than the cluster."""
 _FOR_VIRTUAL_MACHINES = (
@@ -88,7 +90,7 @@ class Machine:
 def look() -> Machine:
     """Look at this machine; nothing is changed."""
     path = os.pathsep.join([os.environ.get("PATH", ""), *_MORE_PATH])
-    commands = (_KUBECTL, *(tool.command for tool in (*_ALWAYS, *_FOR_VIRTUAL_MACHINES)))
+    commands = (_PULUMI, _KUBECTL, *(tool.command for tool in (*_ALWAYS, *_FOR_VIRTUAL_MACHINES)))
     return Machine(
         commands=frozenset(command for command in commands if shutil.which(command, path=path)),
         socket=_access(Path(SOCKET)),
@@ -106,6 +108,11 @@ def missing(config: LabConfig, machine: Machine) -> list[str]:
     virtual = any(hypervisor.kind == "vm" for hypervisor in used)
     tools = [*_ALWAYS, *(_FOR_VIRTUAL_MACHINES if virtual else ())]
     lines = [str(tool) for tool in tools if tool.command not in machine.commands]
+    if _PULUMI not in machine.commands:
+        lines.append(
+            "pulumi is not on the PATH: this program reads in the stack's state what it has made itself. Add its folder: "
+            'export PATH="$PATH:$HOME/.pulumi/bin"'
+        )
     if _KUBECTL not in machine.commands:
         version = config.versions.kubernetes
         lines.append(

@@ -17,6 +17,10 @@ import pulumi_kubernetes as kubernetes
 from cilium_lab.artifacts.bundle import ONLINE, Artifacts, mismatches, read
 from cilium_lab.config.model import LabConfig
 from cilium_lab.disruption.run_directory import RECORDS
+from cilium_lab.libvirt import inventory
+from cilium_lab.libvirt.conflicts import conflicts, refusal
+from cilium_lab.libvirt.healing import absent
+from cilium_lab.libvirt.names import wanted_objects
 from cilium_lab.requirements import look, missing, notes
 from components.addons.addons import Addons, AddonsArgs, page_urls
 from components.addons.plan import AddonName, AddonPlan, plan_addons
@@ -29,6 +33,7 @@ from components.kubernetes.cluster import Cluster
 from components.kubernetes.pod_security import GIVEN, PodSecurityLabels
 from components.machines.fleet import Fleet
 from components.machines.local_paths import LocalPaths, local_paths
+from components.machines.orphans import stack_name
 from components.nodes.router import Router
 from components.probe_workload import Probe
 from components.ssh_config import known_hosts, ssh_config
@@ -48,6 +53,7 @@ class Lab(pulumi.ComponentResource):
         for note in notes(config, machine):
             pulumi.log.warn(note)
         paths = local_paths(config)
+        refuse_conflicts(config, paths)
         artifacts = find_artifacts(config, paths)
         plan = addon_plan(config, artifacts)
 
@@ -131,6 +137,26 @@ def refuse_without(requirements: list[str]) -> None:
     if requirements:
         lines = "\n".join(f"  {number}. {line}" for number, line in enumerate(requirements, 1))
         raise pulumi.RunError(f"this machine is not ready for the lab:\n{lines}\nWithout libvirt or KVM: ./lab up")
+
+
+def refuse_conflicts(config: LabConfig, paths: LocalPaths) -> None:
+    """Raises `pulumi.RunError` with every object of libvirt in the lab's way that the stack did not make; nothing was
+    changed by then. Warns of what the state holds and libvirt does not have any more.
+    """
+    wanted = wanted_objects(config.topology, paths.hosts)
+    try:
+        seen = inventory.look(inventory.Scope.of(wanted))
+        state = inventory.stack_state(f"{pulumi.get_organization()}/{stack_name()}")
+    except (inventory.LibvirtError, RuntimeError) as error:
+        raise pulumi.RunError(f"what is in the lab's way can't be seen: {error}") from None
+    found = conflicts(wanted, seen, state)
+    if found:
+        raise pulumi.RunError(refusal(found, stack_name()))
+    for held in absent(state, seen):
+        pulumi.log.warn(
+            f"{held.kind} {held.name} of {held.uri} is in the stack's state, and libvirt does not have it any more. "
+            f"Next: .venv/bin/python -m cilium_lab.libvirt.healing up --stack {pulumi.get_stack()} (./lab up does so)"
+        )
 
 
 def find_artifacts(config: LabConfig, paths: LocalPaths) -> Artifacts:

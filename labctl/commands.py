@@ -25,6 +25,10 @@ def up(arguments: Sequence[str]) -> int:
     """Build, open the room, bring the stack up, check it; prints what each took."""
     figures = Figures()
     _open(figures)
+    with figures.part("healing"):
+        code = session.heal("up")
+    if code:
+        return code
     with figures.sampling_memory():
         with figures.part("pulumi up"):
             code = session.run(session.pulumi("up", "--yes", "--stack", session.STACK, *arguments))
@@ -55,8 +59,14 @@ def _open(figures: Figures) -> None:
     with figures.part("opening the room"):
         if room.start():
             shutil.rmtree(session.TEMPORARY, ignore_errors=True)
-        session.bring_back_hosts()
         session.prepare()
+
+
+def _open_if_closed() -> None:
+    """Open the room and start its hosts; one that does not start is told, and is no obstacle to looking why."""
+    if room.pid() is None:
+        _open(Figures())
+        session.heal("up")
 
 
 def build(arguments: Sequence[str]) -> int:
@@ -87,7 +97,8 @@ def destroy(arguments: Sequence[str]) -> int:
         return 0
     if STATE.exists():
         _open(Figures())  # what a stack has left without its room is removed in the same way
-        code = session.run(session.pulumi("destroy", "--yes", "--stack", session.STACK, *arguments))
+        words = session.pulumi("destroy", "--yes", "--stack", session.STACK, *arguments)
+        code = session.heal("destroy") or session.run(words)
         if code:
             return code
         room.stop()
@@ -119,8 +130,7 @@ def status(_arguments: Sequence[str]) -> int:
 
 def pulumi(arguments: Sequence[str]) -> int:
     """pulumi inside the room, for this project; the room is opened when it is not."""
-    if room.pid() is None:
-        _open(Figures())
+    _open_if_closed()
     session.release_dead_locks()
     return session.replace(session.pulumi(*arguments))
 
@@ -141,8 +151,7 @@ def ssh(arguments: Sequence[str]) -> int:
 
 def shell(arguments: Sequence[str]) -> int:
     """A shell inside the room, or a command line for one; the room is opened when it is not."""
-    if room.pid() is None:
-        _open(Figures())
+    _open_if_closed()
     program = os.environ.get("SHELL", "/bin/bash")
     return session.replace([program, "-c", " ".join(arguments)] if arguments else [program])
 

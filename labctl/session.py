@@ -8,7 +8,6 @@ import re
 import secrets
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,7 +27,6 @@ KNOWN_HOSTS = STATE / access.KNOWN_HOSTS
 ACCESS_FILES = (KUBECONFIG, SSH_CONFIG, EXPECTATION, SSH_KEY, KNOWN_HOSTS)
 _LEFT_OVER_LIMIT = 20.0
 """Seconds for a Pulumi whose caller was killed to end what it has begun."""
-_CONTAINERS = "lxc:///system"
 _BACKEND = STATE / "backend"
 _PASSPHRASE = STATE / "passphrase"
 TEMPORARY = STATE / "tmp"
@@ -97,20 +95,16 @@ def wants_virtual_machines() -> bool:
     return re.search(r"""^[^#]*\bmachines?["']?:\s*["']?vm\b""", text, re.MULTILINE) is not None
 
 
-def bring_back_hosts() -> None:
-    """Start the hosts that libvirt knows and that do not run: the machine was switched off, for example.
+def heal(verb: Literal["up", "destroy"]) -> int:
+    """Repair what was removed behind the stack's back, as far as the verb needs it; an exit status.
 
-    One that it does not know was on its way up, or down, when that was cut off; Pulumi knows which.
+    Afterwards hosts run that the machine's last switching off has stopped, for example. It needs the program's
+    environment, and what it says is for the user.
     """
-    scripts = ROOT / "components" / "scripts" / "local"
-    for folder in sorted((STATE / "hosts").glob("*")):
-        asked = room.command(["virsh", "-q", "-c", _CONTAINERS, "domstate", folder.name], Path("/"))
-        state = subprocess.run(asked, capture_output=True, text=True)
-        if state.returncode or state.stdout.strip() == "running":
-            continue
-        print(f"bringing host {folder.name} back", file=sys.stderr, flush=True)
-        for words in (["container-mount.sh", folder.name, folder], ["container-start.sh", _CONTAINERS, folder.name]):
-            subprocess.run(room.command([scripts / words[0], *words[1:]], Path("/")), check=True)
+    if not _CHECKPOINT.exists():
+        return 0
+    python = ROOT / ".venv" / "bin" / "python"
+    return run([python, "-m", "cilium_lab.libvirt.healing", verb, "--stack", STACK], folder=ROOT)
 
 
 def release_dead_locks() -> None:

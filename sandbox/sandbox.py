@@ -44,6 +44,7 @@ def pid() -> int | None:
 def start() -> bool:
     """Open the room and wait until libvirt answers in it. False when it was open already; RoomError on failure."""
     if pid() is not None:
+        _revive()
         return False
     FOLDER.mkdir(parents=True, exist_ok=True, mode=0o700)
     STATE.chmod(0o700)
@@ -72,6 +73,22 @@ def start() -> bool:
         f"the room did not open: libvirt should answer on lxc:///system within {_START_LIMIT:.0f} s.\n"
         f"Its log says: {words or 'nothing'}\nNext: ./lab doctor"
     )
+
+
+def _revive() -> None:
+    """Start the daemons of an open room that have ended; hosts go on without them."""
+    missing = "pgrep -x {0} > /dev/null || {0} --daemon"
+    for daemon in ("virtlogd", "libvirtd"):
+        subprocess.run(command(["sh", "-c", missing.format(daemon)], Path("/")), check=False, capture_output=True)
+    limit = time.monotonic() + _START_LIMIT
+    while not _libvirt_answers():
+        if time.monotonic() > limit:
+            raise RoomError(
+                f"libvirt should answer in the open room within {_START_LIMIT:.0f} s and does not.\n"
+                f"Its log says: {chr(10).join(_errors(FOLDER / 'libvirt' / 'log' / 'libvirtd.log')) or 'nothing'}\n"
+                "Next: ./lab destroy --force"
+            )
+        time.sleep(0.1)
 
 
 def stop() -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cilium_lab.config.topology import NODE_INTERFACE, ROUTER_INTERFACE, Host, Network, RouterNetwork
+from cilium_lab.libvirt.ownership import NAMESPACE, Mark
 
 INIT = "/usr/local/sbin/lab-init"
 """The root file system's wrapper around systemd, which gives the container cgroups of its own first."""
@@ -25,12 +26,13 @@ class ContainerPaths:
     bundle: Path | None
 
 
-def domain_xml(host: Host, network: Network, router: RouterNetwork | None, paths: ContainerPaths) -> str:
+def domain_xml(host: Host, network: Network, router: RouterNetwork | None, paths: ContainerPaths, mark: Mark) -> str:
     """The definition of the domain. `router` is given for the host that stands in both networks."""
     domain = ET.Element("domain", type="lxc")
     _text(domain, "name", host.name)
     # without one libvirt makes one up each time, and then refuses to define a domain of the same name again
     _text(domain, "uuid", str(uuid.uuid5(_NAMESPACE, f"{host.name} {host.address}")))
+    domain.append(ET.fromstring(mark.xml()))
     _text(domain, "memory", str(host.memory_mib), unit="MiB")
     _text(domain, "vcpu", str(host.cpus))
     system = ET.SubElement(domain, "os")
@@ -51,6 +53,7 @@ def domain_xml(host: Host, network: Network, router: RouterNetwork | None, paths
         address, prefix = str(router.address), router.cidr.prefixlen
         _interface(devices, router.mac, router.bridge, ROUTER_INTERFACE, address, prefix)
     ET.SubElement(devices, "console", type="pty")
+    ET.register_namespace("lab", NAMESPACE)
     ET.indent(domain)
     return ET.tostring(domain, encoding="unicode") + "\n"
 

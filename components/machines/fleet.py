@@ -7,11 +7,13 @@ import pulumi_libvirt as libvirt
 
 from cilium_lab.config.model import LabConfig
 from cilium_lab.config.topology import Host, Hypervisor
+from cilium_lab.libvirt.names import network_uri
 from components.machines.image import BaseImage
 from components.machines.keys import new_key_pair
 from components.machines.local_paths import LocalPaths
 from components.machines.machine import Access, Machine
-from components.machines.networks import Networks, network_uri
+from components.machines.networks import Networks
+from components.machines.orphans import new_owner
 from components.machines.system_container import SystemContainer
 from components.machines.virtual_machine import VirtualMachine
 
@@ -28,9 +30,10 @@ class Fleet(pulumi.ComponentResource):
         self._config, self._paths = config, paths
         self._child = pulumi.ResourceOptions(parent=self)
         topology = config.topology
+        self._owner = new_owner(self._child)
         user = new_key_pair("lab-user-key", "cilium-lab", config.key_epoch, opts=self._child)
-        self._images: dict[str, BaseImage] = {}
         # by the URI of libvirt's network driver
+        self._images: dict[str, BaseImage] = {}
         self._bridges: dict[str, Networks] = {}
         self._libvirts: dict[str, libvirt.Provider] = {}
         for hypervisor in topology.hypervisors:
@@ -56,15 +59,17 @@ class Fleet(pulumi.ComponentResource):
                 topology.network,
                 topology.router_network,
                 uplink=self._config.artifacts == "online",
+                owner=self._owner,
                 provider=self._libvirts[uri],
                 opts=self._child,
             )
-        if hypervisor.kind == "vm":
-            self._images[name] = BaseImage(
+        if hypervisor.kind == "vm" and uri not in self._images:  # its pool has one name
+            self._images[uri] = BaseImage(
                 f"image-{name}",
                 self._config,
                 hypervisor,
                 self._paths.image,
+                owner=self._owner,
                 provider=self._libvirts[uri],
                 opts=self._child,
             )
@@ -75,15 +80,18 @@ class Fleet(pulumi.ComponentResource):
         if host.machine == "container":
             depends_on = networks.created
             topology = self._config.topology
-            return SystemContainer(host, topology, self._paths, access, depends_on=depends_on, opts=self._child)
+            return SystemContainer(
+                host, topology, self._paths, access, depends_on=depends_on, owner=self._owner, opts=self._child
+            )
         return VirtualMachine(
             host,
             self._config.topology,
             self._config.arch,
-            self._images[host.hypervisor],
+            self._images[uri],
             self._paths.bundle,
             access,
             depends_on=networks.created,
+            owner=self._owner,
             provider=self._libvirts[uri],
             opts=self._child,
         )

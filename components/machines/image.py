@@ -12,11 +12,11 @@ from pulumi_command import local
 from cilium_lab.config.model import Arch, LabConfig
 from cilium_lab.config.topology import Hypervisor
 from cilium_lab.config.versions import CLOUD_IMAGE
+from cilium_lab.libvirt.names import BASE, POOL, POOL_FOLDER, pool_volumes
+from cilium_lab.libvirt.ownership import pool_uuid
 from cilium_lab.paths import CACHE
-from components.machines.leftovers import without_leftover_pool, without_leftover_volume
+from components.machines.orphans import Owner, without_orphaned_pool, without_orphaned_volume
 
-POOL = "cilium-lab"
-POOL_FOLDER = "/var/lib/libvirt/images/cilium-lab"
 _FETCH = "components/scripts/local/fetch-image.sh"
 _CHECK = "components/scripts/local/check-image.sh"
 _ROOM = "components/scripts/local/pool-up.sh"
@@ -49,6 +49,7 @@ class BaseImage(pulumi.ComponentResource):
         hypervisor: Hypervisor,
         path: Path | None,
         *,
+        owner: Owner,
         provider: libvirt.Provider,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -67,21 +68,36 @@ class BaseImage(pulumi.ComponentResource):
             name=POOL,
             type="dir",
             target=libvirt.PoolTargetArgs(path=POOL_FOLDER),
-            opts=pulumi.ResourceOptions(parent=self, provider=provider, hooks=without_leftover_pool(uri, POOL)),
+            xml=libvirt.PoolXmlArgs(xslt=owner.pool_stylesheet(POOL)),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                provider=provider,
+                # one that an earlier version made has another UUID, which the state holds
+                ignore_changes=["xml"],
+                hooks=without_orphaned_pool(owner, uri, POOL),
+            ),
         )
-        hosts = sum(host.hypervisor == hypervisor.name for host in config.topology.hosts)
-        room = [_ROOM, uri, POOL]
+        volumes = pool_volumes(config.topology, uri)
+        hosts = (len(volumes) - 1) // 2
+
+        def room(values: list[str]) -> str:
+            image, identity = values
+            wanted = str(hosts * _HOST_MIB)
+            return join([_ROOM, uri, POOL, image.strip(), wanted, identity, pool_uuid(identity, POOL)])
+
         self.roomy = local.Command(
             f"{name}-room",
-            create=fetched.stdout.apply(lambda image: join([*room, image.strip(), str(hosts * _HOST_MIB)])),
-            delete=join([_CLEAR, uri, POOL]),
+            create=pulumi.Output.all(fetched.stdout, owner.identity).apply(room),
+            delete=pulumi.Output.all(self.pool.id, owner.identity).apply(
+                lambda values: join([_CLEAR, uri, POOL, *values, *volumes])
+            ),
             logging=local.Logging.STDERR,
             add_previous_output_in_env=False,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self.pool]),
         )
         self.volume = libvirt.Volume(
             f"{name}-base",
-            name="base.qcow2",
+            name=BASE,
             pool=self.pool.name,
             source=fetched.stdout,
             format="qcow2",
@@ -89,7 +105,7 @@ class BaseImage(pulumi.ComponentResource):
                 parent=self,
                 provider=provider,
                 depends_on=[self.roomy],
-                hooks=without_leftover_volume(uri, POOL, "base.qcow2"),
+                hooks=without_orphaned_volume(self.pool.id, uri, POOL, BASE),
             ),
         )
         self.register_outputs({})

@@ -8,13 +8,8 @@ import pulumi
 import pulumi_libvirt as libvirt
 
 from cilium_lab.config.topology import Hypervisor, Network, RouterNetwork
-from components.machines.leftovers import without_leftover_network
-
-
-def network_uri(hypervisor: Hypervisor) -> str:
-    """Networks are made by libvirt's network driver, which its QEMU URI reaches and the LXC URI does not."""
-    scheme, _, rest = hypervisor.uri.partition("://")
-    return f"{scheme.replace('lxc', 'qemu', 1)}://{rest}"
+from cilium_lab.libvirt.names import BEHIND_ROUTER, NODES, network_uri
+from components.machines.orphans import Owner, without_orphaned_network
 
 
 def gateway_stylesheet(network: Network) -> str | None:
@@ -47,36 +42,51 @@ class Networks(pulumi.ComponentResource):
         router_network: RouterNetwork,
         *,
         uplink: bool,
+        owner: Owner,
         provider: libvirt.Provider,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("cilium-lab:machines:Networks", name, None, opts)
         uri = network_uri(hypervisor)
-        stylesheet = gateway_stylesheet(network)
+        xslt = owner.stylesheet("network", gateway_stylesheet(network))
         nodes = libvirt.Network(
             f"{name}-nodes",
-            name="cilium-lab",
+            name=NODES,
             bridge=network.bridge,
             mode="nat" if uplink else "none",
             addresses=[str(network.cidr)],
             dhcp=libvirt.NetworkDhcpArgs(enabled=False),
             dns=libvirt.NetworkDnsArgs(enabled=uplink),
             autostart=True,
-            xml=libvirt.NetworkXmlArgs(xslt=stylesheet) if stylesheet else None,
-            opts=self._options(uri, "cilium-lab", provider),
+            xml=libvirt.NetworkXmlArgs(xslt=xslt),
+            opts=self._options(owner, uri, NODES, provider, str(network.gateway)),
         )
         behind = libvirt.Network(
             f"{name}-router",
-            name="cilium-lab-router",
+            name=BEHIND_ROUTER,
             bridge=router_network.bridge,
             mode="none",
             dhcp=libvirt.NetworkDhcpArgs(enabled=False),
             dns=libvirt.NetworkDnsArgs(enabled=False),
             autostart=True,
-            opts=self._options(uri, "cilium-lab-router", provider),
+            xml=libvirt.NetworkXmlArgs(xslt=owner.stylesheet("network")),
+            opts=self._options(owner, uri, BEHIND_ROUTER, provider, ""),
         )
         self.created = [nodes, behind]
         self.register_outputs({})
 
-    def _options(self, uri: str, network: str, provider: libvirt.Provider) -> pulumi.ResourceOptions:
-        return pulumi.ResourceOptions(parent=self, provider=provider, hooks=without_leftover_network(uri, network))
+    def _options(
+        self, owner: Owner, uri: str, network: str, provider: libvirt.Provider, gateway: str
+    ) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions(
+            parent=self,
+            provider=provider,
+            # two networks of one name and one bridge cannot be: the old one goes first
+            delete_before_replace=True,
+            # The mark is no reason to make a network anew that an earlier version made without it. What else stands in
+            # the stylesheet is one: an earlier version noted no trigger, which is no change (shouldTriggerReplace in
+            # the engine's step_generator.go).
+            ignore_changes=["xml"],
+            replacement_trigger=[gateway],
+            hooks=without_orphaned_network(owner, uri, network),
+        )

@@ -12,11 +12,13 @@ import pulumi
 from pulumi_command import local
 
 from cilium_lab.config.topology import Host, Topology
+from cilium_lab.libvirt.ownership import Mark
 from components.machines.container_domain import ContainerPaths, domain_xml
 from components.machines.files import File, pack
 from components.machines.identity import identity_files, key_files
 from components.machines.local_paths import LocalPaths
 from components.machines.machine import Access, Machine
+from components.machines.orphans import Owner
 
 _UP = "components/scripts/local/container-up.sh"
 _DOWN = "components/scripts/local/container-down.sh"
@@ -33,22 +35,24 @@ class SystemContainer(Machine):
         access: Access,
         *,
         depends_on: list[pulumi.Resource],
+        owner: Owner,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("SystemContainer", host.name, host, access, opts)
         uri = topology.hypervisor_of(host).uri
         own = paths.hosts / host.name
         behind = topology.router_network if host.role == "router" else None
-        xml = domain_xml(host, topology.network, behind, ContainerPaths(own, paths.bundle))
+        folders = ContainerPaths(own, paths.bundle)
 
-        def files(keys: list[str]) -> str:
-            authorized, private, public = keys
-            identity = identity_files(host, topology.network, topology.hosts)
+        def files(values: list[str]) -> str:
+            authorized, private, public, identity = values
+            xml = domain_xml(host, topology.network, behind, folders, Mark(identity, owner.stack))
+            named = identity_files(host, topology.network, topology.hosts)
             born_with = key_files(authorized, private, public)
             return pack(
                 {
                     "domain.xml": File(xml),
-                    **{f"root/{path}": file for path, file in identity.items()},
+                    **{f"root/{path}": file for path, file in named.items()},
                     **{f"birth/{path}": file for path, file in born_with.items()},
                 }
             )
@@ -56,9 +60,11 @@ class SystemContainer(Machine):
         seed = str(paths.seed) if paths.seed and host.is_node else "-"
         self.domain = local.Command(
             f"{host.name}-domain",
-            create=join([_UP, uri, host.name, str(own), str(paths.rootfs), seed]),
-            delete=join([_DOWN, uri, host.name, str(own)]),
-            stdin=pulumi.Output.all(access.user.public, access.host.private, access.host.public).apply(files),
+            create=owner.identity.apply(lambda i: join([_UP, uri, host.name, str(own), str(paths.rootfs), seed, i])),
+            delete=owner.identity.apply(lambda i: join([_DOWN, uri, host.name, str(own), i])),
+            stdin=pulumi.Output.all(access.user.public, access.host.private, access.host.public, owner.identity).apply(
+                files
+            ),
             # it is given the host's private key
             logging=local.Logging.STDERR,
             add_previous_output_in_env=False,

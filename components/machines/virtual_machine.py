@@ -11,11 +11,12 @@ from pulumi_command import local
 
 from cilium_lab.config.model import Arch
 from cilium_lab.config.topology import Host, Topology
+from cilium_lab.libvirt.names import POOL, host_volumes
 from components.machines.cloud_init import BUNDLE_TAG, network_config, user_data
 from components.machines.guest import guest, memory_limit
-from components.machines.image import POOL, BaseImage
-from components.machines.leftovers import without_leftover_domain, without_leftover_volume
+from components.machines.image import BaseImage
 from components.machines.machine import Access, Machine
+from components.machines.orphans import Owner, without_orphaned_domain, without_orphaned_volume
 from components.machines.taken import refuse_taken
 
 _GIB = 1024**3
@@ -43,6 +44,7 @@ class VirtualMachine(Machine):
         access: Access,
         *,
         depends_on: list[pulumi.Resource],
+        owner: Owner,
         provider: libvirt.Provider,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -52,13 +54,14 @@ class VirtualMachine(Machine):
         looks = guest(arch, hypervisor.domain_type or "kvm")
         limit = memory_limit(host.memory_mib)
         self._nature = [looks.type, looks.board, looks.cpu_mode, host.cpus, limit, str(host.address)]
+        disk_name, seed_name = host_volumes(host.name)
         disk = libvirt.Volume(
             f"{host.name}-disk",
-            name=f"{host.name}.qcow2",
+            name=disk_name,
             pool=image.pool.name,
             base_volume_id=image.volume.id,
             size=host.disk_gib * _GIB,
-            opts=self._in_pool(f"{host.name}.qcow2"),
+            opts=self._in_pool(disk_name),
         )
         # The first pairs, whatever the epoch is: another text would make this disk anew, and cloud-init not read it.
         # A machine that boots for the first time is given today's keys before anything else is done on it.
@@ -67,15 +70,15 @@ class VirtualMachine(Machine):
         data = first.apply(lambda k: user_data(host, topology, k[0].public, k[1].private, k[1].public, bundle=shared))
         seed = libvirt.CloudInitDisk(
             f"{host.name}-cloud-init",
-            name=f"{host.name}-cloud-init.iso",
+            name=seed_name,
             pool=image.pool.name,
             user_data=pulumi.Output.secret(data),
             network_config=network_config(host, topology),
-            opts=self._in_pool(f"{host.name}-cloud-init.iso"),
+            opts=self._in_pool(seed_name),
         )
         cleared = local.Command(
             f"{host.name}-cleared",
-            delete=join([_DOWN, hypervisor.uri, host.name]),
+            delete=owner.identity.apply(lambda identity: join([_DOWN, hypervisor.uri, host.name, identity])),
             logging=local.Logging.STDERR,
             add_previous_output_in_env=False,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[disk, seed]),
@@ -89,7 +92,7 @@ class VirtualMachine(Machine):
             memory=limit,
             vcpu=host.cpus,
             cpu=libvirt.DomainCpuArgs(mode=looks.cpu_mode),
-            xml=libvirt.DomainXmlArgs(xslt=looks.stylesheet),
+            xml=libvirt.DomainXmlArgs(xslt=owner.stylesheet("domain", looks.stylesheet)),
             autostart=True,
             cloudinit=seed.id,
             disks=[libvirt.DomainDiskArgs(volume_id=disk.id)],
@@ -109,16 +112,19 @@ class VirtualMachine(Machine):
                 # two domains of one name and one disk cannot be: the old one goes first
                 delete_before_replace=True,
                 replacement_trigger=self._nature,
-                # read at the first boot alone; the provider would look for it where it had been put (see guest)
-                ignore_changes=["cloudinit"],
-                hooks=without_leftover_domain(
-                    hypervisor.uri, host.name, lambda: refuse_taken(host.name, str(host.address), host.mac)
+                # cloudinit: read at the first boot alone; the provider would look for it where it had been put (see
+                # guest). xml: a machine that an earlier version made has no mark, and is no other one for that; what
+                # else stands in the stylesheet and makes one is in its nature
+                ignore_changes=["cloudinit", "xml"],
+                hooks=without_orphaned_domain(
+                    owner, hypervisor.uri, host.name, lambda: refuse_taken(host.name, str(host.address), host.mac)
                 ),
             ),
         )
         local.Command(
             f"{host.name}-memory",
             create=join([_MEMORY, hypervisor.uri, host.name, str(host.memory_mib)]),
+            stdin=self.domain.id,
             triggers=[self.domain.id],
             logging=local.Logging.STDERR,
             add_previous_output_in_env=False,
@@ -134,7 +140,7 @@ class VirtualMachine(Machine):
             # one of the same name cannot be beside it
             delete_before_replace=True,
             replacement_trigger=self._nature,
-            hooks=without_leftover_volume(self._image.uri, POOL, volume),
+            hooks=without_orphaned_volume(self._image.pool.id, self._image.uri, POOL, volume),
         )
 
 

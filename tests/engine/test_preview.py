@@ -38,7 +38,10 @@ def resources() -> int:
     lab = parse(stack_config("embedded"))
 
     def program() -> None:
-        with patch("components.lab.missing", lambda *_: []):
+        with (
+            patch("components.lab.missing", lambda *_: []),
+            patch("components.lab.refuse_conflicts", lambda *_: None),
+        ):
             Lab("lab", lab)
 
     made = {(item.token, item.name) for item in record(program, preview=True).registered}

@@ -27,6 +27,7 @@ ROOT = Path(__file__).parents[2]
 STACKS = ("lab", "embedded")
 PRIVATE_KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nbm90IGEga2V5\n-----END OPENSSH PRIVATE KEY-----\n"
 KUBECONFIG = "users: [{name: admin, user: {client-key-data: bm90IGEga2V5}}]\n"
+IDENTITY = "3f1e8f9c-6d0e-4a55-9f27-1f6f6a2b7c11\n"
 _ADDON_IMAGES = ("quay.io/cilium/hubble-ui", "quay.io/cilium/hubble-ui-backend", "quay.io/cilium/cilium-envoy")
 
 
@@ -60,6 +61,8 @@ def record_lab(stack: str, *, preview: bool = False, held_back: str = "", **conf
         patch("components.lab.find_artifacts", lambda *_: held),
         # What this machine lacks is no matter of what the lab is.
         patch("components.lab.missing", lambda *_: []),
+        # Nor is what its libvirt holds.
+        patch("components.lab.refuse_conflicts", lambda *_: None),
     ):
         return record(
             lambda: Exports(Lab("lab", lab).outputs), outputs=_nothing if preview else _outputs, preview=preview
@@ -82,7 +85,7 @@ def _stdout(name: str) -> str:
     if name.endswith("-key"):
         private = PRIVATE_KEY.replace("\n", "\\n")
         return f'[{{"epoch": 1, "private": "{private}", "public": "ssh-ed25519 AAAA {name}"}}]'
-    results = {"k8s-cp-kubeadm-init": f"sha256:{'0' * 64}", "k8s-cp-kubeconfig": KUBECONFIG}
+    results = {"identity": IDENTITY, "k8s-cp-kubeadm-init": f"sha256:{'0' * 64}", "k8s-cp-kubeconfig": KUBECONFIG}
     return results.get(name, "")
 
 

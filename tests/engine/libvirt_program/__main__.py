@@ -1,4 +1,4 @@
-"""The lab's own networks beside a pool and a volume, through the real libvirt provider."""
+"""The lab's own networks and image beside a pool and a volume of another name, through the real libvirt provider."""
 
 import sys
 from pathlib import Path
@@ -8,15 +8,36 @@ import pulumi_libvirt as libvirt
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
-from cilium_lab.config.load import parse
-from components.machines.networks import Networks, network_uri
+import before
 
-lab = parse({"machines": "container", "artifacts": "bundle"})
-hypervisor = lab.topology.hypervisor_of(lab.topology.router)
-provider = libvirt.Provider("libvirt", uri=network_uri(hypervisor))
-Networks("networks", hypervisor, lab.topology.network, lab.topology.router_network, uplink=False, provider=provider)
+from cilium_lab.config.load import parse
+from cilium_lab.libvirt.names import network_uri
+from components.machines.image import BaseImage
+from components.machines.networks import Networks
+from components.machines.orphans import new_owner
+
+settings = pulumi.Config("engine")
+lab = parse({"machines": "vm", "artifacts": "bundle"})
+topology = lab.topology
+hypervisor = topology.hypervisor_of(topology.router)
+uri, image = network_uri(hypervisor), Path(settings.require("image"))
+provider = libvirt.Provider("libvirt", uri=uri)
+if settings.get_bool("before"):
+    before.make(topology.network, topology.router_network, str(image), uri, provider)
+else:
+    owner = new_owner()
+    Networks(
+        "networks",
+        hypervisor,
+        topology.network,
+        topology.router_network,
+        uplink=False,
+        owner=owner,
+        provider=provider,
+    )
+    BaseImage("image", lab, hypervisor, image, owner=owner, provider=provider)
 
 opts = pulumi.ResourceOptions(provider=provider)
-target = libvirt.PoolTargetArgs(path=pulumi.Config("engine").require("pool"))
+target = libvirt.PoolTargetArgs(path=settings.require("pool"))
 pool = libvirt.Pool("pool", name="engine", type="dir", target=target, opts=opts)
 libvirt.Volume("volume", name="disk.raw", pool=pool.name, size=1024**3, format="raw", opts=opts)

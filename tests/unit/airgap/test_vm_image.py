@@ -15,13 +15,6 @@ from components.machines.local_paths import IMAGE
 from labctl import session
 
 LOCAL = Path(__file__).parents[3] / "components" / "scripts" / "local"
-POOL = """\
-Name:           cilium-lab
-State:          running
-Capacity:       1073741824
-Allocation:     0
-Available:      {free}
-"""
 
 
 def test_the_program_looks_for_the_image_where_the_builder_puts_it() -> None:
@@ -53,9 +46,8 @@ def test_a_virtual_machine_keeps_nothing_that_is_for_containers(tmp_path: Path) 
     assert left == ["etc/ssh/sshd_config.d/lab.conf"]
 
 
-def run(script: str, *words: str, path: Path | None = None) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PATH": f"{path}:{os.environ['PATH']}"} if path else None
-    return subprocess.run([LOCAL / script, *words], capture_output=True, text=True, env=environment)
+def run(script: str, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([LOCAL / script, *words], capture_output=True, text=True)
 
 
 def test_a_whole_image_is_taken_and_a_truncated_one_refused(tmp_path: Path) -> None:
@@ -80,52 +72,6 @@ def test_where_there_is_no_image_the_command_that_makes_one_is_named(tmp_path: P
     assert "./lab build vm-image" in refused.stderr
 
 
-@pytest.fixture
-def virsh(tmp_path: Path) -> Path:
-    """A folder for the PATH with a virsh that notes its words and prints what `answers/<command>` holds."""
-    folder = tmp_path / "bin"
-    (folder / "answers").mkdir(parents=True)
-    body = f'#!/bin/bash\nshift 3\necho "$*" >> {folder}/calls\n[ -e {folder}/answers/$1 ] && cat {folder}/answers/$1\n'
-    (folder / "virsh").write_text(body)
-    (folder / "virsh").chmod(0o755)
-    (folder / "answers" / "pool-refresh").touch()
-    return folder
-
-
-@pytest.mark.parametrize(("free", "fits"), [(2**30 + 10_000, True), (2**30 + 9_999, False), (0, False)])
-def test_a_pool_without_room_is_refused(virsh: Path, tmp_path: Path, free: int, fits: bool) -> None:
-    (virsh / "answers" / "pool-info").write_text(POOL.format(free=free))
-    image = tmp_path / "image"
-    image.write_bytes(bytes(10_000))
-    done = run("pool-up.sh", "qemu:///system", "cilium-lab", str(image), "1024", path=virsh)
-    assert (done.returncode == 0) == fits
-    if not fits:
-        for words in ("pool cilium-lab of qemu:///system is full", "expected: 1024 MiB free", "seen: ", "next: "):
-            assert words in done.stderr
-
-
-def test_volumes_that_failed_runs_left_are_removed_from_the_pool(virsh: Path) -> None:
-    (virsh / "answers" / "vol-list").write_text(
-        " base.qcow2     /pool/base.qcow2\n k8s-w1.qcow2   /pool/k8s-w1.qcow2\n"
-    )
-    (virsh / "answers" / "vol-delete").touch()
-    done = run("pool-down.sh", "qemu:///system", "cilium-lab", path=virsh)
-    assert done.returncode == 0, done.stderr
-    calls = (virsh / "calls").read_text().splitlines()
-    assert calls[-2:] == ["vol-delete --pool cilium-lab base.qcow2", "vol-delete --pool cilium-lab k8s-w1.qcow2"]
-
-
-@pytest.mark.parametrize("defined", [True, False])
-def test_a_domain_that_could_not_be_started_is_undefined(virsh: Path, defined: bool) -> None:
-    if defined:
-        (virsh / "answers" / "dominfo").touch()
-        (virsh / "answers" / "undefine").touch()
-    done = run("domain-down.sh", "qemu:///system", "router", path=virsh)
-    assert done.returncode == 0, done.stderr
-    calls = (virsh / "calls").read_text().splitlines()
-    assert calls == (["dominfo router", "destroy router", "undefine --nvram router"] if defined else ["dominfo router"])
-
-
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
@@ -143,12 +89,3 @@ def test_an_image_is_built_for_stacks_that_ask_for_a_machine(
     (tmp_path / f"Pulumi.{session.STACK}.yaml").write_text(text)
     monkeypatch.setattr(session, "ROOT", tmp_path)
     assert session.wants_virtual_machines() == wanted
-
-
-@pytest.mark.parametrize(("state", "how"), [("running", "--config --live"), ("shut off", "--config")])
-def test_memory_is_changed_for_now_and_for_the_next_start(virsh: Path, state: str, how: str) -> None:
-    (virsh / "answers" / "domstate").write_text(f"{state}\n")
-    (virsh / "answers" / "setmem").touch()
-    done = run("domain-memory.sh", "qemu:///system", "k8s-w1", "2560", path=virsh)
-    assert done.returncode == 0, done.stderr
-    assert (virsh / "calls").read_text().splitlines()[-1] == f"setmem k8s-w1 2560MiB {how}"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.helpers.pulumi_recorder import Recording, Registered
-from tests.helpers.recorded_lab import KUBECONFIG, PRIVATE_KEY, STACKS, record_lab
+from tests.helpers.recorded_lab import IDENTITY, KUBECONFIG, PRIVATE_KEY, STACKS, record_lab
 
 HOSTS = ("k8s-cp", "k8s-w1", "k8s-w2", "router")
 _SECRET = "4dabf18193072939515e22adb298388d"
@@ -185,7 +185,9 @@ def test_virtual_machines_start_from_the_checked_image() -> None:
 def test_containers_need_no_image_and_workers_a_seed() -> None:
     found = lab("embedded").by_name()
     assert not any(name.startswith("image-") for name in found)
-    seeds = {host: found[f"{host}-domain"].inputs["create"].split()[-1] for host in HOSTS}
+    made = {host: found[f"{host}-domain"].inputs["create"].split() for host in HOSTS}
+    assert {words[-1] for words in made.values()} == {IDENTITY.strip()}
+    seeds = {host: words[-2] for host, words in made.items()}
     assert seeds["router"] == "-"
     assert {seeds[host].rpartition("/")[2] for host in HOSTS[:3]} == {"containerd-seed"}
     for host in HOSTS:

@@ -18,13 +18,16 @@ import pytest
 
 from cilium_lab.config.load import parse
 from cilium_lab.config.topology import Host, Hypervisor
+from cilium_lab.libvirt.names import network_uri
+from cilium_lab.libvirt.ownership import Mark
 from components.machines import scripts
 from components.machines.container_domain import ContainerPaths, domain_xml
 from components.machines.files import File, pack
 from components.machines.identity import identity_files, key_files
 from components.machines.local_paths import local_paths
-from components.machines.networks import gateway_stylesheet, network_uri
+from components.machines.networks import gateway_stylesheet
 
+MARK = Mark("3f1e8f9c-6d0e-4a55-9f27-1f6f6a2b7c11", "cilium-lab/test")
 LAB = parse({"machines": "container", "artifacts": "bundle"}).topology
 PATHS = ContainerPaths(Path("/srv/lab/k8s-w1"), Path("/srv/bundle"))
 WORKER = LAB.workers[0]
@@ -32,7 +35,7 @@ WORKER = LAB.workers[0]
 
 def domain(host: Host, paths: ContainerPaths = PATHS) -> ET.Element:
     behind = LAB.router_network if host.role == "router" else None
-    return ET.fromstring(domain_xml(host, LAB.network, behind, paths))
+    return ET.fromstring(domain_xml(host, LAB.network, behind, paths, MARK))
 
 
 def attributes(element: ET.Element, *tags: str) -> list[dict[str, str]]:

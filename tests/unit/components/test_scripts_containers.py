@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from cilium_lab.libvirt.ownership import Mark
 from components.machines.files import File, pack
 from tests.helpers.script_sandbox import Sandbox, needs_root
 
@@ -15,6 +16,8 @@ _VIRSH = """
 while [ "${1#-}" != "$1" ]; do if [ "$1" = -c ]; then shift; fi; shift; done
 case $1 in
     define) cp "$2" /tmp/defined ;;
+    list) if [ -e /tmp/defined ]; then echo k8s-w1; fi ;;
+    dumpxml) cat /tmp/defined ;;
     undefine) rm -f /tmp/defined ;;
     dominfo) [ -e /tmp/defined ] ;;
     domid) if [ -e /tmp/running ]; then cat /tmp/running; else echo -; fi ;;
@@ -24,6 +27,8 @@ case $1 in
 esac
 """
 _URI, _NAME, _FOLDER, _ROOTFS, _SEED = "lxc:///system", "k8s-w1", "/tmp/hosts/k8s-w1", "/tmp/rootfs", "/tmp/seed"
+_OURS, _THEIRS = "00000000-0000-0000-0000-000000000001", "00000000-0000-0000-0000-000000000002"
+_ROOT = f"<source dir='{_FOLDER}/root'/>"
 
 
 @pytest.fixture
@@ -37,19 +42,27 @@ def hypervisor(sandbox: Sandbox) -> Sandbox:
     return sandbox
 
 
-def up(sandbox: Sandbox, seed: str = _SEED, key: str = "first key\n") -> subprocess.CompletedProcess[str]:
+def definition(identity: str) -> str:
+    """A domain with the mark of a stack, or without one."""
+    return f"<domain>{Mark(identity, 'cilium-lab/x').xml() if identity else ''}{_ROOT}</domain>"
+
+
+def up(
+    sandbox: Sandbox, seed: str = _SEED, key: str = "first key\n", identity: str = _OURS
+) -> subprocess.CompletedProcess[str]:
     files = pack(
         {
-            "domain.xml": File("<domain/>"),
+            "domain.xml": File(definition(identity)),
             "root/etc/hostname": File(f"{_NAME}\n"),
             "birth/etc/ssh/ssh_host_ed25519_key": File(key, 0o600),
         }
     )
-    return sandbox.run("local/container-up.sh", _URI, _NAME, _FOLDER, _ROOTFS, seed, stdin=files)
+    proof = [identity] if identity else []  # an earlier version's command has none
+    return sandbox.run("local/container-up.sh", _URI, _NAME, _FOLDER, _ROOTFS, seed, *proof, stdin=files)
 
 
-def down(sandbox: Sandbox) -> subprocess.CompletedProcess[str]:
-    return sandbox.run("local/container-down.sh", _URI, _NAME, _FOLDER)
+def down(sandbox: Sandbox, identity: str = _OURS) -> subprocess.CompletedProcess[str]:
+    return sandbox.run("local/container-down.sh", _URI, _NAME, _FOLDER, *([identity] if identity else []))
 
 
 def state(sandbox: Sandbox) -> list[str]:
@@ -64,7 +77,7 @@ def test_a_container_has_its_own_identity_over_the_shared_files(hypervisor: Sand
     assert done.returncode == 0, done.stderr
     assert hypervisor.run("cat", f"{_FOLDER}/root/etc/hostname").stdout == f"{_NAME}\n"
     assert hypervisor.run("cat", f"{_ROOTFS}/etc/hostname").stdout == "rootfs\n"
-    assert hypervisor.path("/tmp/defined").read_text() == "<domain/>"
+    assert hypervisor.path("/tmp/defined").read_text() == definition(_OURS)
     assert f"container {_NAME} runs\n" in done.stderr
 
 
@@ -162,3 +175,83 @@ def test_two_containers_that_end_at_once_may_both_find_the_folder_of_all(hypervi
     done = down(hypervisor)
     assert done.returncode == 0, done.stderr
     assert not hypervisor.path("/tmp/hosts").exists()
+
+
+# --- whose it is
+
+
+_OTHERS = pytest.mark.parametrize(
+    ("theirs", "why"),
+    [
+        ("<domain><source dir='/elsewhere'/></domain>", "it carries no mark of this stack"),
+        (definition(_THEIRS), "it carries the mark of another stack, cilium-lab/x"),
+    ],
+    ids=["no mark", "another stack"],
+)
+
+
+@_OTHERS
+@pytest.mark.parametrize("running", [True, False])
+def test_somebody_elses_domain_is_not_defined_over(hypervisor: Sandbox, theirs: str, why: str, running: bool) -> None:
+    hypervisor.write("/tmp/defined", theirs)
+    if running:
+        hypervisor.write("/tmp/running", "999999\n")
+    before = state(hypervisor)
+    done = up(hypervisor)
+    assert done.returncode == 1
+    assert f"domain {_NAME} of {_URI}\n  expected: none of that name, or one that this stack made" in done.stderr
+    assert f"  seen: {why}\n  next: " in done.stderr
+    assert state(hypervisor) == before
+    assert not hypervisor.path(_FOLDER).exists()
+    assert not any(word in call for call in hypervisor.calls() for word in ("define", "start", "destroy"))
+
+
+@_OTHERS
+def test_somebody_elses_domain_outlives_the_end_of_the_stacks_own(hypervisor: Sandbox, theirs: str, why: str) -> None:
+    up(hypervisor)
+    hypervisor.path("/tmp/running").unlink()
+    hypervisor.write("/tmp/defined", theirs)
+    hypervisor.write("/tmp/running", "999999\n")
+    hypervisor.calls()
+    done = down(hypervisor)
+    assert done.returncode == 0, done.stderr
+    assert f"domain {_NAME} of {_URI} stays: {why}\n" in done.stderr
+    assert hypervisor.path("/tmp/defined").read_text() == theirs
+    assert not any(word in call for call in hypervisor.calls() for word in ("define", "start", "destroy"))
+    assert not hypervisor.path(_FOLDER).exists()
+
+
+def test_another_stacks_folder_is_neither_used_nor_removed(hypervisor: Sandbox) -> None:
+    assert up(hypervisor, identity=_THEIRS).returncode == 0
+    hypervisor.path("/tmp/running").unlink()
+    hypervisor.path("/tmp/defined").unlink()  # it may be on its way up
+    before = state(hypervisor)
+    done = up(hypervisor)
+    assert done.returncode == 1
+    assert f"folder {_FOLDER} of container {_NAME}" in done.stderr
+    assert f"seen: it belongs to the stack with identity {_THEIRS}\n" in done.stderr
+    done = down(hypervisor)
+    assert done.returncode == 0
+    assert f"folder {_FOLDER} stays: it belongs to the stack with identity {_THEIRS}" in done.stderr
+    assert state(hypervisor) == before
+
+
+def test_a_container_of_an_earlier_version_is_known_by_its_root_and_gets_the_mark(hypervisor: Sandbox) -> None:
+    assert up(hypervisor, identity="").returncode == 0
+    assert hypervisor.path("/tmp/defined").read_text() == definition("")
+    assert down(hypervisor, identity="").returncode == 0
+    assert state(hypervisor) == ["0"]
+    up(hypervisor, identity="")
+    hypervisor.calls()
+    assert up(hypervisor).returncode == 0
+    assert hypervisor.path("/tmp/defined").read_text() == definition(_OURS)
+    assert not any(" start " in call for call in hypervisor.calls())
+    assert down(hypervisor).returncode == 0
+    assert state(hypervisor) == ["0"]
+
+
+def test_an_earlier_versions_command_leaves_another_domain_alone(hypervisor: Sandbox) -> None:
+    theirs = "<domain><source dir='/elsewhere'/></domain>"
+    hypervisor.write("/tmp/defined", theirs)
+    assert down(hypervisor, identity="").returncode == 0
+    assert hypervisor.path("/tmp/defined").read_text() == theirs

@@ -118,23 +118,23 @@ def test_the_export_and_the_session_agree_on_the_folder() -> None:
     assert f"{FOLDER}/known_hosts" in source
 
 
-def test_hosts_that_stand_still_are_started_and_no_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    states = {"half-made": ["false"], "k8s-w1": ["echo", "shut off"], "router": ["echo", "running"]}
+@pytest.mark.parametrize("made", [True, False])
+def test_a_stack_is_healed_with_the_programs_own_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: bool
+) -> None:
     called: list[list[str]] = []
 
-    def command(argv: Sequence[str | Path], _folder: Path | None = None) -> list[str]:
-        words = [str(word) for word in argv]
-        if words[0] == "virsh":
-            return states[words[-1]]
-        called.append([Path(words[0]).name, *words[1:]])
-        return ["true"]
+    def run(argv: Sequence[str | Path], *, folder: Path | None = None) -> int:
+        called.append([*map(str, argv), str(folder)])
+        return 5
 
-    for host in states:
-        (tmp_path / "hosts" / host).mkdir(parents=True)
-    monkeypatch.setattr(session, "STATE", tmp_path)
-    monkeypatch.setattr(session.room, "command", command)
-    session.bring_back_hosts()
-    assert called == [
-        ["container-mount.sh", "k8s-w1", str(tmp_path / "hosts" / "k8s-w1")],
-        ["container-start.sh", "lxc:///system", "k8s-w1"],
-    ]
+    checkpoint = tmp_path / "embedded.json"
+    if made:
+        checkpoint.touch()
+    monkeypatch.setattr(session, "_CHECKPOINT", checkpoint)
+    monkeypatch.setattr(session, "ROOT", tmp_path)
+    monkeypatch.setattr(session, "run", run)
+    assert session.heal("destroy") == (5 if made else 0)
+    python = str(tmp_path / ".venv" / "bin" / "python")
+    words = [python, "-m", "cilium_lab.libvirt.healing", "destroy", "--stack", "embedded", str(tmp_path)]
+    assert called == ([words] if made else [])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -59,3 +60,27 @@ def test_settings_of_the_machine_are_put_back_by_the_last_lab(tmp_path: Path, mo
     sysctl.lift(one)
     sysctl.restore(one)
     assert setting.read_text() == "8192"
+
+
+def test_daemons_that_ended_in_an_open_room_are_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter([False, True])
+    started: list[str] = []
+
+    def command(argv: Sequence[str | Path], _folder: Path | None = None) -> list[str]:
+        started.append(str(argv[-1]))
+        return ["true"]
+
+    monkeypatch.setattr(room, "pid", lambda: 4711)
+    monkeypatch.setattr(room, "command", command)
+    monkeypatch.setattr(room, "_libvirt_answers", lambda: next(answers))
+    assert room.start() is False
+    assert started == [f"pgrep -x {name} > /dev/null || {name} --daemon" for name in ("virtlogd", "libvirtd")]
+
+
+def test_a_libvirt_that_does_not_come_back_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "pid", lambda: 4711)
+    monkeypatch.setattr(room, "command", lambda *_: ["true"])
+    monkeypatch.setattr(room, "_libvirt_answers", lambda: False)
+    monkeypatch.setattr(room, "_START_LIMIT", 0.1)
+    with pytest.raises(room.RoomError, match="libvirt should answer in the open room"):
+        room.start()

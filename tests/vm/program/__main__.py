@@ -14,6 +14,7 @@ from components.machines.keys import new_key_pair
 from components.machines.local_paths import local_paths
 from components.machines.machine import Access
 from components.machines.networks import Networks
+from components.machines.orphans import new_owner
 from components.machines.virtual_machine import VirtualMachine
 from components.nodes.artifacts import install_artifacts
 from components.ssh_config import known_hosts, ssh_config
@@ -24,16 +25,27 @@ lab = lab_config(settings.require_int("memory"))
 topology, paths = lab.topology, local_paths(lab)
 host, hypervisor = topology.control_plane, topology.hypervisors[0]
 provider = libvirt.Provider("libvirt", uri=hypervisor.uri)
-networks = Networks("networks", hypervisor, topology.network, topology.router_network, uplink=False, provider=provider)
+owner = new_owner()
+networks = Networks(
+    "networks", hypervisor, topology.network, topology.router_network, uplink=False, owner=owner, provider=provider
+)
 
 
 def make_machine() -> None:
     """The machine, prepared to be a node, and how to get in."""
     given = settings.get("image")
-    image = BaseImage("image", lab, hypervisor, Path(given) if given else paths.image, provider=provider)
+    image = BaseImage("image", lab, hypervisor, Path(given) if given else paths.image, owner=owner, provider=provider)
     access = Access(new_key_pair("user-key", "user", 1), new_key_pair("host-key", host.name, 1))
     machine = VirtualMachine(
-        host, topology, lab.arch, image, paths.bundle, access, depends_on=networks.created, provider=provider
+        host,
+        topology,
+        lab.arch,
+        image,
+        paths.bundle,
+        access,
+        depends_on=networks.created,
+        owner=owner,
+        provider=provider,
     )
     installed = install_artifacts(machine, lab, parent=machine)
     machine.run("node", "configure-node.sh", cgroup_driver(host), PAUSE_IMAGE, depends_on=[installed])

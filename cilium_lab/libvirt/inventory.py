@@ -1,0 +1,181 @@
+"""What is there of libvirt and of this machine, as `virsh` and the kernel tell it. Nothing is changed."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import xml.etree.ElementTree as ET
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cilium_lab.libvirt.conflicts import Wanted
+from cilium_lab.libvirt.ownership import Kind, Seen, State, mark_of, read_state
+
+_LINKS = Path("/sys/class/net")
+
+
+class LibvirtError(Exception):
+    """libvirt did not answer, or refused; the text has its own words."""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Where to look: the names or UUIDs of domains by URI, the URIs of networks and pools, bridges, folders.
+
+    Domains are looked at by name alone, since a workstation may have many.
+    """
+
+    domains: Mapping[str, frozenset[str]]
+    others: frozenset[str]
+    bridges: frozenset[str] = field(default_factory=frozenset[str])
+    folders: frozenset[str] = field(default_factory=frozenset[str])
+
+    @staticmethod
+    def of(wanted: Iterable[Wanted]) -> Scope:
+        """Where something may be in the way of what is wanted."""
+        wanted = list(wanted)
+        domains: dict[str, set[str]] = {}
+        for one in wanted:
+            if one.kind == "domain":
+                domains.setdefault(one.uri, set()).add(one.name)
+        return Scope(
+            {uri: frozenset(names) for uri, names in domains.items()},
+            frozenset(one.uri for one in wanted if one.kind != "domain"),
+            frozenset(one.bridge for one in wanted if one.bridge and one.is_local),
+            frozenset(one.path for one in wanted if one.kind == "pool" and one.is_local),
+        )
+
+
+def virsh(uri: str, *words: str, stdin: str | None = None) -> str:
+    """What virsh prints. Raises `LibvirtError` when it fails."""
+    command = ["virsh", "-q", "-c", uri, *words]
+    speaks_english = {**os.environ, "LC_ALL": "C"}  # its answers are read
+    done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, env=speaks_english)
+    if done.returncode:
+        raise LibvirtError(f"{uri}: virsh {' '.join(words)}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def stack_state(stack: str, *, secrets: bool = False) -> State:
+    """What the state of the stack, by its full name, says of libvirt; `secrets` makes secret inputs readable.
+
+    It is read beside an update that runs, whose own program can't be told what the state holds. Raises RuntimeError.
+    """
+    words = ["pulumi", "stack", "export", "--stack", stack, *(["--show-secrets"] if secrets else [])]
+    done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(words)}: {done.stderr.strip()}")
+    return read_state(done.stdout)
+
+
+def look(scope: Scope) -> list[Seen]:
+    """Every object in the scope that is there. Raises `LibvirtError` when a libvirt does not answer."""
+    seen = [one for uri, names in sorted(scope.domains.items()) for one in domains(uri, names)]
+    for uri in sorted(scope.others):
+        seen += [*networks(uri), *pools(uri)]
+    seen += [Seen("bridge", "", name) for name in sorted(scope.bridges) if (_LINKS / name).exists()]
+    for folder in sorted(scope.folders):
+        try:
+            names = frozenset(path.name for path in Path(folder).iterdir())
+        except OSError:  # not there, or not for us to see; pool-up.sh looks through libvirt's eyes
+            continue
+        seen.append(Seen("folder", "", folder, path=folder, volumes=names))
+    return seen
+
+
+def domains(uri: str, wanted: frozenset[str]) -> list[Seen]:
+    """The domains of these names or UUIDs."""
+    rows = [line.split(maxsplit=1) for line in virsh(uri, "list", "--all", "--uuid", "--name").splitlines()]
+    running = set(virsh(uri, "list", "--uuid").split())
+    return [
+        _domain(uri, uuid, active=uuid in running)
+        for uuid, name in (row for row in rows if len(row) == 2)
+        if name.strip() in wanted or uuid in wanted
+    ]
+
+
+def _domain(uri: str, uuid: str, *, active: bool) -> Seen:
+    found = ET.fromstring(virsh(uri, "dumpxml", "--inactive", uuid))
+    roots = [
+        source.get("dir", "")
+        for filesystem in found.findall("devices/filesystem")
+        if (target := filesystem.find("target")) is not None
+        and target.get("dir") == "/"
+        and (source := filesystem.find("source")) is not None
+    ]
+    return Seen(
+        "domain",
+        uri,
+        found.findtext("name", ""),
+        uuid,
+        mark_of(found),
+        active=active,
+        persistent=_is_persistent(virsh(uri, "dominfo", uuid)),
+        path=roots[0] if roots else "",
+    )
+
+
+def networks(uri: str) -> list[Seen]:
+    """All networks: any of them may have a bridge that is wanted."""
+    return [_network(uri, name) for name in _names(uri, "net-list")]
+
+
+def _network(uri: str, name: str) -> Seen:
+    found = ET.fromstring(virsh(uri, "net-dumpxml", "--inactive", name))
+    info = virsh(uri, "net-info", name)
+    bridge = found.find("bridge")
+    return Seen(
+        "network",
+        uri,
+        name,
+        found.findtext("uuid", ""),
+        mark_of(found),
+        active=_is(info, "Active"),
+        persistent=_is_persistent(info),
+        bridge="" if bridge is None else bridge.get("name", ""),
+    )
+
+
+def pools(uri: str) -> list[Seen]:
+    """All storage pools: any of them may have a folder that is wanted."""
+    return [pool(uri, name) for name in _names(uri, "pool-list")]
+
+
+def pool(uri: str, name: str) -> Seen:
+    """The pool of that name; `LibvirtError` when there is none."""
+    found = ET.fromstring(virsh(uri, "pool-dumpxml", name))
+    active = _is(virsh(uri, "pool-info", name), "State", "running")
+    path = found.findtext("target/path", "")
+    kept = frozenset(volumes(uri, name)) if active else frozenset[str]()
+    return Seen("pool", uri, name, found.findtext("uuid", ""), active=active, path=path, volumes=kept)
+
+
+def volumes(uri: str, pool: str) -> list[str]:
+    """The names of what lies in an active pool, as libvirt remembers them."""
+    rows = virsh(uri, "vol-list", pool).splitlines()
+    return [re.split(r"\s{2,}", row.strip())[0] for row in rows if row.strip()]  # a name may have a space
+
+
+def find(kind: Kind, uri: str, name: str) -> Seen | None:
+    """The domain, network or pool of that name, or None."""
+    if kind == "domain":
+        return next(iter(domains(uri, frozenset({name}))), None)
+    command = "net-list" if kind == "network" else "pool-list"
+    if name not in _names(uri, command):
+        return None
+    return _network(uri, name) if kind == "network" else pool(uri, name)
+
+
+def _names(uri: str, command: str) -> Iterable[str]:
+    return [name for name in virsh(uri, command, "--all", "--name").splitlines() if name.strip()]
+
+
+def _is_persistent(info: str) -> bool:
+    return _is(info, "Persistent")
+
+
+def _is(info: str, field: str, value: str = "yes") -> bool:
+    rows = dict(line.split(":", 1) for line in info.splitlines() if ":" in line)
+    return rows.get(field, "").strip() == value

@@ -1,0 +1,118 @@
+"""The program refuses before anything is registered, by what virsh lists and what Pulumi's state says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+
+from cilium_lab.config.load import parse
+from cilium_lab.libvirt.ownership import Mark, pool_uuid
+from components import lab
+from tests.helpers.fake_libvirt import URI, FakeLibvirt
+
+IDENTITY, OTHER = "00000000-0000-0000-0000-000000000001", "00000000-0000-0000-0000-000000000002"
+CONFIG = parse({"machines": "vm", "artifacts": "online"})
+PATHS = lab.local_paths(CONFIG)
+
+
+@pytest.fixture
+def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeLibvirt:
+    made = FakeLibvirt(tmp_path / "fake")
+    made.install()
+    monkeypatch.setenv("PATH", f"{made.folder}:/usr/bin:/bin")
+    monkeypatch.setattr(pulumi, "get_organization", lambda: "organization")
+    monkeypatch.setattr(pulumi, "get_project", lambda: "cilium-lab")
+    monkeypatch.setattr(pulumi, "get_stack", lambda: "lab")
+    return made
+
+
+@pytest.fixture
+def warnings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    said: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", said.append)
+    return said
+
+
+def state(fake: FakeLibvirt, *resources: dict[str, Any]) -> None:
+    """A pulumi whose stack's state is this, and that has no other stack."""
+    (fake.folder / "state.json").write_text(json.dumps({"version": 3, "deployment": {"resources": list(resources)}}))
+    script = fake.folder / "pulumi"
+    words = "stack export --stack organization/cilium-lab/lab"
+    script.write_text(
+        f'#!/bin/sh\n[ "$*" = "{words}" ] && exec cat {fake.folder}/state.json\necho "error: $*" >&2; exit 1\n'
+    )
+    script.chmod(0o755)
+
+
+def identity(value: str) -> dict[str, Any]:
+    return {"urn": "u::identity", "id": "i", "type": "command:local:Command", "outputs": {"stdout": f"{value}\n"}}
+
+
+def fill(fake: FakeLibvirt, metadata: str, pool: str) -> dict[str, str]:
+    """Objects of the lab's names; their UUIDs by kind."""
+    target = f"<target><path>{fake.folder}/images</path></target>"
+    (fake.folder / "images").mkdir()
+    (fake.folder / "images" / "router.qcow2").write_text("a disk")
+    return {
+        "Domain": fake.add("domain", f"<domain><name>router</name>{metadata}</domain>"),
+        "Network": fake.add("network", f'<network><name>cilium-lab</name><bridge name="b7"/>{metadata}</network>'),
+        "Pool": fake.add("pool", f"<pool><name>cilium-lab</name><uuid>{pool}</uuid>{target}</pool>"),
+    }
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["a stack that has an identity", "a new stack"])
+@pytest.mark.parametrize("metadata", ["", Mark(OTHER, "cilium-lab/second").xml()], ids=["no mark", "another's mark"])
+def test_somebody_elses_objects_are_all_refused_at_once(fake: FakeLibvirt, metadata: str, known: bool) -> None:
+    fill(fake, metadata, pool_uuid(OTHER, "cilium-lab"))
+    before = fake.all()
+    state(fake, *([identity(IDENTITY)] if known else []))
+    with pytest.raises(pulumi.RunError) as refused:
+        lab.refuse_conflicts(CONFIG, PATHS)
+    text = str(refused.value)
+    for words in ("domain router of ", "network cilium-lab of ", "pool cilium-lab of ", "volume router.qcow2 in pool "):
+        assert words + ("cilium-lab of " if words.startswith("volume") else "") + URI in text
+    assert text.count("cilium-lab/second") == (3 if metadata else 0) + (1 if metadata else 0)
+    assert fake.all() == before
+    assert fake.changes == []
+
+
+def test_the_stacks_own_objects_are_not_refused(fake: FakeLibvirt, warnings: list[str]) -> None:
+    fill(fake, Mark(IDENTITY, "cilium-lab/lab").xml(), pool_uuid(IDENTITY, "cilium-lab"))
+    state(fake, identity(IDENTITY))
+    lab.refuse_conflicts(CONFIG, PATHS)
+    assert warnings == []
+
+
+def test_what_an_earlier_version_made_is_not_refused(fake: FakeLibvirt, warnings: list[str]) -> None:
+    made = fill(fake, "", "00000000-0000-0000-0000-0000000000cc")
+    provider = {"urn": "u::p", "id": "p", "type": "pulumi:providers:libvirt", "inputs": {"uri": URI}}
+    noted = [
+        {"urn": f"u::{kind}", "id": uuid, "type": f"libvirt:index/{kind.lower()}:{kind}", "provider": "u::p::p",
+         "inputs": {"name": "x"}}
+        for kind, uuid in made.items()
+    ]  # fmt: skip
+    state(fake, provider, *noted)
+    lab.refuse_conflicts(CONFIG, PATHS)
+    assert warnings == []
+    gone = {"urn": "u::n", "id": "n9", "type": "libvirt:index/network:Network", "provider": "u::p::p",
+            "inputs": {"name": "cilium-lab-router"}}  # fmt: skip
+    state(fake, provider, *noted, gone)
+    lab.refuse_conflicts(CONFIG, PATHS)
+    assert len(warnings) == 1
+    assert f"network cilium-lab-router of {URI} is in the stack's state, and libvirt does not have it" in warnings[0]
+    assert "cilium_lab.libvirt.healing up --stack lab" in warnings[0]
+
+
+def test_a_libvirt_or_a_state_that_can_not_be_read_is_an_error(fake: FakeLibvirt) -> None:
+    (fake.folder / "pulumi").write_text("#!/bin/sh\necho 'error: the passphrase is wrong' >&2; exit 1\n")
+    (fake.folder / "pulumi").chmod(0o755)
+    with pytest.raises(pulumi.RunError, match="passphrase is wrong"):
+        lab.refuse_conflicts(CONFIG, PATHS)
+    (fake.folder / "broken").mkdir()
+    (fake.folder / "broken" / "list").write_text("error: Permission denied")
+    with pytest.raises(pulumi.RunError, match="Permission denied"):
+        lab.refuse_conflicts(CONFIG, PATHS)
