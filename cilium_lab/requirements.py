@@ -110,7 +110,7 @@ def missing(config: LabConfig, machine: Machine) -> list[str]:
     lines = [str(tool) for tool in tools if tool.command not in machine.commands]
     if _PULUMI not in machine.commands:
         lines.append(
-            "pulumi is not on the PATH: this program reads in the stack's state what it has made itself. Add its folder: "
+            "pulumi is not on the PATH: this program reads the stack's state with it. Add its folder: "
             'export PATH="$PATH:$HOME/.pulumi/bin"'
         )
     if _KUBECTL not in machine.commands:
