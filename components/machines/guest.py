@@ -43,7 +43,7 @@ def memory_limit(memory_mib: int) -> int:
     return 1 << (memory_mib - 1).bit_length()
 
 
-def guest(arch: Arch, domain: DomainType) -> Guest:
+def guest(arch: Arch, domain: DomainType, pool_folder: str) -> Guest:
     """The right domain for machines of the architecture (amd64, arm64) on a hypervisor of that kind.
 
     kvm      the host's own processor, as it is
@@ -52,21 +52,29 @@ def guest(arch: Arch, domain: DomainType) -> Guest:
     qemu     emulation: all that it can, since Rocky 9 needs x86-64-v2, which QEMU's default lacks. On arm64 a fixed
              model: the largest one signs pointers, which emulation makes several times slower
 
+    `pool_folder` is where the volumes of its disks lie.
+
     Disks and networks are virtio everywhere. The firmware of x86_64 is the BIOS, which both images start from; that
     of aarch64 is UEFI, which the provider asks libvirt to choose (libvirt/domain_def.go).
     """
     emulated = domain == "qemu"
     # a processor of arm64 is the custom model that the stylesheet names
     mode = "host-passthrough" if not emulated else ("maximum" if arch == "amd64" else "custom")
-    return Guest("qemu" if emulated else "kvm", _MACHINE[arch], _BOARD[arch], mode, _stylesheet(arch, domain))
+    return Guest(
+        "qemu" if emulated else "kvm", _MACHINE[arch], _BOARD[arch], mode, _stylesheet(arch, domain, pool_folder)
+    )
 
 
-def _stylesheet(arch: Arch, domain: DomainType) -> str:
+def _stylesheet(arch: Arch, domain: DomainType, pool_folder: str) -> str:
     bus = _CDROM_BUS[arch]
     templates = [
         _template("@*|node()", '<xsl:copy><xsl:apply-templates select="@*|node()"/></xsl:copy>'),
         # nobody looks at a screen, and Rocky's QEMU has no Spice
         _template("graphics|video|audio", ""),
+        # By path: libvirt's virt-aa-helper finds neither a disk nor its backing file by pool and volume, so AppArmor
+        # refuses both (dmacvicar/terraform-provider-libvirt#97, #920). The provider reads the path back as the volume.
+        _template("disk[@type='volume']", '<disk type="file"><xsl:apply-templates select="@device|node()"/></disk>'),
+        _template("disk[@type='volume']/source", f'<source file="{pool_folder}/{{@volume}}"/>'),
         _template("disk[@device='cdrom']/target", f'<target dev="sda" bus="{bus}"/>'),
     ]
     if bus == "scsi":

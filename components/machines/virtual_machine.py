@@ -11,7 +11,7 @@ from pulumi_command import local
 
 from cilium_lab.config.model import Arch
 from cilium_lab.config.topology import Host, Topology
-from cilium_lab.libvirt.names import POOL, host_volumes
+from cilium_lab.libvirt.names import POOL, POOL_FOLDER, host_volumes
 from components.machines.cloud_init import BUNDLE_TAG, network_config, user_data
 from components.machines.guest import guest, memory_limit
 from components.machines.image import BaseImage
@@ -51,7 +51,7 @@ class VirtualMachine(Machine):
         super().__init__("VirtualMachine", host.name, host, access, opts)
         self._image, self._provider = image, provider
         hypervisor = topology.hypervisor_of(host)
-        looks = guest(arch, hypervisor.domain_type or "kvm")
+        looks = guest(arch, hypervisor.domain_type or "kvm", POOL_FOLDER)
         limit = memory_limit(host.memory_mib)
         self._nature = [looks.type, looks.board, looks.cpu_mode, host.cpus, limit, str(host.address)]
         disk_name, seed_name = host_volumes(host.name)

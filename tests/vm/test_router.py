@@ -11,6 +11,7 @@ import pytest
 
 from tests.cluster.machine import Machine, look
 from tests.cluster.test_life import assert_nothing_left
+from tests.helpers.apparmor import command, readable
 from tests.helpers.checkout import Checkout, copy_checkout
 
 pytestmark = pytest.mark.timeout(1200)
@@ -45,6 +46,14 @@ def test_the_router_is_a_machine_with_a_kernel_of_its_own(lab: Checkout) -> None
     assert seen[1] != lab.lab("ssh", "k8s-w1", "uname -r").stdout.strip()
     domains = lab.lab("shell", "virsh -q -c qemu:///system list --name").stdout.split()
     assert domains == ["router"]
+
+
+def test_apparmor_permits_its_disks(lab: Checkout) -> None:
+    """By the helper over the domain that libvirt holds, where the files are."""
+    definition = lab.lab("shell", "virsh -q -c qemu:///system dumpxml --inactive router").stdout
+    printed = lab.lab("shell", " ".join(command(definition)), stdin=definition).stderr
+    files = {Path(path).name for path in readable(printed)}
+    assert files >= {"router.qcow2", "base.qcow2", "router-cloud-init.iso"}
 
 
 def test_its_identity_came_on_the_cloud_init_disk(lab: Checkout) -> None:

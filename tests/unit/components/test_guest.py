@@ -36,7 +36,7 @@ ALL = list(product(get_args(Arch), get_args(DomainType)))
 
 
 def rendered(arch: Arch, domain: DomainType, folder: Path) -> ET.Element:
-    looks = guest(arch, domain)
+    looks = guest(arch, domain, "/pool")
     arm = arch == "arm64"
     given = PROVIDER.format(
         type=looks.type,

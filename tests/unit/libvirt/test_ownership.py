@@ -65,7 +65,9 @@ def test_a_network_gets_the_mark_beside_what_else_its_stylesheet_does(tmp_path: 
     assert ET.canonicalize(ET.tostring(made)) == ET.canonicalize(ET.tostring(expected))
 
 
-@pytest.mark.parametrize("stylesheet", [None, guest("amd64", "nested").stylesheet, guest("arm64", "qemu").stylesheet])
+@pytest.mark.parametrize(
+    "stylesheet", [None, guest("amd64", "nested", "/pool").stylesheet, guest("arm64", "qemu", "/pool").stylesheet]
+)
 def test_a_domain_gets_the_mark_whatever_its_stylesheet_is(stylesheet: str | None, tmp_path: Path) -> None:
     inside = '<features><pae/></features><cpu mode="host-passthrough"/><devices/>'
     plain = f'<domain type="kvm"><name>router</name>{inside}</domain>'
