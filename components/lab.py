@@ -18,7 +18,7 @@ from cilium_lab.artifacts.bundle import ONLINE, Artifacts, mismatches, read
 from cilium_lab.config.model import LabConfig
 from cilium_lab.disruption.run_directory import RECORDS
 from cilium_lab.libvirt import inventory
-from cilium_lab.libvirt.conflicts import conflicts, refusal
+from cilium_lab.libvirt.conflicts import conflict_report, conflicts
 from cilium_lab.libvirt.healing import absent
 from cilium_lab.libvirt.names import wanted_objects
 from cilium_lab.requirements import look, missing, notes
@@ -151,7 +151,7 @@ def refuse_conflicts(config: LabConfig, paths: LocalPaths) -> None:
         raise pulumi.RunError(f"what is in the lab's way can't be seen: {error}") from None
     found = conflicts(wanted, seen, state)
     if found:
-        raise pulumi.RunError(refusal(found, stack_name()))
+        raise pulumi.RunError(conflict_report(found, stack_name()))
     for held in absent(state, seen):
         pulumi.log.warn(
             f"{held.kind} {held.name} of {held.uri} is in the stack's state, and libvirt does not have it any more. "

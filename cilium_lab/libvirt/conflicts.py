@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from cilium_lab.libvirt.ownership import Kind, Seen, State, pool_uuid
+from cilium_lab.libvirt.ownership import Kind, Seen, State, is_local, pool_uuid
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,6 @@ class Wanted:
     bridge: str = ""
     path: str = ""
     volumes: frozenset[str] = frozenset()
-
-    @property
-    def is_local(self) -> bool:
-        """Whether the libvirt is this machine's, so that its bridges and folders can be looked at from here."""
-        return "://" in self.uri and self.uri.partition("://")[2].startswith("/")
 
 
 @dataclass(frozen=True)
@@ -57,7 +52,7 @@ def conflicts(wanted: Iterable[Wanted], seen: Sequence[Seen], state: State) -> l
     return [conflict for one in wanted for conflict in _in_the_way_of(one, seen, state)]
 
 
-def refusal(found: Sequence[Conflict], stack: str) -> str:
+def conflict_report(found: Sequence[Conflict], stack: str) -> str:
     """The error that names all of them."""
     lines = [f"objects that stack {stack} did not make are in its way; nothing was changed:"]
     for number, conflict in enumerate(found, 1):
@@ -122,7 +117,7 @@ def _remedy(wanted: Wanted, same: Seen) -> str:
         return "destroy that stack first, or give this one another libvirt in hypervisors[].uri"
     way_out = {
         "domain": f"rename it ({_virsh(same.uri, 'domrename', same.name, 'NEW-NAME')}, while it is off)",
-        "network": f"remove it if nobody needs it ({_virsh(same.uri, 'net-destroy', same.name)}, then net-undefine)",
+        "network": f"remove it if it is unused ({_virsh(same.uri, 'net-destroy', same.name)}, then net-undefine)",
         "pool": f"undefine it, its files stay ({_virsh(same.uri, 'pool-destroy', same.name)}, then pool-undefine)",
     }
     other = f"another name in {wanted.setting}" if wanted.kind == "domain" else "another libvirt in hypervisors[].uri"
@@ -135,7 +130,7 @@ def _virsh(uri: str, *words: str) -> str:
 
 def _on_the_bridge_of(wanted: Wanted, networks: Sequence[Seen], seen: Sequence[Seen]) -> Iterable[Conflict]:
     other = next((one for one in networks if one.bridge == wanted.bridge and one.name != wanted.name), None)
-    link = any(one.kind == "bridge" and one.name == wanted.bridge for one in seen) and wanted.is_local
+    link = any(one.kind == "bridge" and one.name == wanted.bridge for one in seen) and is_local(wanted.uri)
     if other is None and not link:
         return
     why = f"libvirt's network {other.name} has it" if other else "a link of that name is there (ip link show)"
@@ -143,7 +138,7 @@ def _on_the_bridge_of(wanted: Wanted, networks: Sequence[Seen], seen: Sequence[S
         f"bridge {wanted.bridge} of {wanted.uri}",
         f"none of that name before network {wanted.name} makes it ({wanted.setting})",
         why,
-        f"give the lab another name in {wanted.setting}, or remove the bridge if nobody needs it",
+        f"give the lab another name in {wanted.setting}, or remove the bridge if it is unused",
     )
 
 
@@ -160,10 +155,10 @@ def _in_the_folder_of(wanted: Wanted, pools: Sequence[Seen], seen: Sequence[Seen
     if any(pool.name == wanted.name for pool in pools) or any(held.kind == "pool" for held in state.held):
         return  # its volumes are known, or come back with it
     for folder in seen:
-        if folder.kind == "folder" and folder.path == wanted.path and folder.volumes and wanted.is_local:
+        if folder.kind == "folder" and folder.path == wanted.path and folder.volumes and is_local(wanted.uri):
             yield Conflict(
                 f"folder {wanted.path} of pool {wanted.name} of {wanted.uri}",
                 "empty, or not there, before the pool is made",
                 f"files: {', '.join(sorted(folder.volumes))}",
-                "move them to another folder: what lies in the pool's folder is taken for the lab's",
+                "move them to another folder: what lies in the pool's folder counts as the lab's",
             )

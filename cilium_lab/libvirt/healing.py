@@ -2,8 +2,8 @@
 
 Pulumi believes its state: it does not notice that an object of libvirt is gone, and its libvirt provider fails where
 one is. What can come back as it was comes back as it was: a pool with its UUID over its folder, a network that was only
-stopped, a host's container by the very command that made it. What can't is taken out of the state by a refresh of that
-resource alone, or marked for replacement, and the next `up` makes it anew with all that depends on it. Only what is
+stopped, a host's container by the very command that made it. What can't is removed from the state by a refresh of that
+resource alone, or marked for replacement, and the next `up` re-creates it with all that depends on it. Only what is
 provably the stack's is touched.
 
 usage: python -m cilium_lab.libvirt.healing (up|destroy) --stack NAME
@@ -28,7 +28,7 @@ from xml.sax.saxutils import escape
 from cilium_lab.libvirt.conflicts import Conflict, NotOurs
 from cilium_lab.libvirt.inventory import LibvirtError, Scope, look, stack_state, virsh
 from cilium_lab.libvirt.names import host_volumes
-from cilium_lab.libvirt.ownership import IDENTITY_RESOURCE, Held, Seen, State
+from cilium_lab.libvirt.ownership import IDENTITY_RESOURCE, Held, Seen, State, is_local
 
 Verb = Literal["up", "destroy"]
 _ROOT = Path(__file__).parents[2]
@@ -177,7 +177,7 @@ def heal(verb: Verb, stack: str) -> int:
         _say(f"{one.kind} {one.name} is defined again: it would be forgotten when it ends")
         _define(one)
     if found.refresh:
-        _say("gone from libvirt, and taken out of the state:", *found.refresh)
+        _say("gone from libvirt, and removed from the state:", *found.refresh)
         words = ["refresh", "--yes", "--skip-preview", *_targets(found.refresh)]
         if code := _pulumi(stack, words):
             return code
@@ -185,12 +185,12 @@ def heal(verb: Verb, stack: str) -> int:
         _say(f"network {one.name} is started")
         virsh(one.uri, "net-start", one.name)
     if found.networks:
-        _say("made anew before hosts are started:", *found.networks)
+        _say("re-created before hosts are started:", *found.networks)
         first = [*found.networks, *([] if state.identity else [f"**::{IDENTITY_RESOURCE}"])]
         if code := _pulumi(stack, ["up", "--yes", "--skip-preview", *_targets(first)]):
             return code
     for urn in found.replace:
-        _say(f"what was its own is gone, so that the next up makes it anew: {urn}")
+        _say(f"what was its own is gone, so that the next up re-creates it: {urn}")
         if code := _pulumi(stack, ["state", "taint", "--yes", urn]):
             return code
     for held in _with_secrets(stack, found.containers):
@@ -211,7 +211,7 @@ def _mend_pools(state: State, seen: Sequence[Seen]) -> None:
         if same is None:
             taken = next((one for one in seen if (one.kind, one.uri, one.name) == ("pool", held.uri, held.name)), None)
             if taken:
-                raise NotOurs(_pool_taken(held, taken).text())
+                raise NotOurs(_pool_conflict(held, taken).text())
             _say(f"pool {held.name} is defined again")
             virsh(held.uri, "pool-define", "/dev/stdin", stdin=pool_definition(held))
             virsh(held.uri, "pool-autostart", held.name)
@@ -223,7 +223,7 @@ def _mend_pools(state: State, seen: Sequence[Seen]) -> None:
         virsh(held.uri, "pool-start", held.name)
 
 
-def _pool_taken(held: Held, taken: Seen) -> Conflict:
+def _pool_conflict(held: Held, taken: Seen) -> Conflict:
     return Conflict(
         f"pool {held.name} of {held.uri}",
         f"the stack's own, with UUID {held.id}",
@@ -263,18 +263,25 @@ def _run_again(container: Held) -> None:
 
 
 def _plug_in(state: State) -> None:
-    """A bridge that was made anew has none of the ports of hosts that went on running."""
+    """A bridge that was re-created has none of the ports of hosts that went on running. Raises RuntimeError."""
     for one in look(scope_of(state)):
-        if one.kind != "domain" or not one.active or not _is_ours(state, one):
+        if one.kind != "domain" or not one.active or not is_local(one.uri) or not _is_ours(state, one):
             continue
         for line in virsh(one.uri, "domiflist", one.uuid).splitlines():
-            port, kind, bridge = ([*line.split(), "", "", ""])[:3]
-            master = _LINKS / port / "master"
+            port, kind, bridge = [*line.split(), "", "", ""][:3]
             if kind != "bridge" or not (_LINKS / port).exists() or not (_LINKS / bridge).exists():
                 continue
-            if not master.exists() or master.resolve().name != bridge:
-                _say(f"{one.name} is plugged into {bridge} again")
-                subprocess.run(["ip", "link", "set", port, "master", bridge], check=True)
+            master = _LINKS / port / "master"
+            if master.exists() and master.resolve().name == bridge:
+                continue
+            _say(f"{one.name} is plugged into {bridge} again")
+            words = ["ip", "link", "set", port, "master", bridge]
+            done = subprocess.run(words, capture_output=True, text=True, check=False)
+            if done.returncode:
+                raise RuntimeError(
+                    f"{one.name}: its port {port} is on no bridge\n  expected: on {bridge}\n"
+                    f"  seen: {done.stderr.strip()}\n  next: sudo {' '.join(words)}"
+                )
 
 
 def _targets(urns: Iterable[str]) -> list[str]:

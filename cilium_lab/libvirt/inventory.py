@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cilium_lab.libvirt.conflicts import Wanted
-from cilium_lab.libvirt.ownership import Kind, Seen, State, mark_of, read_state
+from cilium_lab.libvirt.ownership import Kind, Seen, State, is_local, mark_of, read_state
 
 _LINKS = Path("/sys/class/net")
 
@@ -43,8 +43,8 @@ class Scope:
         return Scope(
             {uri: frozenset(names) for uri, names in domains.items()},
             frozenset(one.uri for one in wanted if one.kind != "domain"),
-            frozenset(one.bridge for one in wanted if one.bridge and one.is_local),
-            frozenset(one.path for one in wanted if one.kind == "pool" and one.is_local),
+            frozenset(one.bridge for one in wanted if one.bridge and is_local(one.uri)),
+            frozenset(one.path for one in wanted if one.kind == "pool" and is_local(one.uri)),
         )
 
 
@@ -169,7 +169,8 @@ def find(kind: Kind, uri: str, name: str) -> Seen | None:
 
 
 def _names(uri: str, command: str) -> Iterable[str]:
-    return [name for name in virsh(uri, command, "--all", "--name").splitlines() if name.strip()]
+    lines = virsh(uri, command, "--all", "--name").splitlines()
+    return [line.strip() for line in lines if line.strip()]  # those of pools are padded
 
 
 def _is_persistent(info: str) -> bool:

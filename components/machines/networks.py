@@ -83,7 +83,7 @@ class Networks(pulumi.ComponentResource):
             provider=provider,
             # two networks of one name and one bridge cannot be: the old one goes first
             delete_before_replace=True,
-            # The mark is no reason to make a network anew that an earlier version made without it. What else stands in
+            # The mark is no reason to re-create a network that an earlier version made without it. What else stands in
             # the stylesheet is one: an earlier version noted no trigger, which is no change (shouldTriggerReplace in
             # the engine's step_generator.go).
             ignore_changes=["xml"],

@@ -160,7 +160,7 @@ def _refresh(uri: str, pool: str) -> None:
     end = time.monotonic() + _UPLOAD_LIMIT
     while error := _attempt(uri, "pool-refresh", pool):
         if "asynchronous jobs" not in error or time.monotonic() > end:
-            raise RuntimeError(f"{uri}: storage pool {pool} can't be read anew: {error}")
+            raise RuntimeError(f"{uri}: storage pool {pool} can't be read again: {error}")
         time.sleep(_PAUSE)
 
 
@@ -180,4 +180,4 @@ def _before_create(
 
 
 def _warn(what: str, name: str) -> None:
-    pulumi.log.warn(f"{what} {name} is an orphan of an interrupted run of this stack, and is made anew")
+    pulumi.log.warn(f"{what} {name} is an orphan of an interrupted run of this stack, and is re-created")

@@ -163,7 +163,7 @@ def test_a_network_that_somebody_removed_heals(stack: Stack) -> None:
         stack.virsh("net-destroy", network)
         stack.virsh("net-undefine", network)
     printed = stack.heal("up")
-    assert "gone from libvirt, and taken out of the state" in printed
+    assert "gone from libvirt, and removed from the state" in printed
     assert set(stack.virsh("net-list", "--name").split()) == {"cilium-lab", "cilium-lab-router"}
     stack.pulumi("up", "--yes", "--expect-no-changes")
     stack.pulumi("refresh", "--yes", "--expect-no-changes")

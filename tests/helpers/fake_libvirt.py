@@ -122,7 +122,7 @@ def _list(fake: FakeLibvirt, kind: str, words: list[str]) -> None:
         if "--all" in words or fake.is_active(kind, name):
             identifier = ET.fromstring(fake.path(kind, name).read_text()).findtext("uuid", "")
             columns = [identifier] * ("--uuid" in words) + [name] * ("--name" in words)
-            print(*columns)
+            print(*columns, end=f"{'':<10}\n" if kind == "pool" else "\n")  # as libvirt pads them
 
 
 def _one(fake: FakeLibvirt, kind: str, verb: str, name: str) -> None:
@@ -155,7 +155,10 @@ def _one(fake: FakeLibvirt, kind: str, verb: str, name: str) -> None:
             sys.exit("error: cannot open directory")
         if not active:
             sys.exit("error: storage pool is not active")
-    elif verb not in ("autostart", "setmem", "domiflist"):
+    elif verb == "domiflist":
+        listed = fake.folder / f"ports {name}"
+        print(listed.read_text() if listed.exists() else "")
+    elif verb not in ("autostart", "setmem"):
         sys.exit(f"error: unknown command: '{verb}'")
 
 

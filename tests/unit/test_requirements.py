@@ -13,7 +13,7 @@ from cilium_lab.requirements import SOCKET, Machine, look, missing, notes
 VIRTUAL = parse({"machines": "vm", "artifacts": "online"})
 CONTAINERS = parse({"machines": "container", "artifacts": "bundle"})
 EVERYTHING = Machine(
-    commands=frozenset(("virsh", "xsltproc", "ssh", "ssh-keygen", "kubectl", "mkisofs", "curl", "dnsmasq")),
+    commands=frozenset(("virsh", "xsltproc", "ssh", "ssh-keygen", "pulumi", "kubectl", "mkisofs", "curl", "dnsmasq")),
     socket="open",
     kvm=True,
     memory_mib=32768,
@@ -38,6 +38,7 @@ def test_a_bare_machine_is_told_everything_at_once_with_the_commands_of_three_di
         assert "Fedora: sudo dnf install -y " in line, word
     for words in (
         SOCKET,
+        "pulumi is not on the PATH",
         "kubectl is not installed",
         "kubernetes.io/docs/tasks/tools",
         "/dev/kvm",

@@ -65,7 +65,9 @@ def run(binding: pulumi.ResourceHookBinding, moment: str) -> None:
     assert len(hooks) == 1
     result = hooks[0](ARGS)
     if result is not None:
-        asyncio.run(result)
+        loop = asyncio.new_event_loop()  # its own: asyncio.run would take the current one from other tests
+        loop.run_until_complete(result)
+        loop.close()
 
 
 class Known:

@@ -264,6 +264,33 @@ def test_a_container_is_given_again_what_the_state_keeps_secret(
     assert healing.main(["up", "--stack", "lab"]) == 1
 
 
+@pytest.mark.parametrize("allowed", [True, False])
+def test_a_host_that_went_on_running_is_plugged_into_its_new_bridge(
+    fake: FakeLibvirt,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    allowed: bool,
+) -> None:
+    uuid = fake.add("domain", f"<domain><name>router</name>{MARK.xml()}</domain>")
+    fake.add("domain", "<domain><name>somebody's</name></domain>")
+    ports = " vnet0   bridge    lab-nodes   virtio   52:54:00:1f:01:14\n vnet1   bridge    lab-outer   virtio   52:54\n"
+    (fake.folder / "ports router").write_text(ports + " vnet9   network   default     virtio   52:54\n")
+    (fake.folder / "ports somebody's").write_text(" vnet2   bridge    lab-nodes   virtio   52:54\n")
+    for link in ("vnet0", "vnet1", "vnet2", "vnet9", "lab-nodes", "lab-outer"):
+        (tmp_path / "net" / link).mkdir(parents=True)
+    (tmp_path / "net" / "vnet1" / "master").symlink_to(tmp_path / "net" / "lab-outer")
+    monkeypatch.setattr(healing, "_LINKS", tmp_path / "net")
+    end = "" if allowed else "; echo 'RTNETLINK answers: Operation not permitted' >&2; exit 2"
+    (fake.folder / "ip").write_text(f'#!/bin/sh\necho "ip $*" >> {fake.folder}/calls{end}\n')
+    (fake.folder / "ip").chmod(0o755)
+    stack(fake, resource("Domain", "router", uuid))
+    assert healing.main(["up", "--stack", "lab"]) == (0 if allowed else 1)
+    assert fake.changes == ["ip link set vnet0 master lab-nodes"]
+    said = capsys.readouterr().err
+    assert ("not permitted\n  next: sudo ip link set vnet0 master lab-nodes" in said) == (not allowed)
+
+
 def test_a_stack_that_holds_nothing_of_libvirt_needs_none(fake: FakeLibvirt) -> None:
     stack(fake)
     (fake.folder / "virsh").unlink()

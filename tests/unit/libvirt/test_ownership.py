@@ -1,4 +1,4 @@
-"""Whose an object is, what is in the way of a stack, and what a refusal says: pure, with the provider's own XSLT."""
+"""Whose an object is, what is in the way of a stack, and what an error says: pure, with the provider's own XSLT."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from cilium_lab.config.load import parse
-from cilium_lab.libvirt.conflicts import Wanted, conflicts, refusal
+from cilium_lab.libvirt.conflicts import conflict_report, conflicts
 from cilium_lab.libvirt.names import pool_volumes, wanted_objects
 from cilium_lab.libvirt.ownership import (
     NAMESPACE,
@@ -21,6 +21,7 @@ from cilium_lab.libvirt.ownership import (
     Mark,
     Seen,
     State,
+    is_local,
     mark_of,
     marking,
     naming_pool,
@@ -217,7 +218,7 @@ def test_everything_foreign_is_refused_at_once_by_name_with_a_reason_and_a_way_o
         "domain k8s-w1 of qemu:///system",
         "domain router of qemu:///system",
     ]
-    text = refusal(found, "cilium-lab/lab")
+    text = conflict_report(found, "cilium-lab/lab")
     assert "stack cilium-lab/lab did not make" in text
     assert "nothing was changed" in text
     assert text.count("expected: ") == text.count("seen: ") == text.count("next: ") == len(found)
@@ -297,6 +298,6 @@ def test_files_and_pools_in_the_pools_folder_are_in_the_way_before_it_is_made() 
     assert "pool vms does" in conflicts(WANTED, [other], STATE)[0].why
 
 
-def test_a_wanted_object_is_local_where_its_socket_is() -> None:
+def test_a_libvirt_is_local_where_its_socket_is() -> None:
     local = {"qemu:///system": True, "qemu+ssh://root@far/system": False, "lxc:///system": True}
-    assert {uri: Wanted("pool", uri, "p").is_local for uri in local} == local
+    assert {uri: is_local(uri) for uri in local} == local
