@@ -18,7 +18,6 @@ from tests.helpers.checkout import Checkout
 
 pytestmark = pytest.mark.timeout(300)
 POOL_FOLDER = "/var/lib/libvirt/images/cilium-lab"
-OWN_NAMES = ["cilium-lab", "engine"]
 
 
 class Stack:
@@ -28,10 +27,10 @@ class Stack:
         self._room = room
         self.name = name
         self._program = room.folder / "tests" / "engine" / "libvirt_program"
-        # the lab's scripts are named from its own folder, where its commands run
-        scripts = self._program / "components"
-        if not scripts.exists():
-            scripts.symlink_to(room.folder / "components")
+        # its commands name scripts, and healing finds its project, from its own folder
+        for name in ("components", "cilium_lab"):
+            if not (self._program / name).exists():
+                (self._program / name).symlink_to(room.folder / name)
         self.pulumi("stack", "init", name)
         for key, value in settings.items():
             self.pulumi("config", "set", f"engine:{key}", value, "--stack", name)
@@ -49,7 +48,7 @@ class Stack:
 
     def heal(self, verb: str) -> str:
         python = str(self._room.folder / ".venv" / "bin" / "python")
-        words = ["cd", str(self._program), "&&", f"PYTHONPATH={self._room.folder}", python, "-m"]
+        words = ["cd", str(self._program), "&&", python, "-m"]
         return self.shell_line(" ".join([*words, "cilium_lab.libvirt.healing", verb, "--stack", self.name]))
 
     def shell_line(self, line: str) -> str:
