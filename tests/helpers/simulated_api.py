@@ -24,16 +24,29 @@ class Killed(BaseException):
 
 
 class SimulatedApi:
-    """`kill_at` counts changes; the run is killed at that one, before or (`after`) after it, and stays dead."""
+    """`kill_at` counts changes; the run is killed at that one, before or (`after`) after it, and stays dead.
 
-    def __init__(self, cluster: SimulatedCluster, kill_at: int | None = None, *, after: bool = False) -> None:
+    With an `error` that is raised there instead, and the API works on.
+    """
+
+    def __init__(
+        self,
+        cluster: SimulatedCluster,
+        kill_at: int | None = None,
+        *,
+        after: bool = False,
+        error: BaseException | None = None,
+    ) -> None:
         self.cluster = cluster
         self.changes: list[str] = []
         self._kill_at = kill_at
         self._after = after
+        self._error = error
         self._dead = False
 
     def _die(self) -> None:
+        if self._error is not None:
+            raise self._error
         self._dead = True
         raise Killed
 

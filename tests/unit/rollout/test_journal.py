@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -53,15 +54,23 @@ class World:
         self.told: list[str] = []
         self.clock = Clock(lambda: self.cluster.now, self.cluster.advance)
 
-    def up(self, want: Desired, *, kill_at: int | None = None) -> bool:
+    def up(
+        self,
+        want: Desired,
+        *,
+        kill_at: int | None = None,
+        error: BaseException | None = None,
+        say: Callable[[str], None] | None = None,
+    ) -> bool:
         reached = Cluster(SimulatedApi(self.cluster), want.non_masquerade_cidrs)
         journal = Journal(self.runs, self.probes)
-        if preflight(want, reached, say=self.told.append, clock=self.clock, journal=journal) is None:
+        tell = say or self.told.append
+        if preflight(want, reached, say=tell, clock=self.clock, journal=journal) is None:
             return False
         configure(self.cluster, want.mode)
-        reached = Cluster(SimulatedApi(self.cluster, kill_at), want.non_masquerade_cidrs)
+        reached = Cluster(SimulatedApi(self.cluster, kill_at, error=error), want.non_masquerade_cidrs)
         journal = Journal(self.runs, self.probes)
-        return run(want, reached, say=self.told.append, clock=self.clock, journal=journal)
+        return run(want, reached, say=tell, clock=self.clock, stamp=lambda: f"t{self.cluster.now}", journal=journal)
 
     def folders(self) -> list[Path]:
         return sorted(self.runs.iterdir()) if self.runs.exists() else []
