@@ -69,6 +69,11 @@ class Folder:
         """What run.json says."""
         return json.loads((self.path / "run.json").read_text())
 
+    @property
+    def has_events(self) -> bool:
+        """Whether an event was written: the probes of a run begin before its first one."""
+        return (self.path / "events.jsonl").exists()
+
     def change(self, before: str, after: str) -> None:
         """From which mode to which; a run that was turned round keeps where it came from."""
         self._write("run.json", {"from": before, **self.run, "to": after})
@@ -117,7 +122,7 @@ def addresses(snapshot: Snapshot) -> dict[str, object]:
     """Each node's blocks, and the addresses of its pods on the pod network."""
     return {
         node.name: {
-            "blocks": [str(block) for block in snapshot.blocks(node.name)],
+            "blocks": [str(block) for block in snapshot.pod_cidrs(node.name)],
             "pods": {
                 pod.key: str(pod.address)
                 for pod in sorted(snapshot.pods, key=lambda pod: pod.key)

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from cilium_lab.kube.conditions import PENDING
+
+__all__ = ["PENDING", "Name", "Stage"]
+
 
 class Stage(StrEnum):
     """In the order in which they come; the number is the one of the documentation."""
@@ -28,6 +32,8 @@ class Name(StrEnum):
     JOURNAL_BEGINS = "journal begins"
     JOURNAL_CONTINUES = "journal continues"
     AGENTS_READY = "nodes and agents ready"
+    NOT_LIVE = "no migration"
+    """The desired mode is none that a live cluster can be migrated to."""
     NON_MASQUERADE = "non-masquerade CIDRs"
     OPERATOR_CONFIGURED = "operator configured"
     OPERATOR_SYNCED = "operator read the CIDRs"
@@ -46,7 +52,3 @@ class Name(StrEnum):
     INVARIANTS = "invariants"
     DROPS = "packets were dropped"
     AS_DESIRED = "as desired"
-
-
-PENDING = "waiting: "
-"""Before the name of a condition that does not hold yet, in a reminder."""

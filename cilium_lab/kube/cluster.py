@@ -1,4 +1,4 @@
-"""Looks at the cluster, and the few changes that a migration makes to it. Each change may be repeated."""
+"""Observations of the cluster, and the few changes that a rollout makes to it. Each change may be repeated."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from ipaddress import IPv4Network
 from typing import Any
 
 from cilium_lab.kube import agent as agent_view
-from cilium_lab.kube import decode as reading
-from cilium_lab.kube.agent import STATUS, Ask
+from cilium_lab.kube import decode
+from cilium_lab.kube.agent import STATUS, Query
 from cilium_lab.kube.client import APPLY, BUDGET, MERGE, Api, ApiError
 from cilium_lab.kube.deadline import concurrently
-from cilium_lab.kube.objects import AgentView, CiliumNode, Pod, Record, Snapshot, Workload
-from cilium_lab.kube.pod_manifest import split_manager
-from cilium_lab.kube.state import NAME, PATH, parse_record, render_record
+from cilium_lab.kube.objects import AgentView, CiliumNode, Pod, Snapshot, State, Workload
+from cilium_lab.kube.state import NAME, PATH, parse_state, render_state, split_manager
 
 _PODS = "/api/v1/pods"
 _APPS = "/apis/apps/v1"
@@ -23,7 +22,7 @@ _CILIUM = "/apis/cilium.io/v2"
 AGENT = "cilium-agent"
 """The agent's container."""
 _DEBUG = "level=debug"
-"""Most of what Cilium says where debug is on, and never the reason of a failure."""
+"""Marks most lines of Cilium's logs where debug is on, and never the reason of a failure."""
 _TAIL = 2000
 _GONE = (404, 409)
 """No such pod, or another one of its name (a precondition does not hold)."""
@@ -37,69 +36,69 @@ class Cluster:
         self.api = api
         self._ranges = tuple(ranges)
 
-    # -- looks -----------------------------------------------------------------------------------------------------
+    # -- observations ----------------------------------------------------------------------------------------------
 
     def snapshot(self) -> Snapshot:
-        """One look, without asking agents."""
+        """One observation of the API's objects, without the agents."""
         return Snapshot(
-            nodes=tuple(reading.node(item) for item in self._items("/api/v1/nodes")),
+            nodes=tuple(decode.node(item) for item in self._items("/api/v1/nodes")),
             cilium_nodes=self.cilium_nodes(),
             pods=self.pods(),
             workloads=self.workloads(),
-            budgets=tuple(reading.budget(item) for item in self._items("/apis/policy/v1/poddisruptionbudgets")),
-            endpoints=tuple(reading.endpoint(item) for item in self._items(f"{_CILIUM}/ciliumendpoints")),
-            backends=reading.backends(self._items("/apis/discovery.k8s.io/v1/endpointslices")),
-            configured=reading.configured(self._config_map("cilium-config")),
-            record=self.record(),
+            budgets=tuple(decode.budget(item) for item in self._items("/apis/policy/v1/poddisruptionbudgets")),
+            endpoints=tuple(decode.endpoint(item) for item in self._items(f"{_CILIUM}/ciliumendpoints")),
+            backends=decode.backends(self._items("/apis/discovery.k8s.io/v1/endpointslices")),
+            configured=decode.configured(self._config_map("cilium-config")),
+            state=self.state(),
         )
 
-    def look(self, ask: Ask = STATUS) -> Snapshot:
+    def observe(self, query: Query = STATUS) -> Snapshot:
         """A snapshot with the view of every ready agent."""
         snapshot = self.snapshot()
         agents = [agent for node in snapshot.nodes if (agent := snapshot.agent(node.name)) and agent.ready]
-        blocks = [block for node in snapshot.cilium_nodes.values() for block in node.blocks]
-        views = concurrently(partial(self.view, ask=ask, blocks=blocks), agents)
+        pod_cidrs = [cidr for node in snapshot.cilium_nodes.values() for cidr in node.pod_cidrs]
+        views = concurrently(partial(self.view, query=query, pod_cidrs=pod_cidrs), agents)
         return replace(snapshot, views={view.node: view for view in views})
 
-    def view(self, agent: Pod, ask: Ask = STATUS, blocks: Iterable[IPv4Network] = ()) -> AgentView:
-        """What one agent says about itself; its routes inside the ranges, or to one of `blocks`."""
-        answer = self.api.execute(agent.namespace, agent.name, AGENT, agent_view.script(ask))
-        return agent_view.parse(agent.node, answer, (*self._ranges, *blocks))
+    def view(self, agent: Pod, query: Query = STATUS, pod_cidrs: Iterable[IPv4Network] = ()) -> AgentView:
+        """What one agent reports about itself; its routes inside the ranges, or to one of `pod_cidrs`."""
+        output = self.api.execute(agent.namespace, agent.name, AGENT, agent_view.script(query))
+        return agent_view.parse(agent.node, output, (*self._ranges, *pod_cidrs))
 
     def pods(self) -> tuple[Pod, ...]:
         """Every pod that is not finished."""
-        return reading.pods(self._items(_PODS))
+        return decode.pods(self._items(_PODS))
 
     def cilium_nodes(self) -> dict[str, CiliumNode]:
         """By name."""
-        found = (reading.cilium_node(item) for item in self._items(f"{_CILIUM}/ciliumnodes"))
+        found = (decode.cilium_node(item) for item in self._items(f"{_CILIUM}/ciliumnodes"))
         return {node.name: node for node in found}
 
     def workloads(self) -> tuple[Workload, ...]:
-        """Everything that brings pods back elsewhere."""
+        """Every workload that re-creates its pods elsewhere."""
         return tuple(
-            reading.workload(kind, item)
+            decode.workload(kind, item)
             for kind, plural in _WORKLOADS.items()
             for item in self._items(f"{_APPS}/{plural}")
             if kind != "ReplicaSet" or not item["metadata"].get("ownerReferences")
         )
 
-    def record(self) -> Record:
-        """What earlier runs noted."""
-        return parse_record(self._config_map(NAME))
+    def state(self) -> State:
+        """What earlier runs left."""
+        return parse_state(self._config_map(NAME))
 
     def manifest(self, pod: Pod) -> dict[str, Any]:
         """The API's own object of a pod."""
         return self.api.get(f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}")
 
-    def last_words(self, pod: Pod | None, container: str, lines: int = 5) -> list[str]:
+    def last_lines(self, pod: Pod | None, container: str, lines: int = 5) -> list[str]:
         """The last lines of a pod's log above the level debug; why not, where there are none."""
         if pod is None:
             return ["(there is no such pod)"]
         path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}/log?container={container}&tailLines={_TAIL}"
         try:
-            told = [line for line in self.api.text(path).splitlines() if _DEBUG not in line]
-            return told[-lines:] or [f"(nothing but {_DEBUG} in the last {_TAIL} lines)"]
+            found = [line for line in self.api.text(path).splitlines() if _DEBUG not in line]
+            return found[-lines:] or [f"(nothing but {_DEBUG} in the last {_TAIL} lines)"]
         except ApiError as error:
             return [str(error)]
 
@@ -122,30 +121,30 @@ class Cluster:
 
     # -- changes ---------------------------------------------------------------------------------------------------
 
-    def write_record(self, record: Record) -> None:
-        """Keep the record; an empty one leaves nothing behind."""
-        if not (record.turns or record.pods):
+    def write_state(self, state: State) -> None:
+        """Save the state; an empty one leaves no ConfigMap behind."""
+        if not (state.nodes or state.pods):
             self._unless_missing(lambda: self.api.send("DELETE", f"{PATH}/{NAME}"))
             return
-        self.api.send("PATCH", f"{PATH}/{NAME}?fieldManager=cilium-lab&force=true", render_record(record), APPLY)
+        self.api.send("PATCH", f"{PATH}/{NAME}?fieldManager=cilium-lab&force=true", render_state(state), APPLY)
 
     def cordon(self, node: str, *, on: bool) -> None:
-        """Keep new pods off a node, or let them come again."""
+        """Cordon a node, or uncordon it."""
         body = {"spec": {"unschedulable": True if on else None}}
         self.api.send("PATCH", f"/api/v1/nodes/{node}", body, MERGE)
 
-    def set_blocks(self, node: str, blocks: Iterable[IPv4Network]) -> None:
-        """What peers have routes to; the first is what the agent takes when it restarts in cluster-pool."""
-        body = {"spec": {"ipam": {"podCIDRs": [str(block) for block in blocks]}}}
+    def set_pod_cidrs(self, node: str, pod_cidrs: Iterable[IPv4Network]) -> None:
+        """The CIDRs that peers have routes to; an agent in cluster-pool uses the first from its next start on."""
+        body = {"spec": {"ipam": {"podCIDRs": [str(cidr) for cidr in pod_cidrs]}}}
         self.api.send("PATCH", f"{_CILIUM}/ciliumnodes/{node}", body, MERGE)
 
     def clear_error(self, node: str) -> None:
-        """Take the operator's error off a CiliumNode."""
+        """Remove the operator's error from a CiliumNode."""
         body = {"status": {"ipam": {"operator-status": {"error": None}}}}
         self.api.send("PATCH", f"{_CILIUM}/ciliumnodes/{node}/status", body, MERGE)
 
     def delete_pod(self, pod: Pod) -> None:
-        """This very pod: another of its name is left alone."""
+        """Delete this very pod: another of its name stays."""
         body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": pod.uid}}
         path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}"
         try:
@@ -155,7 +154,7 @@ class Cluster:
                 raise
 
     def evict(self, pod: Pod) -> bool:
-        """Ask for the pod to go; False if its disruption budget does not allow that now."""
+        """Evict the pod; False if its disruption budget does not allow that now."""
         body = {
             "apiVersion": "policy/v1",
             "kind": "Eviction",
@@ -179,16 +178,16 @@ class Cluster:
         path = f"{_APPS}/namespaces/{workload.namespace}/{_WORKLOADS[workload.kind]}/{workload.name}"
         self.api.send("PATCH", path, body, MERGE)
 
-    def make_pod(self, manifest: Any) -> None:
-        """Make a removed bare pod again, in its maker's name (see `manifest`)."""
+    def recreate_pod(self, manifest: Any) -> None:
+        """Re-create a deleted bare pod as its creator (see `state.pod_manifest`)."""
         manager, clean = split_manager(manifest)
         meta = clean["metadata"]
         path = f"/api/v1/namespaces/{meta['namespace']}/pods/{meta['name']}?fieldManager={manager}&force=true"
         self.api.send("PATCH", path, clean, APPLY)
 
-    def touch(self, pod: Pod, stamp: str) -> None:
-        """Make the kubelet look at a pod at once, and so carry changed ConfigMaps into it."""
-        body = {"metadata": {"annotations": {"cilium-lab/looked-at": stamp}}}
+    def annotate(self, pod: Pod, stamp: str) -> None:
+        """Change an annotation of a pod: its kubelet syncs it at once, and so carries changed ConfigMaps into it."""
+        body = {"metadata": {"annotations": {"cilium-lab/synced-at": stamp}}}
         self.api.send("PATCH", f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}", body, MERGE)
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""Named conditions, and the one loop that waits for them: the same text is progress, error and report."""
+"""Named conditions, and the one loop that waits for them: the same name is in progress, errors and reports."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from cilium_lab.kube.deadline import time_limit
 from cilium_lab.kube.ssh import HostError
 
 Tell = Callable[[str], None]
-_LAST_LOOK = 2.0
-"""Seconds that the last assessment before the end of a timeout has at least: one that has none tells nothing."""
+PENDING = "waiting: "
+"""Before the name of a condition that does not hold yet, in a reminder."""
+_LEAST = 2.0
+"""Seconds that the last assessment of a timeout may take at least: one without time says nothing."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ def unmet(*, expected: str, seen: str, next: str) -> Result:
 
 @dataclass(frozen=True)
 class Condition:
-    """`assess` looks once; whoever waits repeats it for at most `timeout` seconds."""
+    """`assess` observes once; a waiter repeats it for at most `timeout` seconds."""
 
     name: str
     assess: Callable[[], Result]
@@ -48,7 +50,7 @@ class Condition:
 
 @dataclass
 class Clock:
-    """Time, so that tests need none."""
+    """The time and a pause, which tests simulate."""
 
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
@@ -60,7 +62,7 @@ def assess(condition: Condition, limit: float | None = None) -> Result:
     What does not answer, or not in the usual shape, is a condition that does not hold yet.
     """
     try:
-        with time_limit(max(condition.timeout if limit is None else limit, _LAST_LOOK)):
+        with time_limit(max(condition.timeout if limit is None else limit, _LEAST)):
             return condition.assess()
     except (ApiError, HostError) as error:
         return unmet(expected="an answer", seen=str(error), next="the API server, or the host or pod that is named")
@@ -141,7 +143,7 @@ class Waiter:
             nonlocal reminded
             if seconds - reminded >= self.reminder:
                 reminded = seconds
-                self.report(f"waiting: {condition.name}", condition.node, seconds, result.seen)
+                self.report(f"{PENDING}{condition.name}", condition.node, seconds, result.seen)
 
         result, seconds = poll(condition, condition.timeout, self.clock, self.pause, pending)
         if not result.ok:

@@ -1,19 +1,24 @@
-"""Objects of the Kubernetes API as frozen data. Pure: each function takes what the API answered."""
+"""Objects of the Kubernetes API as frozen data, and quantities as whole numbers: pure functions of API objects."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any, cast
 
 from cilium_lab.kube.objects import Budget, CiliumNode, Configured, Endpoint, Node, Pod, Workload
-from cilium_lab.kube.quantities import millicores, octets
 
 Object = Mapping[str, Any]
 _FINISHED = ("Succeeded", "Failed")
 _STARTING = ("ContainerCreating", "PodInitializing")
 _HOSTNAME = "kubernetes.io/hostname"
 _CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
+_SUFFIXES = {
+    "n": Decimal("1e-9"), "u": Decimal("1e-6"), "m": Decimal("1e-3"), "": Decimal(1),
+    "k": Decimal(10**3), "M": Decimal(10**6), "G": Decimal(10**9), "T": Decimal(10**12), "P": Decimal(10**15),
+    "Ki": Decimal(2**10), "Mi": Decimal(2**20), "Gi": Decimal(2**30), "Ti": Decimal(2**40), "Pi": Decimal(2**50),
+}  # fmt: skip
 
 
 def condition(item: Object, kind: str) -> bool:
@@ -24,27 +29,27 @@ def condition(item: Object, kind: str) -> bool:
 
 def node(item: Object) -> Node:
     """A v1 Node."""
-    room = item["status"].get("allocatable", {})
+    allocatable = item["status"].get("allocatable", {})
     addresses: list[dict[str, str]] = item["status"].get("addresses", [])
     inner = [IPv4Address(a["address"]) for a in addresses if a["type"] == "InternalIP" and ":" not in a["address"]]
     return Node(
         name=item["metadata"]["name"],
         address=inner[0] if inner else None,
-        block=next(_networks(item["spec"].get("podCIDRs") or [item["spec"].get("podCIDR", "")]), None),
+        pod_cidr=next(_networks(item["spec"].get("podCIDRs") or [item["spec"].get("podCIDR", "")]), None),
         ready=condition(item, "Ready"),
         cordoned=bool(item["spec"].get("unschedulable")),
         control_plane=_CONTROL_PLANE in item["metadata"].get("labels", {}),
-        cpu=millicores(room.get("cpu", 0)),
-        memory=octets(room.get("memory", 0)),
-        pods=int(room.get("pods", 110)),
+        cpu=millicores(allocatable.get("cpu", 0)),
+        memory=octets(allocatable.get("memory", 0)),
+        pods=int(allocatable.get("pods", 110)),
     )
 
 
 def cilium_node(item: Object) -> CiliumNode:
     """A CiliumNode (cilium.io/v2)."""
     error = item.get("status", {}).get("ipam", {}).get("operator-status", {}).get("error", "")
-    blocks = tuple(_networks(item["spec"].get("ipam", {}).get("podCIDRs") or []))
-    return CiliumNode(item["metadata"]["name"], blocks, str(error))
+    pod_cidrs = tuple(_networks(item["spec"].get("ipam", {}).get("podCIDRs") or []))
+    return CiliumNode(item["metadata"]["name"], pod_cidrs, str(error))
 
 
 def pods(items: Iterable[Object]) -> tuple[Pod, ...]:
@@ -74,12 +79,12 @@ def _pod(item: Object) -> Pod:
         labels=meta.get("labels", {}),
         cpu=sum(millicores(r.get("cpu", 0)) for r in requests),
         memory=sum(octets(r.get("memory", 0)) for r in requests),
-        trouble=_trouble(item.get("status", {})),
+        waiting_reason=_waiting_reason(item.get("status", {})),
     )
 
 
-def _trouble(status: Mapping[str, Any]) -> str:
-    """The reason for which a container waits, if it is none of a healthy start."""
+def _waiting_reason(status: Mapping[str, Any]) -> str:
+    """The reason of a container's waiting state, unless it belongs to a healthy start."""
     containers: list[dict[str, Any]] = status.get("containerStatuses") or []
     waiting: list[dict[str, str]] = [entry.get("state", {}).get("waiting") or {} for entry in containers]
     return next((entry["reason"] for entry in waiting if entry.get("reason", _STARTING[0]) not in _STARTING), "")
@@ -113,7 +118,7 @@ def workload(kind: str, item: Object) -> Workload:
         ready=status.get("readyReplicas", 0),
         complete=seen and len(counts) == 1,
         surges=kind == "Deployment" and _surges(spec, replicas),
-        own_node_each=_own_node_each(spec),
+        one_per_node=_one_per_node(spec),
     )
 
 
@@ -127,14 +132,15 @@ def _surges(spec: Mapping[str, Any], replicas: int) -> bool:
 
 
 def _share(value: str | int, of: int, *, up: bool) -> int:
-    """A number or a percentage; Kubernetes rounds a surge up and what may be missing down."""
+    """A number or a percentage; Kubernetes rounds maxSurge up and maxUnavailable down."""
     if isinstance(value, int):
         return value
     part = int(value.removesuffix("%")) * of
     return -(-part // 100) if up else part // 100
 
 
-def _own_node_each(spec: Mapping[str, Any]) -> bool:
+def _one_per_node(spec: Mapping[str, Any]) -> bool:
+    """Whether required anti-affinity against the pods' own labels lets no two of them share a node."""
     template = spec.get("template", {})
     labels: Mapping[str, str] = template.get("metadata", {}).get("labels", {})
     rules = template.get("spec", {}).get("affinity", {}).get("podAntiAffinity", {})
@@ -194,3 +200,22 @@ def configured(config_map: Object | None) -> Configured | None:
 
 def _networks(texts: Iterable[str]) -> Iterator[IPv4Network]:
     return (IPv4Network(text) for text in texts if text and ":" not in text)
+
+
+def quantity(text: str | int | float) -> Decimal:
+    """The value of `250m`, `64Mi`, `2`, `1e3`. Raises ValueError for anything else."""
+    words = str(text)
+    digits = words.rstrip("numkKMGTPi")
+    if digits == "" or words[len(digits) :] not in _SUFFIXES:
+        raise ValueError(f"no quantity: {text!r}")
+    return Decimal(digits) * _SUFFIXES[words[len(digits) :]]
+
+
+def millicores(text: str | int | float) -> int:
+    """CPU in thousandths of a core."""
+    return int(quantity(text) * 1000)
+
+
+def octets(text: str | int | float) -> int:
+    """Memory in bytes."""
+    return int(quantity(text))

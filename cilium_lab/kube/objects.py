@@ -1,4 +1,4 @@
-"""A live cluster as frozen data: what plans, gates and invariants are functions of."""
+"""A live cluster as frozen data: what plans, conditions and invariants are functions of."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Node:
-    """A Kubernetes node. `block` is what the controller manager gave it (spec.podCIDR)."""
+    """A Kubernetes node. `pod_cidr` is spec.podCIDR, which the controller manager allocates or not."""
 
     name: str
     address: IPv4Address | None
-    block: IPv4Network | None
+    pod_cidr: IPv4Network | None
     ready: bool
     cordoned: bool
     control_plane: bool
@@ -23,21 +23,21 @@ class Node:
     memory: int
     """Allocatable, in bytes."""
     pods: int
-    """How many pods the kubelet takes."""
+    """How many pods the kubelet runs at most."""
 
 
 @dataclass(frozen=True)
 class CiliumNode:
-    """The blocks that peers have routes to, the one in use first, and the operator's error (empty: none)."""
+    """The pod CIDRs that peers have routes to, the one in use first, and the operator's error (empty: none)."""
 
     name: str
-    blocks: tuple[IPv4Network, ...]
+    pod_cidrs: tuple[IPv4Network, ...]
     error: str = ""
 
 
 @dataclass(frozen=True)
 class Pod:
-    """A pod that is not finished. `owner` is (kind, name) of the workload that brings it back, None for a bare pod."""
+    """A pod that is not finished. `owner` is (kind, name) of the workload that re-creates it, None for a bare pod."""
 
     namespace: str
     name: str
@@ -55,8 +55,8 @@ class Pod:
     """Requested, in millicores."""
     memory: int = 0
     """Requested, in bytes."""
-    trouble: str = ""
-    """Why it does not start, in the kubelet's words: ErrImagePull, CrashLoopBackOff."""
+    waiting_reason: str = ""
+    """Why a container does not start: the reason of its waiting state, ErrImagePull or CrashLoopBackOff."""
 
     @property
     def key(self) -> str:
@@ -65,7 +65,7 @@ class Pod:
 
     @property
     def on_pod_network(self) -> bool:
-        """Whether it has, or will have, an address of its node's block."""
+        """Whether it has, or will have, an address of its node's pod CIDR."""
         return not self.host_network
 
 
@@ -79,10 +79,10 @@ class Workload:
     replicas: int
     ready: int
     complete: bool
-    """The controller has seen the newest version and all replicas are of it and available."""
+    """The controller has observed the newest generation, and all replicas are of it and available."""
     surges: bool
-    """A restart brings each new pod up before it takes an old one down."""
-    own_node_each: bool = False
+    """A restart starts each new pod before it ends an old one (maxSurge above 0, maxUnavailable 0)."""
+    one_per_node: bool = False
     """Required anti-affinity: no two of its pods share a node."""
 
     @property
@@ -102,8 +102,8 @@ class Budget:
     selector: Mapping[str, Any] | None = None
     """spec.selector: labels that its pods match; None selects no pod, an empty one every pod of the namespace."""
 
-    def holds(self, pod: Pod) -> bool:
-        """Whether it speaks of the pod."""
+    def selects(self, pod: Pod) -> bool:
+        """Whether the pod counts for this budget."""
         if self.selector is None or pod.namespace != self.namespace:
             return False
         wanted: Mapping[str, str] = self.selector.get("matchLabels") or {}
@@ -127,7 +127,7 @@ def _matches(rule: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A CiliumEndpoint: what an agent has made of a pod."""
+    """A CiliumEndpoint: the network end of a pod, made by the agent of its node."""
 
     namespace: str
     name: str
@@ -142,7 +142,7 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Route:
-    """One of a node's routes inside the pod ranges."""
+    """One of a node's routes to pod CIDRs."""
 
     destination: IPv4Network
     gateway: IPv4Address | None
@@ -151,17 +151,18 @@ class Route:
 
 @dataclass(frozen=True)
 class AgentView:
-    """How an agent really runs: asked of itself, not of a ConfigMap."""
+    """How an agent runs, as it reports itself: a ConfigMap only tells what its next start will read."""
 
     node: str
     mode: str | None
-    """None if only its routes or maps were asked for; so is `block`."""
-    block: IPv4Network | None
+    """Its IPAM mode; None, like `pod_cidr`, if its status was not queried."""
+    pod_cidr: IPv4Network | None
+    """The pod CIDR that it allocates addresses of."""
     routes: tuple[Route, ...] = ()
-    masquerade: tuple[IPv4Network, ...] | None = None
-    """What its BPF map excepts from masquerading; None if the map was not asked for."""
+    non_masquerade_cidrs: tuple[IPv4Network, ...] | None = None
+    """The entries of its ip-masq-agent BPF map; None if the map was not queried."""
     drops: Mapping[str, int] | None = None
-    """Reason -> packets dropped so far; None if not asked for."""
+    """Reason -> packets dropped so far; None if not queried."""
 
 
 @dataclass(frozen=True)
@@ -176,16 +177,18 @@ class Configured:
 
 
 @dataclass(frozen=True)
-class Record:
-    """What a run must remember for the next one: nodes whose turn has begun, bare pods that it has to make again."""
+class State:
+    """What a run leaves to the next one, kept in a ConfigMap (see `cilium_lab.kube.state`)."""
 
-    turns: tuple[str, ...] = ()
+    nodes: tuple[str, ...] = ()
+    """Nodes whose rollout has begun and not ended."""
     pods: tuple[Mapping[str, Any], ...] = ()
+    """Manifests of the bare pods that were deleted and have to be re-created."""
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One look at the cluster. `views` holds the agents that were asked."""
+    """One observation of the cluster. `views` holds the agents that were queried, by node."""
 
     nodes: tuple[Node, ...]
     cilium_nodes: Mapping[str, CiliumNode] = field(default_factory=dict[str, CiliumNode])
@@ -197,7 +200,7 @@ class Snapshot:
     """Service `namespace/name` -> its ready backends."""
     configured: Configured | None = None
     """None: Cilium is not installed."""
-    record: Record = field(default_factory=Record)
+    state: State = field(default_factory=State)
     views: Mapping[str, AgentView] = field(default_factory=dict[str, AgentView])
 
     def node(self, name: str) -> Node:
@@ -207,10 +210,10 @@ class Snapshot:
                 return node
         raise KeyError(name)
 
-    def blocks(self, node: str) -> tuple[IPv4Network, ...]:
-        """A node's blocks in its CiliumNode, the one in use first; empty if it has none."""
+    def pod_cidrs(self, node: str) -> tuple[IPv4Network, ...]:
+        """A node's pod CIDRs in its CiliumNode, the one in use first; empty if it has none."""
         found = self.cilium_nodes.get(node)
-        return found.blocks if found else ()
+        return found.pod_cidrs if found else ()
 
     def agent(self, node: str) -> Pod | None:
         """The Cilium agent on a node that is not being deleted."""
@@ -227,12 +230,12 @@ class Snapshot:
         return None
 
     def operator_is_stale(self) -> bool:
-        """Whether the operator started before cilium-config was last changed: it reads that only when it starts."""
+        """Whether the operator started before the last change of cilium-config, which it reads only when it starts."""
         operator = self.operator()
         return bool(operator and self.configured and operator.created < self.configured.changed)
 
     def workload(self, pod: Pod) -> Workload | None:
-        """What brings the pod back elsewhere."""
+        """The workload that re-creates the pod elsewhere."""
         for workload in self.workloads:
             if workload.namespace == pod.namespace and (workload.kind, workload.name) == pod.owner:
                 return workload

@@ -1,6 +1,6 @@
-"""python -m cilium_lab.rollout preflight|run, with the document on standard input (see `document`).
+"""python -m cilium_lab.rollout preflight|run, with the request on standard input (see `request`).
 
-Exit status: 0 done, 1 refused or stopped (standard error says why and what next), 2 called wrongly.
+Exit status: 0 done, 1 refused or stopped (standard error says why and what next), 2 wrong arguments.
 """
 
 import signal
@@ -15,47 +15,50 @@ from cilium_lab.kube.cluster import Cluster
 from cilium_lab.kube.conditions import Waiter
 from cilium_lab.kube.ssh import pinned
 from cilium_lab.rollout.commands import preflight, run, tell
-from cilium_lab.rollout.journal import Recorder
-from cilium_lab.rollout.request import Document, DocumentError, parse
+from cilium_lab.rollout.journal import Journal
+from cilium_lab.rollout.request import Request, RequestError, parse
 
 
 def main(arguments: list[str]) -> int:
     """Run one command."""
     if arguments not in (["preflight"], ["run"]):
-        tell("usage: python -m cilium_lab.rollout preflight|run < document.json")
+        tell("usage: python -m cilium_lab.rollout preflight|run < request.json")
         return 2
-    # A polite end still removes the kubeconfig and the proxy.
-    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(1))
+    # An end by one of these signals still uncordons nodes, and removes the kubeconfig and the proxy.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda _number, _frame: sys.exit(1))
     try:
-        document = parse(sys.stdin.read())
-        with KubectlApi(document.kubeconfig) as api, _recorder(document, api) as recorder:
-            cluster = Cluster(api, document.desired.masqueraded_not)
+        request = parse(sys.stdin.read())
+        with KubectlApi(request.kubeconfig) as api, _journal(request, api) as journal:
+            cluster = Cluster(api, request.desired.non_masquerade_cidrs)
             if arguments == ["run"]:
-                return 0 if run(document.desired, cluster, recorder=recorder) else 1
-            answer = preflight(document.desired, cluster, recorder=recorder)
-            if answer is None:
+                return 0 if run(request.desired, cluster, journal=journal) else 1
+            output = preflight(request.desired, cluster, journal=journal)
+            if output is None:
                 return 1
-            print(answer)
+            print(output)
             return 0
-    except (DocumentError, ApiError) as error:
+    except (RequestError, ApiError) as error:
         tell(str(error))
+        return 1
+    except KeyboardInterrupt:
         return 1
 
 
 @contextmanager
-def _recorder(document: Document, api: Api) -> Generator[Recorder | None]:
-    hosts = document.hosts
-    if not document.records:
+def _journal(request: Request, api: Api) -> Generator[Journal | None]:
+    hosts = request.hosts
+    if not request.runs:
         yield None
     elif hosts is None:
-        yield Recorder(Path(document.records))
+        yield Journal(Path(request.runs))
     else:
         with pinned(hosts.addresses, hosts.key, hosts.known_hosts) as shell:
 
             def probing(waiter: Waiter) -> Probing:
                 return Probing(hosts, api, shell, waiter)
 
-            yield Recorder(Path(document.records), probing)
+            yield Journal(Path(request.runs), probing)
 
 
 sys.exit(main(sys.argv[1:]))

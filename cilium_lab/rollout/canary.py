@@ -1,4 +1,4 @@
-"""The canary: a pod that tries a node out after its agent's restart, before users' pods may come back."""
+"""The canary: a pod that tries a node out after its agent's restart, before users' pods may return."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from ipaddress import IPv4Address
 from typing import Any
 
 from cilium_lab.kube.objects import Pod, Snapshot
-from cilium_lab.rollout.drain_plan import CANARY_LABEL
+from cilium_lab.rollout.drain import CANARY_LABEL
 from cilium_lab.rollout.request import Canary
 
 NAMESPACE = "kube-system"
 CONTAINER = "canary"
-GATE = "canary"
-"""The gate that a node passes when its canary reaches everything; before that it may not take users' pods."""
 _SECONDS = 2
 
 
@@ -24,7 +22,7 @@ def name(node: str) -> str:
 
 
 def pod(canary: Canary, node: str) -> dict[str, Any]:
-    """The pod, put on the node past the scheduler, which a cordon would stop."""
+    """The pod, bound to the node without the scheduler, which a cordon would stop."""
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -49,7 +47,7 @@ def pod(canary: Canary, node: str) -> dict[str, Any]:
 
 
 def echo_pods(canary: Canary, snapshot: Snapshot) -> tuple[Pod, ...]:
-    """The ready pods that tell who asked: one on every other node, so that old and new blocks are among them."""
+    """The ready pods that answer with the client's address: one on every other node, with old and new pod CIDRs."""
     if canary.echo is None:
         return ()
     namespace, app = canary.echo.split("/")
@@ -59,8 +57,8 @@ def echo_pods(canary: Canary, snapshot: Snapshot) -> tuple[Pod, ...]:
 
 def script(canary: Canary, echoes: Iterable[Pod]) -> str:
     """Shell for the canary: one line of result for each thing that it tries, all at once."""
-    tries = [f"{_ask(page, 'page')} &" for page in canary.pages]
-    tries += [f"{_ask(f'http://{pod.address}/', f'echo {pod.address}', see=True)} &" for pod in echoes]
+    tries = [f"{_request(page, 'page')} &" for page in canary.pages]
+    tries += [f"{_request(f'http://{pod.address}/', f'echo {pod.address}', show=True)} &" for pod in echoes]
     tries += [
         f'{{ r=$(dig +short +time={_SECONDS} +tries=1 {host}); echo "name {host} ${{r:-none}}"; }} &'
         for host in canary.names
@@ -68,9 +66,9 @@ def script(canary: Canary, echoes: Iterable[Pod]) -> str:
     return " ".join([*tries, "wait"])
 
 
-def _ask(url: str, title: str, *, see: bool = False) -> str:
+def _request(url: str, title: str, *, show: bool = False) -> str:
     curl = f"curl -ksS -m {_SECONDS} -o"
-    if see:
+    if show:
         answer = f"$(curl -ksS -m {_SECONDS} {url} 2>&1 | grep -m 1 -e RemoteAddr -e curl)"
         return f'{{ r={answer}; echo "{title} ${{r:-none}}"; }}'
     code = f"$({curl} /dev/null -w '%{{http_code}}' {url} 2>/dev/null)"
@@ -79,15 +77,15 @@ def _ask(url: str, title: str, *, see: bool = False) -> str:
 
 @dataclass(frozen=True)
 class Trial:
-    """What the canary found: things tried, and those that failed, in words."""
+    """The canary's result: how many things it tried, and those that failed, in words."""
 
     tried: int
     failed: tuple[str, ...]
 
 
-def judge(canary: Canary, echoes: Iterable[Pod], answer: str, address: IPv4Address) -> Trial:
+def judge(canary: Canary, echoes: Iterable[Pod], output: str, address: IPv4Address) -> Trial:
     """Reads the script's output. Every echo has to name `address`, the canary's own, as the source."""
-    lines = [line.strip() for line in answer.splitlines()]
+    lines = [line.strip() for line in output.splitlines()]
     failed: list[str] = []
     for page in canary.pages:
         found = _rest(lines, f"page {page} ")
@@ -97,14 +95,14 @@ def judge(canary: Canary, echoes: Iterable[Pod], answer: str, address: IPv4Addre
         found = _rest(lines, f"name {host} ")
         if found in ("", "none") or found.startswith(";;"):
             failed.append(f"{host} does not resolve ({found or 'no answer'})")
-    asked = tuple(echoes)
-    for target in asked:
+    targets = tuple(echoes)
+    for target in targets:
         found = _rest(lines, f"echo {target.address} ")
         if not found.startswith("RemoteAddr:"):
             failed.append(f"{target.key} at {target.address} does not answer ({found or 'nothing'})")
         elif found.removeprefix("RemoteAddr:").strip().rpartition(":")[0] != str(address):
             failed.append(f"{target.key} at {target.address} sees {found}, not {address}")
-    return Trial(len(canary.pages) + len(canary.names) + len(asked), tuple(failed))
+    return Trial(len(canary.pages) + len(canary.names) + len(targets), tuple(failed))
 
 
 def _rest(lines: list[str], start: str) -> str:

@@ -1,10 +1,11 @@
-"""The two commands: `preflight` only looks, `run` goes the road."""
+"""The two commands: `preflight` changes nothing of the cluster and starts the probes, `run` migrates it."""
 
 from __future__ import annotations
 
 import json
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from ipaddress import IPv4Network
 
 from cilium_lab.kube.client import ApiError
@@ -12,11 +13,14 @@ from cilium_lab.kube.cluster import AGENT, Cluster
 from cilium_lab.kube.conditions import Clock, ConditionTimeout, Tell, Waiter
 from cilium_lab.kube.objects import Snapshot
 from cilium_lab.rollout.engine import Engine, utc_stamp
-from cilium_lab.rollout.journal import Recorder, RecordError
-from cilium_lab.rollout.preflight import describe, outages, ranges_in_use, refusals
+from cilium_lab.rollout.journal import Journal, ProbesError
+from cilium_lab.rollout.preflight import preflight_failures, ranges_in_use
+from cilium_lab.rollout.preview import describe, interruptions
 from cilium_lab.rollout.request import Desired
 
 OPERATOR = "cilium-operator"
+_PAUSE = 1.0
+"""Seconds between two looks at what is still starting."""
 
 
 def tell(line: str) -> None:
@@ -31,41 +35,42 @@ def preflight(
     say: Tell = tell,
     clock: Clock | None = None,
     stamp: Callable[[], str] = utc_stamp,
-    recorder: Recorder | None = None,
+    journal: Journal | None = None,
 ) -> str | None:
-    """Standard output for the resources that follow, or None if the road is closed: then nothing was changed.
+    """Standard output for the resources that follow, or None if the migration is refused: then nothing was changed.
 
-    A node or an agent that is only on its way up gets `limits.nodes` seconds.
+    Where every failure is transient (a node or an agent is still starting) it gets `limits.nodes` seconds.
     """
     time = clock or Clock()
     started = time.now()
     while True:
-        snapshot = cluster.look()
-        found = refusals(desired, snapshot)
-        if not any(refusal.passing for refusal in found) or time.now() - started >= desired.limits.nodes:
+        snapshot = cluster.observe()
+        found = preflight_failures(desired, snapshot)
+        waiting = bool(found) and all(failure.transient for failure in found)
+        if not waiting or time.now() - started >= desired.limits.nodes:
             break
-        time.sleep(1.0)
+        time.sleep(_PAUSE)
     if found:
         say(f"the change to {desired.mode} is refused, nothing was changed:")
-        for refusal in found:
-            say(f"  - {refusal}")
+        for failure in found:
+            say(f"  - {failure}")
         return None
     say(describe(desired, snapshot))
-    for line in outages(desired, snapshot):
+    for line in interruptions(desired, snapshot):
         say(f"  note: {line}")
-    if recorder:
+    if journal:
         try:
-            recorder.begin(desired, lambda: snapshot, Waiter(say, time))
-        except RecordError as error:
+            journal.begin(desired, lambda: snapshot, Waiter(say, time))
+        except ProbesError as error:
             say(str(error))
             return None
     return result(ranges_in_use(desired, snapshot), snapshot, stamp())
 
 
 def result(in_use: tuple[IPv4Network, ...], snapshot: Snapshot, stamp: str) -> str:
-    """What the preflight leaves: `run` makes the resources behind it look again, `blocks` is the snapshot."""
-    blocks = {name: [str(block) for block in node.blocks] for name, node in sorted(snapshot.cilium_nodes.items())}
-    return json.dumps({"inUse": [str(cidr) for cidr in in_use], "run": stamp, "blocks": blocks}, sort_keys=True)
+    """The preflight's output: `run` is another value each time, so that the resources behind it run again."""
+    pod_cidrs = {name: [str(cidr) for cidr in node.pod_cidrs] for name, node in sorted(snapshot.cilium_nodes.items())}
+    return json.dumps({"inUse": [str(cidr) for cidr in in_use], "run": stamp, "podCidrs": pod_cidrs}, sort_keys=True)
 
 
 def run(
@@ -75,72 +80,102 @@ def run(
     say: Tell = tell,
     clock: Clock | None = None,
     stamp: Callable[[], str] = utc_stamp,
-    recorder: Recorder | None = None,
+    journal: Journal | None = None,
 ) -> bool:
-    """True when the cluster is as desired. A failure is told with Cilium's own last words, and frees the nodes."""
+    """True when the cluster is as desired. A failure is reported with the last lines of Cilium's logs.
+
+    Whatever ends a run early: nodes with a working agent are uncordoned, and no canary stays. What is no failure of
+    the cluster (an interrupt, a fault of this program) is raised again after that.
+    """
     waiter = Waiter(say, clock or Clock())
-    if recorder:
+    if journal:
         try:
-            recorder.begin(desired, cluster.look, waiter)
-        except (RecordError, ApiError) as error:
+            journal.begin(desired, cluster.observe, waiter)
+        except (ProbesError, ApiError) as error:
             say(f"{error}\nthe migration goes on without")
-        waiter.on_event = recorder.event
+        waiter.on_event = journal.event
     engine = Engine(desired, cluster, waiter, stamp)
     started = waiter.clock.now()
     try:
         steps = engine.run()
     except (ConditionTimeout, ApiError) as error:
-        say(f"stopped in stage {waiter.stage.strip()}: {error}")
-        _tell_last_words(cluster, say, error.node if isinstance(error, ConditionTimeout) else "")
+        say = waiter.tell = _unless_closed(say)
+        say(f"stopped in stage {waiter.stage}: {error}")
+        _show_last_lines(cluster, say, error.node if isinstance(error, ConditionTimeout) else "")
         _release(engine, error, say)
-        _end_record(recorder, cluster, waiter, f"stopped: {str(error).splitlines()[0]}")
-        say("the next run goes on from here; to turn round, set the mode back")
+        _end_journal(journal, cluster, waiter, f"stopped: {str(error).splitlines()[0]}")
+        say("the next run continues from here; to reverse the migration, set the mode back")
         return False
+    except Exception as error:
+        say = waiter.tell = _unless_closed(say)
+        what = f"{type(error).__name__}: {error}"
+        say(f"stopped in stage {waiter.stage} by a fault of this program: {what}")
+        _release(engine, error, say)
+        _end_journal(journal, cluster, waiter, f"stopped: {what.splitlines()[0]}")
+        raise
+    except BaseException as error:
+        # A cancelled update leaves two seconds: the nodes come first, and the next run continues the journal.
+        say = _unless_closed(say)
+        say(f"interrupted in stage {waiter.stage}")
+        _release(engine, error, say)
+        raise
     seconds = waiter.clock.now() - started
-    _end_record(recorder, cluster, waiter, "done")
+    _end_journal(journal, cluster, waiter, "done")
     say(f"{len(steps)} steps in {seconds:.1f} s")
     return True
 
 
-def _end_record(recorder: Recorder | None, cluster: Cluster, waiter: Waiter, outcome: str) -> None:
-    """What goes wrong here is told, and changes nothing about the migration itself."""
-    if recorder is None:
+def _unless_closed(say: Tell) -> Tell:
+    """Progress whose reader has gone: what is left to do is done without it."""
+
+    def told(line: str) -> None:
+        with suppress(OSError):
+            say(line)
+
+    return told
+
+
+def _end_journal(journal: Journal | None, cluster: Cluster, waiter: Waiter, outcome: str) -> None:
+    """What goes wrong here is reported, and changes nothing about the migration itself."""
+    if journal is None:
         return
     snapshot: Snapshot | None = None
     try:
         snapshot = cluster.snapshot()
     except ApiError as error:
-        waiter.tell(f"the addresses are not in the record: {error}")
+        waiter.tell(f"the addresses are not in the journal: {error}")
     waiter.on_event = lambda _event: None
     try:
-        if said := recorder.end(waiter, outcome, snapshot):
+        if said := journal.end(waiter, outcome, snapshot):
             waiter.tell(said)
-    except RecordError as error:
+    except ProbesError as error:
         waiter.tell(str(error))
 
 
-def _tell_last_words(cluster: Cluster, say: Tell, node: str) -> None:
+def _show_last_lines(cluster: Cluster, say: Tell, node: str) -> None:
     try:
         snapshot = cluster.snapshot()
     except ApiError as error:
         say(f"the cluster does not answer: {error}")
         return
     if node:
-        say(f"last words of the agent of {node}:")
-        for line in cluster.last_words(snapshot.agent(node), AGENT):
+        say(f"last lines of the agent of {node}:")
+        for line in cluster.last_lines(snapshot.agent(node), AGENT):
             say(f"  | {line}")
-    say("last words of the operator:")
-    for line in cluster.last_words(snapshot.operator(), OPERATOR):
+    say("last lines of the operator:")
+    for line in cluster.last_lines(snapshot.operator(), OPERATOR):
         say(f"  | {line}")
 
 
-def _release(engine: Engine, failure: Exception, say: Tell) -> None:
+def _release(engine: Engine, failure: BaseException, say: Tell) -> None:
     try:
-        freed, kept = engine.release_nodes(failure)
-    except ApiError as error:
+        released = engine.release_nodes(failure)
+    except Exception as error:
         say(f"the nodes could not be uncordoned: {error}")
         return
-    if freed:
-        say(f"uncordoned: {', '.join(freed)}")
-    if kept:
-        say(f"still cordoned, for pods there would be cut off: {', '.join(kept)}")
+    if released.uncordoned:
+        say(f"uncordoned: {', '.join(released.uncordoned)}")
+    if released.cordoned:
+        say(f"still cordoned, for pods there would be cut off: {', '.join(released.cordoned)}")
+    for error in released.errors:
+        say(error)

@@ -1,24 +1,26 @@
-"""Goes the road: looks, plans, does the first step, checks the invariants, and looks again until nothing is left."""
+"""Runs a migration: observe, plan, do the first step, verify the invariants, and again until nothing is left."""
 
 from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from ipaddress import IPv4Network
 
-from cilium_lab.kube.agent import Ask
+from cilium_lab.disruption.stages import Name, Stage
+from cilium_lab.kube.agent import Query
+from cilium_lab.kube.client import ApiError
 from cilium_lab.kube.cluster import Cluster
 from cilium_lab.kube.conditions import Condition, ConditionTimeout, Result, Waiter, met, unmet
 from cilium_lab.kube.objects import Snapshot
-from cilium_lab.rollout import canary, invariants
-from cilium_lab.rollout.agents import Agents
-from cilium_lab.rollout.node import Turn
-from cilium_lab.rollout.plan import LIVE, Step, plan
-from cilium_lab.rollout.pod_cidrs import targets
+from cilium_lab.rollout import invariants
+from cilium_lab.rollout.drain import CANARY_LABEL
+from cilium_lab.rollout.node import Agents, NodeRollout
+from cilium_lab.rollout.plan import LIVE, Step, plan, pod_cidr_goal
 from cilium_lab.rollout.preflight import ranges_in_use
 from cilium_lab.rollout.request import Desired
 
-EVERYTHING = Ask.STATUS | Ask.MASQUERADE | Ask.DROPS
+EVERYTHING = Query.STATUS | Query.NON_MASQUERADE | Query.DROPS
 _REPEATS = 3
 """A step that is still planned after so many tries does not do what it should."""
 
@@ -28,8 +30,19 @@ def utc_stamp() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
+@dataclass(frozen=True)
+class Released:
+    """What became of the nodes whose rollout had not ended when a run did."""
+
+    uncordoned: tuple[str, ...]
+    cordoned: tuple[str, ...]
+    """Without a working agent, or where a canary did not reach what pods have to reach."""
+    errors: tuple[str, ...]
+    """What could not be done, in the API's words."""
+
+
 class Engine:
-    """One run. `waiter` tells about everything; `stamp` gives the value of restart annotations."""
+    """One run. `waiter` reports everything; `stamp` gives the value of restart annotations."""
 
     def __init__(
         self, desired: Desired, cluster: Cluster, waiter: Waiter, stamp: Callable[[], str] = utc_stamp
@@ -41,59 +54,71 @@ class Engine:
         self._agents = Agents(cluster, waiter, desired.limits)
         self._stamp = stamp
         self._drops: dict[str, Mapping[str, int]] = {}
-        self._left_behind: tuple[IPv4Network, ...] = ()
+        self._also_in_use: tuple[IPv4Network, ...] = ()
 
     def run(self) -> tuple[Step, ...]:
-        """Everything up to the desired state; what was done. Raises ConditionTimeout or ApiError.
+        """Everything up to the desired state; returned are the steps done. Raises ConditionTimeout or ApiError.
 
-        Nothing is undone when it raises, but for `release_nodes`; another run goes on from there.
+        Nothing is undone when it raises, but for `release_nodes`; another run continues from there.
         """
-        self._waiter.stage = "1 lists"
-        self._waiter.wait(Condition("nodes and agents ready", self._agents_ready, self._limits.nodes))
-        self._lists()
-        self._waiter.stage = "2 operator"
-        self._waiter.wait(Condition("operator configured", self._configured, self._limits.operator))
+        self._waiter.stage = Stage.NON_MASQUERADE
+        self._waiter.wait(Condition(Name.AGENTS_READY, self._agents_ready, self._limits.nodes))
+        self._wait_for_non_masquerade_cidrs()
+        self._waiter.stage = Stage.OPERATOR
+        self._waiter.wait(Condition(Name.OPERATOR_CONFIGURED, self._operator_configured, self._limits.operator))
         if self._desired.mode not in LIVE:
-            self._waiter.report("nothing to carry", "", 0.0, f"{self._desired.mode} is only had from the first day on")
+            self._waiter.report(Name.NOT_LIVE, "", 0.0, f"{self._desired.mode} is only available from the first day on")
             return ()
         done: list[Step] = []
-        snapshot = self._cluster.look(EVERYTHING)
+        snapshot = self._cluster.observe(EVERYTHING)
         self._drops = {name: dict(view.drops or {}) for name, view in snapshot.views.items()}
-        self._left_behind = ranges_in_use(self._desired, snapshot)
+        self._also_in_use = ranges_in_use(self._desired, snapshot)
         while steps := plan(self._desired, snapshot):
             step = steps[0]
-            if [(s.kind, s.node) for s in done].count((step.kind, step.node)) == _REPEATS:
+            if [(s.stage, s.node) for s in done].count((step.stage, step.node)) == _REPEATS:
                 self._stuck(step)
-            self._waiter.stage = f"{step.stage} {step.kind}"
-            self._waiter.report("begins", step.node, 0.0, step.reason)
+            self._waiter.stage = step.stage
+            self._waiter.report(Name.BEGINS, step.node, 0.0, step.reason)
             started = self._waiter.clock.now()
             self._do(step, snapshot)
-            self._check(step, snapshot)
-            self._waiter.report("done", step.node, self._waiter.clock.now() - started, step.kind)
+            self._verify(step, snapshot)
+            self._waiter.report(Name.DONE, step.node, self._waiter.clock.now() - started, step.stage)
             done.append(step)
-            snapshot = self._cluster.look()
+            snapshot = self._cluster.observe()
         if done:
             self._finish()
         return tuple(done)
 
-    def release_nodes(self, failure: Exception) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """For a run that failed: uncordon the nodes whose turn has not ended and whose agent works; no canary stays.
+    def release_nodes(self, failure: BaseException) -> Released:
+        """For a run that failed: uncordon the nodes whose rollout has not ended and whose agent works; no canary stays.
 
-        Returned are the freed nodes and those that stay cordoned: without a working agent, or where a canary did not
-        reach what pods have to reach. The note of all of them stays: the next run gives them their whole turn again.
+        All of them stay in the state: the next run does their whole rollout again. Raises ApiError where the API does
+        not answer at all.
         """
         snapshot = self._cluster.snapshot()
-        cut_off = failure.node if isinstance(failure, ConditionTimeout) and failure.name == canary.GATE else ""
-        working = [name for name in snapshot.record.turns if (agent := snapshot.agent(name)) and agent.ready]
-        freed = tuple(name for name in working if name != cut_off)
-        for name in freed:
-            self._cluster.cordon(name, on=False)
+        unreached = isinstance(failure, ConditionTimeout) and failure.name == Name.CANARY_REACHES
+        cut_off = failure.node if isinstance(failure, ConditionTimeout) and unreached else ""
+        freed: list[str] = []
+        errors: list[str] = []
+        for name in snapshot.state.nodes:
+            agent = snapshot.agent(name)
+            if name == cut_off or agent is None or not agent.ready:
+                continue
+            try:
+                self._cluster.cordon(name, on=False)
+                freed.append(name)
+            except ApiError as error:
+                errors.append(f"{name} cannot be uncordoned: {error}")
         for pod in snapshot.pods:
-            if canary.CANARY_LABEL in pod.labels:
-                self._cluster.delete_pod(pod)
-        return freed, tuple(name for name in snapshot.record.turns if name not in freed)
+            if CANARY_LABEL in pod.labels:
+                try:
+                    self._cluster.delete_pod(pod)
+                except ApiError as error:
+                    errors.append(f"{pod.key} cannot be deleted: {error}")
+        kept = tuple(name for name in snapshot.state.nodes if name not in freed)
+        return Released(tuple(freed), kept, tuple(errors))
 
-    # -- waiter of the first stages ---------------------------------------------------------------------------------
+    # -- conditions of the first stages ----------------------------------------------------------------------------
 
     def _agents_ready(self) -> Result:
         snapshot = self._cluster.snapshot()
@@ -108,26 +133,26 @@ class Engine:
             )
         return met(f"{len(agents)} nodes")
 
-    def _lists(self) -> None:
-        """Every agent's map has every range. A kubelet that is slow to carry the ConfigMap is nudged."""
-        if not self._desired.masquerade_list:
+    def _wait_for_non_masquerade_cidrs(self) -> None:
+        """Every agent's map has every range. Annotations make a kubelet that is slow sync the ConfigMap at once."""
+        if not self._desired.ip_masq_agent:
             return
-        nudged = False
+        annotated = False
 
-        def look() -> Result:
-            nonlocal nudged
-            snapshot = self._cluster.look(Ask.MASQUERADE)
-            found = invariants.masquerade_excepted(snapshot, self._desired.masqueraded_not)
-            if found and not nudged:
+        def complete() -> Result:
+            nonlocal annotated
+            snapshot = self._cluster.observe(Query.NON_MASQUERADE)
+            found = invariants.non_masquerade_complete(snapshot, self._desired.non_masquerade_cidrs)
+            if found and not annotated:
                 for node in snapshot.nodes:
                     if agent := snapshot.agent(node.name):
-                        self._cluster.touch(agent, self._stamp())
-                nudged = True
+                        self._cluster.annotate(agent, self._stamp())
+                annotated = True
             return _result(found, f"{len(snapshot.views)} agents have every range", "the ConfigMap ip-masq-agent")
 
-        self._waiter.wait(Condition("agents' lists", look, self._limits.masquerade))
+        self._waiter.wait(Condition(Name.NON_MASQUERADE, complete, self._limits.non_masquerade))
 
-    def _configured(self) -> Result:
+    def _operator_configured(self) -> Result:
         snapshot = self._cluster.snapshot()
         now = snapshot.configured
         if now is None or now.mode != self._desired.mode:
@@ -136,14 +161,14 @@ class Engine:
         if snapshot.operator() is None:
             return unmet(expected="a ready operator", seen="none", next="the log of deployment/cilium-operator")
         outside = [
-            f"{name} {block}"
+            f"{name} {cidr}"
             for name, node in snapshot.cilium_nodes.items()
-            for block in node.blocks
-            if now.mode == "cluster-pool" and not any(block.subnet_of(pool) for pool in now.pools)
+            for cidr in node.pod_cidrs
+            if now.mode == "cluster-pool" and not any(cidr.subnet_of(pool) for pool in now.pools)
         ]
         if outside:
             return unmet(
-                expected=f"every block inside {', '.join(map(str, now.pools))}",
+                expected=f"every pod CIDR inside {', '.join(map(str, now.pools))}",
                 seen=", ".join(outside),
                 next="run the preflight again: it adds ranges in use to the operator's list",
             )
@@ -152,20 +177,22 @@ class Engine:
     # -- steps -----------------------------------------------------------------------------------------------------
 
     def _do(self, step: Step, snapshot: Snapshot) -> None:
-        match step.kind:
-            case "operator":
+        match step.stage:
+            case Stage.OPERATOR:
                 self._refresh_operator(stale=snapshot.operator_is_stale())
-            case "retire":
-                for name, blocks in step.blocks:
-                    self._cluster.set_blocks(name, blocks)
-            case "adopt":
-                block = targets(self._desired, snapshot)[step.node]
-                self._agents.restart(step.node, self._desired.mode, block)
-            case "reserve":
-                self._reserve(step.blocks)
-            case "renumber":
-                turn = Turn(self._desired, self._cluster, self._waiter, self._agents, step.node, self._stamp)
-                turn.run(step.blocks[0][1][0])
+            case Stage.DROP_CIDR:
+                for name, pod_cidrs in step.pod_cidrs:
+                    self._cluster.set_pod_cidrs(name, pod_cidrs)
+            case Stage.SWITCH_MODE:
+                pod_cidr = pod_cidr_goal(self._desired, snapshot)[step.node]
+                self._agents.restart(step.node, self._desired.mode, pod_cidr)
+            case Stage.ADD_CIDR:
+                self._add_cidrs(step.pod_cidrs)
+            case Stage.MOVE_NODE:
+                rollout = NodeRollout(self._desired, self._cluster, self._waiter, self._agents, step.node, self._stamp)
+                rollout.run(step.pod_cidrs[0][1][0])
+            case _:
+                raise AssertionError(f"{step.stage} is no stage of a plan")
 
     def _refresh_operator(self, *, stale: bool) -> None:
         if stale or self._desired.mode == "cluster-pool":
@@ -174,60 +201,63 @@ class Engine:
             for node in self._cluster.cilium_nodes().values():
                 if node.error:
                     self._cluster.clear_error(node.name)
-        self._waiter.wait(Condition("no operator error", self._agents.no_operator_error, self._limits.operator))
+        self._wait_for_no_operator_error()
 
-    def _reserve(self, blocks: tuple[tuple[str, tuple[IPv4Network, ...]], ...]) -> None:
-        for name, wanted in blocks:
-            self._cluster.set_blocks(name, wanted)
+    def _wait_for_no_operator_error(self) -> None:
+        self._waiter.wait(Condition(Name.OPERATOR_WITHOUT_ERROR, self._agents.no_operator_error, self._limits.operator))
+
+    def _add_cidrs(self, pod_cidrs: tuple[tuple[str, tuple[IPv4Network, ...]], ...]) -> None:
+        for name, wanted in pod_cidrs:
+            self._cluster.set_pod_cidrs(name, wanted)
         if self._desired.mode == "cluster-pool":
             self._agents.restart_operator()
-            self._waiter.wait(Condition("no operator error", self._agents.no_operator_error, self._limits.operator))
+            self._wait_for_no_operator_error()
 
-        def look() -> Result:
-            snapshot = self._cluster.look(Ask.ROUTES)
-            wrong = [name for name, wanted in blocks if snapshot.blocks(name) != wanted]
+        def routed() -> Result:
+            snapshot = self._cluster.observe(Query.ROUTES)
+            wrong = [name for name, wanted in pod_cidrs if snapshot.pod_cidrs(name) != wanted]
             if wrong:
-                seen = "; ".join(f"{name} has {snapshot.blocks(name)}" for name in wrong)
-                return unmet(expected="the blocks as written", seen=seen, next="who else writes CiliumNodes")
+                seen = "; ".join(f"{name} has {', '.join(map(str, snapshot.pod_cidrs(name)))}" for name in wrong)
+                return unmet(expected="the pod CIDRs as written", seen=seen, next="who else writes CiliumNodes")
             found = invariants.routes_complete(snapshot, direct=self._desired.direct_routes)
             return _result(found, f"{len(snapshot.views)} nodes have all routes", "`ip route` on the node")
 
-        self._waiter.wait(Condition("routes to old and new blocks", look, self._limits.routes))
+        self._waiter.wait(Condition(Name.ROUTES_TO_BOTH, routed, self._limits.routes))
 
-    def _check(self, step: Step, before: Snapshot) -> None:
+    def _verify(self, step: Step, before: Snapshot) -> None:
         """The invariants, with the mode that each agent should be in after the step."""
         modes = {name: view.mode or "" for name, view in before.views.items()}
-        if step.kind in ("adopt", "renumber"):
+        if step.stage in (Stage.SWITCH_MODE, Stage.MOVE_NODE):
             modes[step.node] = self._desired.mode
 
-        def look() -> Result:
-            snapshot = self._cluster.look()
-            # A node whose turn an earlier run began may have pods that are cut off until its turn is done again.
-            begun = {*snapshot.record.turns, *(p.key for p in snapshot.pods if p.node in snapshot.record.turns)}
-            found = invariants.standing(self._desired, snapshot, modes, self._left_behind)
+        def hold() -> Result:
+            snapshot = self._cluster.observe()
+            # A node whose rollout an earlier run began may have pods that are cut off until its rollout is done again.
+            begun = {*snapshot.state.nodes, *(p.key for p in snapshot.pods if p.node in snapshot.state.nodes)}
+            found = invariants.violated(self._desired, snapshot, modes, self._also_in_use)
             found = tuple(v for v in found if not (v.invariant in ("I2", "I5", "I6") and v.subject in begun))
             return _result(found, "I1 to I7 hold", "the subjects of what is violated")
 
-        self._waiter.wait(Condition("invariants", look, self._limits.invariants, step.node))
+        self._waiter.wait(Condition(Name.INVARIANTS, hold, self._limits.invariants, step.node))
 
     def _finish(self) -> None:
-        """I1 to I8 and I10 for the last time; drops cannot be mended by waiting, so they are told."""
-        self._waiter.stage = "5 finish"
-        final = self._cluster.look(EVERYTHING)
+        """I1 to I8 and I10 for the last time; no waiting mends drops, so they are only reported."""
+        self._waiter.stage = Stage.FINISH
+        final = self._cluster.observe(EVERYTHING)
         modes = dict.fromkeys(final.views, self._desired.mode)
 
-        def look() -> Result:
+        def hold() -> Result:
             nonlocal final
-            final = self._cluster.look(EVERYTHING)
-            found = invariants.standing(self._desired, final, modes)
+            final = self._cluster.observe(EVERYTHING)
+            found = invariants.violated(self._desired, final, modes)
             found = (*found, *invariants.nothing_left(plan(self._desired, final)))
             return _result(found, "I1 to I7 and I10 hold", "the subjects of what is violated")
 
-        self._waiter.wait(Condition("invariants", look, self._limits.invariants))
+        self._waiter.wait(Condition(Name.INVARIANTS, hold, self._limits.invariants))
         for violation in invariants.no_new_drops(self._drops, final):
-            self._waiter.report("packets were dropped", violation.subject, 0.0, str(violation))
-        blocks = ", ".join(f"{node.name} {', '.join(map(str, final.blocks(node.name)))}" for node in final.nodes)
-        self._waiter.report("as desired", "", 0.0, f"{self._desired.mode}: {blocks}")
+            self._waiter.report(Name.DROPS, violation.subject, 0.0, str(violation))
+        held = ", ".join(f"{node.name} {', '.join(map(str, final.pod_cidrs(node.name)))}" for node in final.nodes)
+        self._waiter.report(Name.AS_DESIRED, "", 0.0, f"{self._desired.mode}: {held}")
 
     def _stuck(self, step: Step) -> None:
         result = unmet(
@@ -235,7 +265,7 @@ class Engine:
             seen=f"{_REPEATS} tries: {step.reason}",
             next="who else changes the cluster",
         )
-        raise ConditionTimeout(Condition(f"step {step.kind}", lambda: result, 0.0, step.node), result)
+        raise ConditionTimeout(Condition(f"step {step.stage}", lambda: result, 0.0, step.node), result)
 
 
 def _result(found: invariants.Violations, good: str, look_at: str) -> Result:

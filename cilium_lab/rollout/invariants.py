@@ -1,9 +1,10 @@
-"""What holds after every step of a migration, as pure functions that return what is violated.
+"""What holds between any two steps of a migration, as pure functions of one snapshot that return what is violated.
 
-I1 to I8 and I10 are here; I9, that no request fails, is read from the probes' record (labctl.bench.judge).
+I1 to I8 and I10 are here; I9, that no request fails, is read from the probes' lines (labctl.bench.judge). The names of
+the functions and of the invariants are stable: the engine, `./lab verify` and the bench's end state share them.
 
-A node may have two blocks at a time (its new one beside its old one), so these speak of all blocks of a CiliumNode; of
-the last state, with one block each, `plan` makes sure by finding nothing more to do (I10).
+A node may have two pod CIDRs at a time (its new one beside its old one), so these cover all pod CIDRs of a CiliumNode;
+that each node has one alone at the end follows from `plan`, which finds nothing more to do (I10).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from cilium_lab.rollout.request import Desired
 
 @dataclass(frozen=True)
 class Violation:
-    """One thing that is not as it has to be."""
+    """One subject (a node, pod or Service) that breaks an invariant."""
 
     invariant: str
     subject: str
@@ -41,50 +42,53 @@ TOLERATED_DROPS = (
     "Unsupported protocol for NAT masquerade",
     "Forbidden ICMPv6 message",
 )
-"""Drops that say nothing about the migration: packets to an address that has just gone and ICMP's words about them
+"""Reasons that say nothing about a migration: packets to an address that has just gone and ICMP's errors about them
 (which masquerading does not translate), IPv6 chatter of the links, and answers after the end of their connection."""
 
 
-def disjoint_blocks(snapshot: Snapshot, ranges: Iterable[IPv4Network], mask_size: int) -> Violations:
-    """I1: blocks are pairwise disjoint, inside the ranges, of the right size, and every node has one."""
+def pod_cidrs_disjoint(snapshot: Snapshot, ranges: Iterable[IPv4Network], mask_size: int) -> Violations:
+    """I1: pod CIDRs are pairwise disjoint, inside the ranges, of the right size, and every node has one."""
     allowed = tuple(ranges)
     found: list[Violation] = []
-    listed = [(name, block) for name, node in sorted(snapshot.cilium_nodes.items()) for block in node.blocks]
-    for (name, block), (other, second) in combinations(listed, 2):
-        if block.overlaps(second):
-            found.append(Violation("I1", name, f"a block that overlaps no other, {other} has {second}", str(block)))
-    for name, block in listed:
-        if block.prefixlen != mask_size or not any(block.subnet_of(wide) for wide in allowed):
-            found.append(Violation("I1", name, f"a /{mask_size} of {_join(allowed)}", str(block)))
+    listed = [(name, cidr) for name, node in sorted(snapshot.cilium_nodes.items()) for cidr in node.pod_cidrs]
+    for (name, cidr), (other, second) in combinations(listed, 2):
+        if cidr.overlaps(second):
+            found.append(Violation("I1", name, f"a pod CIDR that overlaps no other, {other} has {second}", str(cidr)))
+    for name, cidr in listed:
+        if cidr.prefixlen != mask_size or not any(cidr.subnet_of(wide) for wide in allowed):
+            found.append(Violation("I1", name, f"a /{mask_size} of {_join(allowed)}", str(cidr)))
     for node in snapshot.nodes:
-        if not snapshot.blocks(node.name):
-            found.append(Violation("I1", node.name, "a block in its CiliumNode", "none"))
+        if not snapshot.pod_cidrs(node.name):
+            found.append(Violation("I1", node.name, "a pod CIDR in its CiliumNode", "none"))
     return tuple(found)
 
 
-def addresses_inside(snapshot: Snapshot) -> Violations:
-    """I2: every pod address lies in a block of its node."""
+def addresses_in_pod_cidrs(snapshot: Snapshot) -> Violations:
+    """I2: every pod address lies in a pod CIDR of its node."""
     return tuple(
-        Violation("I2", pod.key, f"an address of {_join(snapshot.blocks(pod.node))} ({pod.node})", str(pod.address))
+        Violation("I2", pod.key, f"an address of {_join(snapshot.pod_cidrs(pod.node))} ({pod.node})", str(pod.address))
         for pod in _settled(snapshot)
-        if pod.address is not None and not any(pod.address in block for block in snapshot.blocks(pod.node))
+        if pod.address is not None and not any(pod.address in cidr for cidr in snapshot.pod_cidrs(pod.node))
     )
 
 
 def routes_complete(snapshot: Snapshot, *, direct: bool) -> Violations:
-    """I3: a route on every node that was asked to every other node's blocks, and to no dead one."""
+    """I3: every node that was queried has a route to every other node's pod CIDRs, and none to a dead one.
+
+    `direct`: the route's gateway is the other node (native routing); otherwise it leads into the tunnel.
+    """
     found: list[Violation] = []
     for name, view in sorted(snapshot.views.items()):
-        wanted = {block: peer for peer in snapshot.nodes if peer.name != name for block in snapshot.blocks(peer.name)}
+        wanted = {cidr: peer for peer in snapshot.nodes if peer.name != name for cidr in snapshot.pod_cidrs(peer.name)}
         have = {route.destination: route for route in view.routes}
-        for block, peer in wanted.items():
-            if not _leads_to(have.get(block), peer, direct=direct):
+        for cidr, peer in wanted.items():
+            if not _leads_to(have.get(cidr), peer, direct=direct):
                 way = f"via {peer.address}" if direct else "by cilium_host"
-                found.append(Violation("I3", name, f"a route to {block} {way} ({peer.name})", _words(have.get(block))))
-        own = snapshot.blocks(name)
-        for block, route in have.items():
-            if block not in wanted and block not in own:
-                found.append(Violation("I3", name, "no route to a block that no node has", _words(route)))
+                found.append(Violation("I3", name, f"a route to {cidr} {way} ({peer.name})", _words(have.get(cidr))))
+        own = snapshot.pod_cidrs(name)
+        for cidr, route in have.items():
+            if cidr not in wanted and cidr not in own:
+                found.append(Violation("I3", name, "no route to a pod CIDR that no node has", _words(route)))
     return tuple(found)
 
 
@@ -98,20 +102,21 @@ def _words(route: Route | None) -> str:
     return f"{route.destination} via {route.gateway or route.device}" if route else "none"
 
 
-def masquerade_excepted(snapshot: Snapshot, always: Iterable[IPv4Network]) -> Violations:
-    """I4: the agents' lists hold every range of pods and every block in use."""
-    needed = {*always, *(block for node in snapshot.cilium_nodes.values() for block in node.blocks)}
+def non_masquerade_complete(snapshot: Snapshot, always: Iterable[IPv4Network]) -> Violations:
+    """I4: the agents' non-masquerade CIDRs hold every range of `always` and every pod CIDR in use."""
+    needed = {*always, *(cidr for node in snapshot.cilium_nodes.values() for cidr in node.pod_cidrs)}
     return tuple(
-        Violation("I4", name, f"{cidr} inside a range that is not masqueraded", _join(view.masquerade))
+        Violation("I4", name, f"{cidr} inside a range that is not masqueraded", _join(view.non_masquerade_cidrs))
         for name, view in sorted(snapshot.views.items())
-        if view.masquerade is not None
+        if view.non_masquerade_cidrs is not None
         for cidr in sorted(needed)
-        if not any(cidr.subnet_of(wide) for wide in view.masquerade)
+        if not any(cidr.subnet_of(wide) for wide in view.non_masquerade_cidrs)
     )
 
 
 def agents_as_expected(snapshot: Snapshot, modes: Mapping[str, str]) -> Violations:
-    """I5: no operator error; every agent that was asked runs in the mode of `modes` on its CiliumNode's first block."""
+    """I5: no operator error; every agent that was queried runs in its mode of `modes` (by node) on its CiliumNode's
+    first pod CIDR."""
     found = [
         Violation("I5", name, "no error of the operator", node.error)
         for name, node in sorted(snapshot.cilium_nodes.items())
@@ -122,8 +127,9 @@ def agents_as_expected(snapshot: Snapshot, modes: Mapping[str, str]) -> Violatio
             continue
         if view.mode != modes.get(name):
             found.append(Violation("I5", name, f"an agent in {modes.get(name)}", view.mode))
-        if snapshot.blocks(name)[:1] != ((view.block,) if view.block else ()):
-            found.append(Violation("I5", name, f"an agent on {_join(snapshot.blocks(name)[:1])}", str(view.block)))
+        first = snapshot.pod_cidrs(name)[:1]
+        if first != ((view.pod_cidr,) if view.pod_cidr else ()):
+            found.append(Violation("I5", name, f"an agent on {_join(first)}", str(view.pod_cidr)))
     return tuple(found)
 
 
@@ -145,7 +151,7 @@ def endpoints_ready(snapshot: Snapshot) -> Violations:
 
 
 def services_backed(snapshot: Snapshot, services: Iterable[str]) -> Violations:
-    """I7: DNS and each named Service have a ready backend. A Service that does not exist has no slice, so no entry."""
+    """I7: each Service (`namespace/name`) has a ready backend. One that does not exist has no slice, so no entry."""
     return tuple(
         Violation("I7", service, "a ready backend", "0") for service in services if snapshot.backends.get(service) == 0
     )
@@ -167,20 +173,20 @@ def nothing_left(steps: Iterable[object]) -> Violations:
     return tuple(Violation("I10", "the next run", "no step", str(step)) for step in steps)
 
 
-def standing(
-    desired: Desired, snapshot: Snapshot, modes: Mapping[str, str], left_behind: Iterable[IPv4Network] = ()
+def violated(
+    desired: Desired, snapshot: Snapshot, modes: Mapping[str, str], also_in_use: Iterable[IPv4Network] = ()
 ) -> Violations:
-    """I1 to I7: what can be told from one look at the cluster.
+    """I1 to I7: all that can be told from one snapshot.
 
-    `left_behind` are blocks outside the configuration that nodes may have until their turn.
+    `also_in_use` are pod CIDRs outside the configuration that nodes may have until their rollout.
     """
     configured = snapshot.configured.pools if snapshot.configured else ()
-    ranges = (*desired.masqueraded_not, *configured, *left_behind)
+    ranges = (*desired.non_masquerade_cidrs, *configured, *also_in_use)
     return (
-        *disjoint_blocks(snapshot, ranges, desired.mask_size),
-        *addresses_inside(snapshot),
+        *pod_cidrs_disjoint(snapshot, ranges, desired.mask_size),
+        *addresses_in_pod_cidrs(snapshot),
         *routes_complete(snapshot, direct=desired.direct_routes),
-        *(masquerade_excepted(snapshot, desired.masqueraded_not) if desired.masquerade_list else ()),
+        *(non_masquerade_complete(snapshot, desired.non_masquerade_cidrs) if desired.ip_masq_agent else ()),
         *agents_as_expected(snapshot, modes),
         *endpoints_ready(snapshot),
         *services_backed(snapshot, desired.services),

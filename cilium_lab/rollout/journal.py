@@ -1,16 +1,21 @@
-"""Keeps the record of a migration, and lets the probes ask meanwhile where they are wanted.
+"""The journal of a migration, and the probes that run meanwhile where they are wanted.
 
-A record begins when the preflight finds something to carry and is open, before anything moves; it ends with the run. A
-run that is killed leaves it open, and its probes asking: the next one goes on with both.
+A journal begins when the preflight has passed and finds something to migrate, before anything moves; it ends with the
+run. A run that is killed leaves it open, and its probes running: the next one continues both.
+
+A journal that cannot be written (a full disk) fails no run: that is reported once, and the migration goes on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 from cilium_lab.disruption.probing import Probing
 from cilium_lab.disruption.run_directory import Folder, Now, addresses, utc_now
+from cilium_lab.disruption.stages import Name, Stage
 from cilium_lab.kube.client import ApiError
 from cilium_lab.kube.conditions import ConditionTimeout, Event, Waiter
 from cilium_lab.kube.objects import Snapshot
@@ -21,63 +26,93 @@ from cilium_lab.rollout.request import Desired
 KIND = "staged"
 
 
-class RecordError(Exception):
-    """The probes could not be started, or their lines not be had; the text says why."""
+class ProbesError(Exception):
+    """The probes could not be started, or their lines not be collected; the text says why."""
 
 
-class Recorder:
-    """`records` is the folder of all records. `probing` makes the probes of this cluster; None: nobody asks."""
+class Journal:
+    """`runs` is the folder of all runs' directories. `probing` makes the probes of this cluster; None: no probes."""
 
-    def __init__(self, records: Path, probing: Callable[[Waiter], Probing] | None = None, now: Now = utc_now) -> None:
-        self._records = records
+    def __init__(self, runs: Path, probing: Callable[[Waiter], Probing] | None = None, now: Now = utc_now) -> None:
+        self._runs = runs
         self._probing = probing
         self._now = now
         self._folder: Folder | None = None
+        self._waiter: Waiter | None = None
+        self._warned = False
 
-    def begin(self, desired: Desired, look: Callable[[], Snapshot], waiter: Waiter) -> None:
-        """Before anything moves, if something is to move; `look` sees every agent. Raises RecordError or ApiError.
+    def begin(self, desired: Desired, observe: Callable[[], Snapshot], waiter: Waiter) -> None:
+        """Before anything moves, if something is to move; `observe` sees every agent. Raises ProbesError or ApiError.
 
         Both commands call it: a run comes without a preflight when an earlier one has passed and its run has failed.
         """
-        self._folder = Folder.unfinished(self._records, KIND, self._now)
-        snapshot = None if self._folder else look()
+        self._waiter = waiter
+        found: Folder | None = None
+        with self._writing():
+            found = Folder.unfinished(self._runs, KIND, self._now)
+        # One without an event was begun by a run that ended before its probes ran.
+        continued = found is not None and found.has_events
+        snapshot = None if continued else observe()
         if snapshot and not pending(desired, snapshot):
             return
+        self._folder = found
         started = waiter.clock.now()
+        if self._folder is None and snapshot:
+            with self._writing():
+                folder = Folder.new(self._runs, KIND, now=self._now)
+                folder.addresses("before", addresses(snapshot))
+                self._folder = folder
+        if self._folder is None:
+            return
         if self._probing:
             try:
-                self._probing(waiter).begin(fresh=self._folder is None)
+                self._probing(waiter).begin(fresh=not continued)
             except (ApiError, HostError, ConditionTimeout) as error:
-                raise RecordError(
+                if not continued:
+                    shutil.rmtree(self._folder.path, ignore_errors=True)
+                    self._folder = None
+                raise ProbesError(
                     f"the probes cannot be started: {error}\n  next: mend that, or set migration.probe to false"
                 ) from error
-        if snapshot:
-            self._folder = Folder.new(self._records, KIND, now=self._now)
-            self._folder.addresses("before", addresses(snapshot))
-        if self._folder:
+        with self._writing():
             self._folder.change(origin(desired, snapshot) if snapshot else "", desired.mode)
-            asking = "probes ask" if self._probing else "no probes"
-            what = "record begins" if snapshot else "record goes on"
-            self._folder.event("0 preflight", "", what, waiter.clock.now() - started, asking)
+            probes = "probes run" if self._probing else "no probes"
+            name = Name.JOURNAL_CONTINUES if continued else Name.JOURNAL_BEGINS
+            self._folder.event(Stage.PREFLIGHT, "", name, waiter.clock.now() - started, probes)
 
     def event(self, event: Event) -> None:
-        """Note an event of the run."""
+        """Write an event of the run."""
         if self._folder:
-            self._folder.event(event.stage, event.node, event.what, event.seconds, event.detail)
+            with self._writing():
+                self._folder.event(event.stage, event.node, event.what, event.seconds, event.detail)
 
     def end(self, waiter: Waiter, outcome: str, snapshot: Snapshot | None) -> str:
-        """The run has come to its end; what the probes say, in a line. Raises RecordError."""
+        """The run has come to its end; the probes' result in a line. Raises ProbesError."""
         if not self._folder:
             return ""
         if snapshot:
-            self._folder.addresses("after", addresses(snapshot))
+            with self._writing():
+                self._folder.addresses("after", addresses(snapshot))
+        said = ""
         try:
-            said = self._probing(waiter).end(self._folder) if self._probing else ""
+            with self._writing():
+                said = self._probing(waiter).end(self._folder) if self._probing else ""
         except (ApiError, HostError, ConditionTimeout) as error:
-            raise RecordError(f"the probes' lines cannot be had: {error}") from error
+            raise ProbesError(f"the probes' lines cannot be collected: {error}") from error
         finally:
-            self._folder.end(outcome)
-        return f"{said}; record: {self._folder.path}" if said else f"record: {self._folder.path}"
+            with self._writing():
+                self._folder.end(outcome)
+        return f"{said}; journal: {self._folder.path}" if said else f"journal: {self._folder.path}"
+
+    @contextmanager
+    def _writing(self) -> Generator[None]:
+        """What goes wrong with a file of the journal is reported once and fails nothing."""
+        try:
+            yield
+        except (OSError, ValueError, KeyError) as error:
+            if self._waiter and not self._warned:
+                self._warned = True
+                self._waiter.tell(f"warning: the journal is incomplete, the migration goes on: {error}")
 
 
 def origin(desired: Desired, snapshot: Snapshot) -> str:

@@ -1,79 +1,118 @@
-"""What is still to be done, derived from the cluster alone: the same look gives the same plan.
+"""Which pod CIDR each node shall have, and the steps that are left to get there: the same snapshot, the same plan.
 
-A run does the first step, looks again, and plans again. So it does not matter which run did what, or where one ended.
+A run does the first step, observes the cluster, and plans again. So it does not matter which run did what, or where
+one ended.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Network
-from typing import Literal
+from itertools import chain
 
+from cilium_lab.disruption.stages import Stage
 from cilium_lab.kube.objects import Node, Snapshot
-from cilium_lab.rollout.pod_cidrs import targets
 from cilium_lab.rollout.request import Desired
 
 LIVE = ("kubernetes", "cluster-pool")
-"""The modes between which a live cluster can be carried."""
-Kind = Literal["operator", "retire", "adopt", "reserve", "renumber"]
-STAGES: dict[Kind, int] = {"operator": 2, "retire": 2, "adopt": 3, "reserve": 4, "renumber": 4}
+"""The modes between which a live cluster can be migrated."""
+Goal = dict[str, IPv4Network]
+"""Node -> the pod CIDR that it shall have."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step. `blocks` is what CiliumNodes shall have then: node -> blocks, the one in use first."""
+    """One step. `pod_cidrs` is what CiliumNodes shall hold after it: node -> pod CIDRs, the one in use first."""
 
-    kind: Kind
+    stage: Stage
     reason: str
     node: str = ""
-    blocks: tuple[tuple[str, tuple[IPv4Network, ...]], ...] = ()
-
-    @property
-    def stage(self) -> int:
-        """The stage of the migration that it belongs to."""
-        return STAGES[self.kind]
+    """Empty: not about one node."""
+    pod_cidrs: tuple[tuple[str, tuple[IPv4Network, ...]], ...] = ()
 
     def __str__(self) -> str:
-        return f"stage {self.stage} {self.kind} {self.node}: {self.reason}".replace(" :", ":")
+        return f"stage {self.stage} {self.node}: {self.reason}".replace(" :", ":")
 
 
 def plan(desired: Desired, snapshot: Snapshot) -> tuple[Step, ...]:
     """All steps, in order. `snapshot.views` must hold every agent. Empty: the cluster is as desired."""
     if desired.mode not in LIVE:
         return ()
-    goal = targets(desired, snapshot)
-    order = [node.name for node in turns(snapshot.nodes) if node.name in goal and node.name in snapshot.views]
-    moving = [name for name in order if to_renumber(desired, snapshot, name, goal[name])]
-    # A node whose turn an earlier run began comes first: the others need its room.
-    moving.sort(key=lambda name: name not in snapshot.record.turns)
+    goal = pod_cidr_goal(desired, snapshot)
+    order = [node.name for node in rollout_order(snapshot.nodes) if node.name in goal and node.name in snapshot.views]
+    moving = [name for name in order if has_to_move(snapshot, name, goal[name])]
+    # A node whose rollout an earlier run began comes first: the others need its capacity.
+    moving.sort(key=lambda name: name not in snapshot.state.nodes)
     staying = [name for name in order if name not in moving]
     return (
         *_operator(desired, snapshot),
-        *_retire(snapshot, staying, goal),
-        *_adopt(desired, snapshot, staying),
-        *_reserve(snapshot, moving, goal),
-        *(_renumber(desired, snapshot, name, goal[name]) for name in moving),
+        *_drop_cidrs(snapshot, staying, goal),
+        *_switch_mode(desired, snapshot, staying),
+        *_add_cidrs(snapshot, moving, goal),
+        *(_move_node(desired, snapshot, name, goal[name]) for name in moving),
     )
 
 
-def turns(nodes: tuple[Node, ...]) -> list[Node]:
-    """The order in which nodes have their turn: workers first, the control plane last, by name."""
+def rollout_order(nodes: tuple[Node, ...]) -> list[Node]:
+    """The order in which nodes are rolled out: workers first, the control plane last, by name."""
     return sorted(nodes, key=lambda node: (node.control_plane, node.name))
 
 
-def to_renumber(desired: Desired, snapshot: Snapshot, name: str, block: IPv4Network) -> bool:
-    """Whether the node's agent runs on another block, pods of its are outside the block, or its turn has not ended."""
-    noted = {str(pod["spec"]["nodeName"]) for pod in snapshot.record.pods}
-    if snapshot.views[name].block != block or name in snapshot.record.turns or name in noted:
+def has_to_move(snapshot: Snapshot, name: str, pod_cidr: IPv4Network) -> bool:
+    """Whether a node is not on this pod CIDR alone: its agent or a pod of it, or its rollout has not ended."""
+    saved = {str(pod["spec"]["nodeName"]) for pod in snapshot.state.pods}
+    if snapshot.views[name].pod_cidr != pod_cidr or name in snapshot.state.nodes or name in saved:
         return True
     return any(
-        pod.node == name and pod.on_pod_network and pod.address is not None and pod.address not in block
+        pod.node == name and pod.on_pod_network and pod.address is not None and pod.address not in pod_cidr
         for pod in snapshot.pods
     )
 
 
+# -- pod CIDRs ---------------------------------------------------------------------------------------------------------
+
+
+def pod_cidr_goal(desired: Desired, snapshot: Snapshot) -> Goal:
+    """Node -> the pod CIDR that it shall have. A node for which there is none is left out.
+
+    In `kubernetes` it is the controller manager's. In `cluster-pool` a node keeps a pod CIDR of the pool that it has,
+    also one that an earlier run has put beside its old one; else it gets the lowest free one, nodes by name, so that
+    another run comes to the same answer. In any other mode nodes keep what they have.
+    """
+    if desired.mode == "kubernetes":
+        return {node.name: node.pod_cidr for node in snapshot.nodes if node.pod_cidr}
+    if desired.mode != "cluster-pool":
+        return {node.name: snapshot.pod_cidrs(node.name)[0] for node in snapshot.nodes if snapshot.pod_cidrs(node.name)}
+    found: Goal = {}
+    used = [cidr for node in snapshot.cilium_nodes.values() for cidr in node.pod_cidrs]
+    for name in sorted(node.name for node in snapshot.nodes):
+        kept = [cidr for cidr in snapshot.pod_cidrs(name) if _fits(cidr, desired)]
+        cidr = kept[0] if kept else lowest_free(desired, used)
+        if cidr:
+            found[name] = cidr
+            used.append(cidr)
+    return found
+
+
+def _fits(cidr: IPv4Network, desired: Desired) -> bool:
+    """Whether a node may keep the pod CIDR: of the right size and inside a pool."""
+    return cidr.prefixlen == desired.mask_size and any(cidr.subnet_of(pool) for pool in desired.pools)
+
+
+def lowest_free(desired: Desired, used: Iterable[IPv4Network]) -> IPv4Network | None:
+    """The first pod CIDR of the pools that overlaps no used one; None when they are full."""
+    held = tuple(used)
+    wide_enough = [pool for pool in desired.pools if pool.prefixlen <= desired.mask_size]
+    candidates = chain.from_iterable(pool.subnets(new_prefix=desired.mask_size) for pool in wide_enough)
+    return next((cidr for cidr in candidates if not any(cidr.overlaps(other) for other in held)), None)
+
+
+# -- steps -------------------------------------------------------------------------------------------------------------
+
+
 def _operator(desired: Desired, snapshot: Snapshot) -> tuple[Step, ...]:
-    """What only a restart of the operator mends: a configuration from before, and an error about a block.
+    """What only a restart of the operator mends: a configuration from before, and an error about a pod CIDR.
 
     In the mode kubernetes not even that clears an error, so the step does.
     """
@@ -82,37 +121,43 @@ def _operator(desired: Desired, snapshot: Snapshot) -> tuple[Step, ...]:
         errors.insert(0, "it started before cilium-config was changed")
     if not errors:
         return ()
-    return (Step("operator", f"restarts, to read the blocks in {desired.mode}: {'; '.join(errors)}"),)
+    return (Step(Stage.OPERATOR, f"restarts, to read the pod CIDRs in {desired.mode}: {'; '.join(errors)}"),)
 
 
-def _adopt(desired: Desired, snapshot: Snapshot, names: list[str]) -> tuple[Step, ...]:
+def _drop_cidrs(snapshot: Snapshot, names: list[str], goal: Goal) -> tuple[Step, ...]:
     return tuple(
-        Step("adopt", f"its agent runs in {snapshot.views[name].mode} and keeps its block", name)
+        Step(
+            Stage.DROP_CIDR,
+            f"drops {', '.join(str(cidr) for cidr in cidrs if cidr != goal[name])}",
+            name,
+            ((name, (goal[name],)),),
+        )
+        for name in names
+        if (cidrs := snapshot.pod_cidrs(name)) and cidrs != (goal[name],)
+    )
+
+
+def _switch_mode(desired: Desired, snapshot: Snapshot, names: list[str]) -> tuple[Step, ...]:
+    return tuple(
+        Step(Stage.SWITCH_MODE, f"its agent runs in {snapshot.views[name].mode} and keeps its pod CIDR", name)
         for name in names
         if snapshot.views[name].mode != desired.mode
     )
 
 
-def _reserve(snapshot: Snapshot, moving: list[str], goal: dict[str, IPv4Network]) -> tuple[Step, ...]:
+def _add_cidrs(snapshot: Snapshot, moving: list[str], goal: Goal) -> tuple[Step, ...]:
     """All at once, so that the operator restarts once."""
-    lacking = [name for name in moving if goal[name] not in snapshot.blocks(name)]
+    lacking = [name for name in moving if goal[name] not in snapshot.pod_cidrs(name)]
     if not lacking:
         return ()
-    blocks = tuple((name, (*snapshot.blocks(name), goal[name])) for name in lacking)
+    pod_cidrs = tuple((name, (*snapshot.pod_cidrs(name), goal[name])) for name in lacking)
     words = ", ".join(f"{name} {goal[name]}" for name in lacking)
-    return (Step("reserve", f"new blocks beside the old ones: {words}", blocks=blocks),)
+    return (Step(Stage.ADD_CIDR, f"new pod CIDRs beside the old ones: {words}", pod_cidrs=pod_cidrs),)
 
 
-def _renumber(desired: Desired, snapshot: Snapshot, name: str, block: IPv4Network) -> Step:
+def _move_node(desired: Desired, snapshot: Snapshot, name: str, pod_cidr: IPv4Network) -> Step:
     view = snapshot.views[name]
     mode = f", {view.mode} -> {desired.mode}" if view.mode != desired.mode else ""
-    way = f"{view.block} -> {block}" if view.block != block else f"its turn on {block} has not ended"
-    return Step("renumber", f"{way}{mode}", name, ((name, (block,)),))
-
-
-def _retire(snapshot: Snapshot, names: list[str], goal: dict[str, IPv4Network]) -> tuple[Step, ...]:
-    return tuple(
-        Step("retire", f"drops {', '.join(str(b) for b in blocks if b != goal[name])}", name, ((name, (goal[name],)),))
-        for name in names
-        if (blocks := snapshot.blocks(name)) and blocks != (goal[name],)
-    )
+    begun = f"its rollout to {pod_cidr} has not ended"
+    way = f"{view.pod_cidr} -> {pod_cidr}" if view.pod_cidr != pod_cidr else begun
+    return Step(Stage.MOVE_NODE, f"{way}{mode}", name, ((name, (pod_cidr,)),))

@@ -1,4 +1,4 @@
-"""What a migration is asked for: the JSON document on its standard input, validated."""
+"""The request of a migration: the JSON document on its standard input, validated."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from typing import Any, cast
 from cilium_lab.disruption.targets import Hosts, parse_hosts
 
 
-class DocumentError(Exception):
-    """The document on standard input is not one; the text says which key and what it should be."""
+class RequestError(Exception):
+    """Standard input holds no valid request; the text says which key is wrong and what it should be."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Seconds after which a condition that has not come true ends the run."""
+    """Seconds after which a condition that does not hold ends the run."""
 
     nodes: float = 120.0
     """All nodes and agents ready, at the start."""
-    masquerade: float = 150.0
-    """Every agent's list has every range: the kubelet takes up to two minutes to carry a changed ConfigMap."""
+    non_masquerade: float = 150.0
+    """Every agent has every non-masquerade CIDR: the kubelet takes up to two minutes to carry a changed ConfigMap."""
     operator: float = 90.0
-    empty: float = 240.0
-    """Everything that can move has left a node and runs elsewhere."""
+    drain: float = 240.0
+    """Everything that can run elsewhere has left a node and is complete there."""
     agent: float = 180.0
     routes: float = 60.0
-    workloads: float = 120.0
-    """What belongs to a node is back."""
+    pods: float = 120.0
+    """The pods that belong to a node are back."""
     canary: float = 90.0
     invariants: float = 60.0
 
 
 @dataclass(frozen=True)
 class Canary:
-    """The pod that tries a node out before users' pods may come back. `image` has sh, curl and dig."""
+    """The pod that tries a node out before users' pods may return. `image` has sh, curl and dig."""
 
     image: str
     pages: tuple[str, ...] = ()
@@ -48,22 +48,23 @@ class Canary:
 
 @dataclass(frozen=True)
 class Desired:
-    """The cluster as it should be, and what else may not be disturbed. Ranges are IPv4 CIDRs."""
+    """The cluster as it should be, and what else must not be disturbed. Ranges are IPv4 CIDRs."""
 
     mode: str
     pools: tuple[IPv4Network, ...]
-    """The ranges of cluster-pool, without those that are only there for blocks from earlier."""
+    """The ranges of cluster-pool, without those that only hold pod CIDRs from earlier."""
     pod_cidr: IPv4Network
+    """The cluster's own range, of which the controller manager allocates in the mode kubernetes."""
     mask_size: int
-    """Prefix length of a node's block."""
-    foreign: dict[str, IPv4Network] = field(default_factory=dict[str, IPv4Network])
-    """Ranges that no pod may have an address of: name (node network, Service range) -> range."""
+    """Prefix length of a node's pod CIDR."""
+    other_networks: dict[str, IPv4Network] = field(default_factory=dict[str, IPv4Network])
+    """Ranges that pools must not overlap: name (node network, Service range) -> range."""
     direct_routes: bool = True
     """Native routing with a route to every node; otherwise a tunnel."""
-    masquerade_list: bool = True
-    """The ip-masq-agent is on, so a live cluster can have pods of several ranges."""
+    ip_masq_agent: bool = True
+    """Cilium's ip-masq-agent is on, so that a live cluster can have pods of several ranges."""
     recreate: tuple[str, ...] = ()
-    """Bare pods, `namespace/name`, that are removed and made again in their node's turn."""
+    """Bare pods, `namespace/name`, that are deleted and re-created in their node's rollout."""
     services: tuple[str, ...] = ()
     """Services, `namespace/name`, which always have to have a ready backend."""
     canary: Canary | None = None
@@ -71,29 +72,29 @@ class Desired:
 
     @property
     def ranges(self) -> tuple[IPv4Network, ...]:
-        """The ranges that blocks lie in at the end."""
+        """The ranges that pod CIDRs lie in at the end."""
         return (self.pod_cidr,) if self.mode == "kubernetes" else self.pools
 
     @property
-    def masqueraded_not(self) -> tuple[IPv4Network, ...]:
-        """The ranges that have to be on the agents' list whatever the mode."""
+    def non_masquerade_cidrs(self) -> tuple[IPv4Network, ...]:
+        """The ranges that agents must not masquerade, whatever the mode."""
         return (self.pod_cidr, *self.pools)
 
 
 @dataclass(frozen=True)
-class Document:
-    """`desired`, and how to get in: secrets, never an argument, never in the environment."""
+class Request:
+    """`desired`, and the credentials to get there: never an argument, never in the environment."""
 
     desired: Desired
     kubeconfig: str = field(repr=False)
-    records: str = ""
-    """Folder of the records of migrations; empty: none is kept."""
+    runs: str = ""
+    """The folder of all runs' directories; empty: no journal is kept."""
     hosts: Hosts | None = None
-    """Where probes run meanwhile; None: nobody asks."""
+    """Where probes run meanwhile; None: without probes."""
 
 
-def parse(text: str) -> Document:
-    """Raises DocumentError."""
+def parse(text: str) -> Request:
+    """Raises RequestError."""
     try:
         tree: dict[str, Any] = json.loads(text)
         canary = tree.get("canary")
@@ -101,15 +102,15 @@ def parse(text: str) -> Document:
         limits: dict[str, Any] = tree.get("limits", {})
         unknown = [name for name in limits if name not in known]
         if unknown:
-            raise DocumentError(f"limits.{unknown[0]}: there is no such limit; there are {', '.join(sorted(known))}")
+            raise RequestError(f"limits.{unknown[0]}: there is no such limit; there are {', '.join(sorted(known))}")
         desired = Desired(
             mode=str(tree["mode"]),
             pools=tuple(IPv4Network(cidr) for cidr in tree["pools"]),
             pod_cidr=IPv4Network(tree["podCidr"]),
             mask_size=int(tree["maskSize"]),
-            foreign={name: IPv4Network(cidr) for name, cidr in tree.get("foreign", {}).items()},
+            other_networks={name: IPv4Network(cidr) for name, cidr in tree.get("otherNetworks", {}).items()},
             direct_routes=bool(tree.get("directRoutes", True)),
-            masquerade_list=bool(tree.get("masqueradeList", True)),
+            ip_masq_agent=bool(tree.get("ipMasqAgent", True)),
             recreate=_texts(tree, "recreate"),
             services=_texts(tree, "services"),
             canary=None
@@ -118,22 +119,22 @@ def parse(text: str) -> Document:
             limits=Limits(**{name: float(seconds) for name, seconds in limits.items()}),
         )
         hosts = parse_hosts(tree["hosts"]) if tree.get("hosts") else None
-        return Document(desired, str(tree["kubeconfig"]), str(tree.get("records", "")), hosts)
+        return Request(desired, str(tree["kubeconfig"]), str(tree.get("runs", "")), hosts)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise DocumentError(f"standard input: {type(error).__name__}: {error}") from error
+        raise RequestError(f"standard input: {type(error).__name__}: {error}") from error
 
 
 def render(desired: Desired) -> dict[str, object]:
-    """The document of what is desired alone: the inverse of `parse`."""
+    """The request's keys for what is desired alone: the inverse of `parse`."""
     canary = desired.canary
     tree: dict[str, object] = {
         "mode": desired.mode,
         "pools": [str(cidr) for cidr in desired.pools],
         "podCidr": str(desired.pod_cidr),
         "maskSize": desired.mask_size,
-        "foreign": {name: str(cidr) for name, cidr in desired.foreign.items()},
+        "otherNetworks": {name: str(cidr) for name, cidr in desired.other_networks.items()},
         "directRoutes": desired.direct_routes,
-        "masqueradeList": desired.masquerade_list,
+        "ipMasqAgent": desired.ip_masq_agent,
         "recreate": list(desired.recreate),
         "services": list(desired.services),
         "limits": asdict(desired.limits),

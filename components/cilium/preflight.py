@@ -24,7 +24,7 @@ from pulumi_command import local
 from cilium_lab.config.model import LabConfig
 from cilium_lab.config.topology import API_SERVER_PORT
 from cilium_lab.disruption.targets import Hosts
-from cilium_lab.rollout.preview import look_ahead
+from cilium_lab.rollout.preview import preview_live
 from cilium_lab.rollout.request import Canary, Desired, render
 from components.cilium.ipam import masquerade_agent
 from components.workloads import curl_pod, webpod
@@ -67,13 +67,13 @@ def desired_cluster(lab: LabConfig) -> Desired:
         pools=lab.cluster_pool.cidrs,
         pod_cidr=lab.pod_cidr,
         mask_size=lab.cluster_pool.mask_size,
-        foreign={
+        other_networks={
             "the node network": topology.network.cidr,
             "the Service range": lab.service_cidr,
             "the network behind the router": behind.cidr,
         },
         direct_routes=lab.routing_mode == "native",
-        masquerade_list=masquerade_agent(lab),
+        ip_masq_agent=masquerade_agent(lab),
         recreate=(f"{curl_pod.NAMESPACE}/{curl_pod.NAME}", *lab.migration_recreate),
         services=("kube-system/kube-dns", f"{webpod.NAMESPACE}/{webpod.NAME}"),
         canary=Canary(lab.images.debug, pages, (service,), f"{webpod.NAMESPACE}/{webpod.LABELS['app']}"),
@@ -109,7 +109,7 @@ class Preflight(pulumi.ComponentResource):
             # Known unless the cluster itself is still to be made or changed.
             pulumi.Output.from_input(kubeconfig).apply(lambda text: _preview(desired, text))
         probing = hosts.apply(_render_hosts) if hosts else pulumi.Output.from_input(dict[str, object]())
-        document = {**render(desired), "records": str(records)}
+        document = {**render(desired), "runs": str(records)}
         self.request = pulumi.Output.secret(
             pulumi.Output.all(kubeconfig=kubeconfig, probing=probing).apply(
                 lambda had: json.dumps({**document, **had["probing"], "kubeconfig": had["kubeconfig"]}, sort_keys=True)
@@ -138,7 +138,7 @@ class Preflight(pulumi.ComponentResource):
 
 async def _preview(desired: Desired, kubeconfig: str) -> None:
     """A preview runs no command, so the program itself looks at the cluster, beside all else that it previews."""
-    if lines := await asyncio.to_thread(look_ahead, desired, kubeconfig):
+    if lines := await asyncio.to_thread(preview_live, desired, kubeconfig):
         pulumi.log.warn("\n".join(lines))
 
 

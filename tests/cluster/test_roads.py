@@ -94,7 +94,7 @@ def test_a_preview_lists_pods_that_would_be_made_again(checkout: Checkout) -> No
     setting(checkout, "migration.recreate[0]", "default/mine")
     before = objects(checkout)
     told = checkout.lab("pulumi", "preview", *_STACK).stdout
-    assert "bare pod default/mine is removed and made again on k8s-w1" in told
+    assert "bare pod default/mine is deleted and re-created on k8s-w1" in told
     assert told.count("pod default/everywhere-") >= 3
     assert changed(before, objects(checkout)) == []
 
@@ -134,7 +134,7 @@ def test_refused_for_a_node_that_is_not_ready_with_nothing_changed(checkout: Che
 
 
 def test_to_another_pool_from_the_middle_of_a_migration(checkout: Checkout, tmp_path: Path) -> None:
-    up_until(checkout, "renumber         k8s-w2", tmp_path / "killed.log")
+    up_until(checkout, "move-node        k8s-w2", tmp_path / "killed.log")
     assert blocks(checkout)["k8s-w1"] == ["172.20.1.0/24"]
     setting(checkout, "clusterPool.cidrs[0]", "172.24.0.0/16")
     checkout.lab("pulumi", *_UP, timeout=_LIMIT)
@@ -149,7 +149,7 @@ def test_to_another_pool_from_the_middle_of_a_migration(checkout: Checkout, tmp_
 def test_turned_round_in_the_middle_under_a_larger_list(checkout: Checkout, tmp_path: Path) -> None:
     was = blocks(checkout)
     setting(checkout, "ipamMode", "kubernetes")
-    up_until(checkout, "renumber         k8s-w2", tmp_path / "killed.log")
+    up_until(checkout, "move-node        k8s-w2", tmp_path / "killed.log")
     assert blocks(checkout)["k8s-w1"][0].startswith("192.168.")
     setting(checkout, "ipamMode", "cluster-pool")
     setting(checkout, "clusterPool.cidrs[1]", "172.25.0.0/16")

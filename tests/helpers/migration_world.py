@@ -53,8 +53,8 @@ def operator(**changed: Any) -> Pod:
     return replace(given, namespace="kube-system", host_network=True, labels=labels, **changed)
 
 
-def view(name: str, blocks: dict[str, IPv4Network] | None = None, **changed: Any) -> AgentView:
-    used = blocks or OLD
+def view(name: str, pod_cidrs: dict[str, IPv4Network] | None = None, **changed: Any) -> AgentView:
+    used = pod_cidrs or OLD
     routes = tuple(Route(used[peer], ADDRESS[peer], "ens160") for peer in NAMES if peer != name)
     given = AgentView(name, "kubernetes", used[name], routes, (POOL, POD_CIDR), {})
     return replace(given, **changed)
@@ -80,7 +80,7 @@ def world(**changed: Any) -> Snapshot:
     return replace(given, **changed)
 
 
-def with_blocks(**blocks: tuple[IPv4Network, ...]) -> dict[str, CiliumNode]:
-    """CiliumNodes with these blocks instead: keys have _ for -."""
-    changed = {name.replace("_", "-"): blocks_ for name, blocks_ in blocks.items()}
+def with_pod_cidrs(**pod_cidrs: tuple[IPv4Network, ...]) -> dict[str, CiliumNode]:
+    """CiliumNodes with these pod CIDRs instead: keys have _ for -."""
+    changed = {name.replace("_", "-"): of_node for name, of_node in pod_cidrs.items()}
     return {name: CiliumNode(name, changed.get(name, (OLD[name],))) for name in NAMES}

@@ -1,4 +1,4 @@
-"""The API of a simulated cluster: paths and scripts to state and back; a run can be made to die at any change."""
+"""The API of a simulated cluster: paths and scripts to state and back; a run can be killed at any change."""
 
 from __future__ import annotations
 
@@ -20,21 +20,44 @@ def stamp(seconds: float) -> str:
 
 
 class Killed(BaseException):
-    """The program died here."""
+    """The program was killed here."""
 
 
 class SimulatedApi:
-    """`kill_at` counts changes; the run dies at that one, before it is made or (`after`) when it is."""
+    """`kill_at` counts changes; the run is killed at that one, before or (`after`) after it, and stays dead.
 
-    def __init__(self, cluster: SimulatedCluster, kill_at: int | None = None, *, after: bool = False) -> None:
+    With an `error` that is raised there instead, and the API works on.
+    """
+
+    def __init__(
+        self,
+        cluster: SimulatedCluster,
+        kill_at: int | None = None,
+        *,
+        after: bool = False,
+        error: BaseException | None = None,
+    ) -> None:
         self.cluster = cluster
         self.changes: list[str] = []
         self._kill_at = kill_at
         self._after = after
+        self._error = error
+        self._dead = False
 
-    # -- looks -----------------------------------------------------------------------------------------------------
+    def _die(self) -> None:
+        if self._error is not None:
+            raise self._error
+        self._dead = True
+        raise Killed
+
+    def _live(self) -> None:
+        if self._dead:
+            raise Killed
+
+    # -- observations ---------------------------------------------------------------------------------------------
 
     def get(self, path: str) -> dict[str, Any]:
+        self._live()
         cluster = self.cluster
         if path.startswith("/api/v1/namespaces/kube-system/configmaps/"):
             return self._config_map(path.rpartition("/")[2])
@@ -56,26 +79,34 @@ class SimulatedApi:
         return {"items": lists[path]()}
 
     def text(self, path: str) -> str:
+        self._live()
         pod = self._find(path.split("/")[4], path.split("/")[6])
         said = "CiliumNodes caches synced with Kubernetes" if self.cluster.is_ready(pod) else "starting"
-        return f'last words of {pod.name}\n{said}\nlevel=debug msg="chatter of {pod.name}"\n'
+        return f'last line of {pod.name}\n{said}\nlevel=debug msg="chatter of {pod.name}"\n'
 
     def execute(self, namespace: str, pod: str, container: str, script: str) -> str:
+        self._live()
         found = self._find(namespace, pod)
         if not self.cluster.is_ready(found):
             raise ApiError(f"exec {pod}", 0, "container not found")
         return self._canary(found, script) if container == "canary" else self._agent(found.node)
 
     def _agent(self, node: str) -> str:
-        mode, block = self.cluster.running[node]
+        mode, pod_cidr = self.cluster.running[node]
         routes = [
-            {"dst": b, "gateway": NODES[peer], "dev": "ens160"}
-            for peer, blocks in self.cluster.blocks.items() if peer != node for b in blocks
+            {"dst": cidr, "gateway": NODES[peer], "dev": "ens160"}
+            for peer, pod_cidrs in self.cluster.pod_cidrs.items() if peer != node for cidr in pod_cidrs
         ]  # fmt: skip
-        status = {"ipam": {"status": f"IPv4: 3/254 allocated from {block}, "}}
+        status = {"ipam": {"status": f"IPv4: 3/254 allocated from {pod_cidr}, "}}
         drops = [{"reason": r, "packets": n, "direction": "ingress"} for r, n in self.cluster.drops.items()]
-        parts = [status, mode, [{"dst": "default", "gateway": "172.31.0.2"}, *routes], self.cluster.maps[node], drops]
-        return f"\n{MARK}\n".join(part if isinstance(part, str) else json.dumps(part) for part in parts)
+        sections = [
+            status,
+            mode,
+            [{"dst": "default", "gateway": "172.31.0.2"}, *routes],
+            self.cluster.maps[node],
+            drops,
+        ]
+        return f"\n{MARK}\n".join(text if isinstance(text, str) else json.dumps(text) for text in sections)
 
     def _canary(self, pod: Pod, script: str) -> str:
         code = "200" if self.cluster.canary_reaches else "000"
@@ -87,38 +118,39 @@ class SimulatedApi:
     # -- changes ---------------------------------------------------------------------------------------------------
 
     def send(self, method: str, path: str, body: Any = None, kind: str = "") -> dict[str, Any]:
+        self._live()
         self.changes.append(f"{method} {path}")
         dies = len(self.changes) == self._kill_at
         if dies and not self._after:
-            raise Killed
+            self._die()
         self._change(method, path.partition("?")[0], body, path)
         if dies:
-            raise Killed
+            self._die()
         return {}
 
     def _change(self, method: str, path: str, body: Any, whole: str) -> None:
-        cluster, parts = self.cluster, path.split("/")
+        cluster, names = self.cluster, path.split("/")
         if path.startswith("/api/v1/nodes/"):
-            cluster.nodes[parts[4]]["cordoned"] = bool(body["spec"]["unschedulable"])
+            cluster.nodes[names[4]]["cordoned"] = bool(body["spec"]["unschedulable"])
         elif path.endswith("/status"):
-            cluster.errors[parts[5]] = ""
+            cluster.errors[names[5]] = ""
         elif path.startswith("/apis/cilium.io/v2/ciliumnodes/"):
-            cluster.write_blocks(parts[5], body["spec"]["ipam"]["podCIDRs"])
-        elif parts[5] == "configmaps":
+            cluster.write_pod_cidrs(names[5], body["spec"]["ipam"]["podCIDRs"])
+        elif names[5] == "configmaps":
             if method == "DELETE":
-                self._config_map(parts[6])
-                del cluster.config_maps[parts[6]]
+                self._config_map(names[6])
+                del cluster.config_maps[names[6]]
             else:
-                cluster.config_maps[parts[6]] = body
+                cluster.config_maps[names[6]] = body
         elif path.endswith("/eviction"):
-            self._evict(self._find(parts[4], parts[6]))
+            self._evict(self._find(names[4], names[6]))
         elif path.startswith("/apis/apps/v1/"):
-            deployment = next(d for d in cluster.deployments if d.name == parts[7])
+            deployment = next(d for d in cluster.deployments if d.name == names[7])
             deployment.stamp = str(body["spec"]["template"]["metadata"]["annotations"])
         elif method == "DELETE":
-            cluster.end(self._find(parts[4], parts[6], body["preconditions"]["uid"]))
+            cluster.end(self._find(names[4], names[6], body["preconditions"]["uid"]))
         elif "spec" in body:
-            self._apply(parts[4], parts[6], body, whole)
+            self._apply(names[4], names[6], body, whole)
         else:
             cluster.maps = {name: list(cluster.masquerade) for name in cluster.nodes}
 
@@ -137,7 +169,7 @@ class SimulatedApi:
         pod = Pod(namespace, name, body["spec"]["nodeName"], f"uid-{key}-{self.cluster.now}", manager=manager)
         pod.labels, pod.spec, pod.ready_at = body["metadata"].get("labels", {}), body["spec"], self.cluster.now + 2
         if "canary" in name and not self.cluster.canary_pulls:
-            pod.ready_at, pod.trouble = float("inf"), "ErrImagePull"
+            pod.ready_at, pod.waiting_reason = float("inf"), "ErrImagePull"
         self.cluster.add_pod(pod)
 
     # -- objects ---------------------------------------------------------------------------------------------------
@@ -163,7 +195,7 @@ class SimulatedApi:
         labels = {"node-role.kubernetes.io/control-plane": ""} if name == "k8s-cp" else {}
         return {
             "metadata": {"name": name, "labels": labels},
-            "spec": {"podCIDRs": [node["block"]], "unschedulable": node["cordoned"]},
+            "spec": {"podCIDRs": [node["pod_cidr"]], "unschedulable": node["cordoned"]},
             "status": {
                 "addresses": [{"type": "InternalIP", "address": NODES[name]}],
                 "conditions": [{"type": "Ready", "status": str(node["ready"])}],
@@ -173,7 +205,7 @@ class SimulatedApi:
 
     def _cilium_node(self, name: str) -> dict[str, Any]:
         error = {"operator-status": {"error": self.cluster.errors[name]}} if self.cluster.errors[name] else {}
-        spec = {"ipam": {"podCIDRs": self.cluster.blocks[name]}}
+        spec = {"ipam": {"podCIDRs": self.cluster.pod_cidrs[name]}}
         return {"metadata": {"name": name}, "spec": spec, "status": {"ipam": error}}
 
     def _pod(self, pod: Pod) -> dict[str, Any]:
@@ -189,7 +221,7 @@ class SimulatedApi:
         containers = [{"name": "main", "image": "tools:1", "terminationMessagePath": "/dev/termination-log"}]
         spec = {"nodeName": pod.node, "hostNetwork": pod.host, "containers": containers}
         ready = [{"type": "Ready", "status": str(self.cluster.is_ready(pod))}]
-        waiting = [{"state": {"waiting": {"reason": pod.trouble}}}] if pod.trouble else []
+        waiting = [{"state": {"waiting": {"reason": pod.waiting_reason}}}] if pod.waiting_reason else []
         status = {
             "phase": "Running",
             "conditions": ready,

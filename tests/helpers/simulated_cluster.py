@@ -1,8 +1,8 @@
-"""A cluster that behaves, as far as a migration sees, like Kubernetes with Cilium 1.17.6. Time passes when asked.
+"""A cluster that behaves, as far as a migration sees, like Kubernetes with Cilium 1.17.6. Tests advance its time.
 
 It follows the facts that `cilium_lab.rollout` names from Cilium's source, and keeps a list of everything that users
-would have noticed: a live pod whose endpoint an agent dropped, a workload without a ready pod, a pod that nobody
-brings back.
+would have noticed: a live pod whose endpoint an agent dropped, a workload without a ready pod, a pod that nothing
+re-creates.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Pod:
     endpoint: bool = True
     spec: dict[str, Any] = field(default_factory=dict)
     manager: str = "tests"
-    trouble: str = ""
+    waiting_reason: str = ""
 
     @property
     def key(self) -> str:
@@ -60,8 +60,8 @@ class SimulatedCluster:
     def __init__(self, mode: str = "kubernetes") -> None:
         self.now = 0.0
         self._numbers = itertools.count(1)
-        self.nodes = {name: {"cordoned": False, "ready": True, "block": OLD[name]} for name in NODES}
-        self.blocks: dict[str, list[str]] = {name: [block] for name, block in OLD.items()}
+        self.nodes = {name: {"cordoned": False, "ready": True, "pod_cidr": OLD[name]} for name in NODES}
+        self.pod_cidrs: dict[str, list[str]] = {name: [cidr] for name, cidr in OLD.items()}
         self.errors: dict[str, str] = dict.fromkeys(NODES, "")
         self.config = {"ipam": mode}
         self.config_changed = 0.0
@@ -131,29 +131,29 @@ class SimulatedCluster:
             case ("DaemonSet", _):
                 self.add_pod(Pod(pod.namespace, pod.name, pod.node, self._uid(), pod.owner, ready_at=self.now + START))
             case None if f'"name": "{pod.name}"' not in str(self.config_maps) and "canary" not in pod.name:
-                self.noticed.append(f"{self.now:.1f}: nobody brings back {pod.key}")
+                self.noticed.append(f"{self.now:.1f}: nothing re-creates {pod.key}")
             case _:
                 pass
 
     # -- Cilium ----------------------------------------------------------------------------------------------------
 
     def _start_agent(self, old: Pod) -> None:
-        """Mode from cilium-config, block from Node or CiliumNode; endpoints outside the block are dropped."""
+        """Mode from cilium-config, pod CIDR from Node or CiliumNode; endpoints outside it are dropped."""
         mode, node = self.config["ipam"], old.node
         if mode == "kubernetes":
-            self.blocks[node] = [str(self.nodes[node]["block"])]
-        self.running[node] = (mode, self.blocks[node][0])
+            self.pod_cidrs[node] = [str(self.nodes[node]["pod_cidr"])]
+        self.running[node] = (mode, self.pod_cidrs[node][0])
         self.add_pod(Pod(old.namespace, old.name, node, self._uid(), old.owner, True, old.labels,
                          self.now + AGENT_START))  # fmt: skip
-        block = IPv4Network(self.blocks[node][0])
+        pod_cidr = IPv4Network(self.pod_cidrs[node][0])
         for pod in self.pods.values():
-            if pod.node == node and not pod.host and pod.address and pod.address not in block:
+            if pod.node == node and not pod.host and pod.address and pod.address not in pod_cidr:
                 pod.endpoint = False
                 if pod.owner != ("DaemonSet", "logger") and "canary" not in pod.name:
                     self.noticed.append(f"{self.now:.1f}: {pod.key} was cut off")
 
     def start_operator(self) -> None:
-        """In cluster-pool it takes the blocks that lie in its list; others are an error."""
+        """In cluster-pool it accepts the pod CIDRs that lie in its list; others are an error."""
         name = f"cilium-operator-{next(self._numbers)}"
         self.add_pod(Pod("kube-system", name, "k8s-w1", self._uid(), ("Deployment", "cilium-operator"), True,
                          {"io.cilium/app": "operator"}, self.now + START))  # fmt: skip
@@ -163,16 +163,16 @@ class SimulatedCluster:
             return
         self.allocated = {}
         pools = [IPv4Network(pool) for pool in self.config["cluster-pool-ipv4-cidr"].split()]
-        for node, blocks in self.blocks.items():
-            outside = [block for block in blocks if not any(IPv4Network(block).subnet_of(pool) for pool in pools)]
+        for node, pod_cidrs in self.pod_cidrs.items():
+            outside = [cidr for cidr in pod_cidrs if not any(IPv4Network(cidr).subnet_of(pool) for pool in pools)]
             self.errors[node] = f"allocator not configured for the requested CIDR {outside[0]}" if outside else ""
-            self.allocated[node] = set() if outside else set(blocks)
+            self.allocated[node] = set() if outside else set(pod_cidrs)
 
-    def write_blocks(self, node: str, blocks: list[str]) -> None:
+    def write_pod_cidrs(self, node: str, pod_cidrs: list[str]) -> None:
         """A running operator accepts any part of what it has given, and nothing new."""
-        self.blocks[node] = list(blocks)
-        if self.allocated is not None and not set(blocks) <= self.allocated[node]:
-            self.errors[node] = f"node has CIDRs allocated that conflict with requested CIDRs {blocks}"
+        self.pod_cidrs[node] = list(pod_cidrs)
+        if self.allocated is not None and not set(pod_cidrs) <= self.allocated[node]:
+            self.errors[node] = f"node has CIDRs allocated that conflict with requested CIDRs {pod_cidrs}"
 
     # -- pods ------------------------------------------------------------------------------------------------------
 
@@ -185,9 +185,9 @@ class SimulatedCluster:
             self._give_address(pod)
 
     def _give_address(self, pod: Pod) -> None:
-        block = IPv4Network(self.running[pod.node][1])
-        taken = {other.address for other in self.pods.values()}
-        pod.address = next(block[number] for number in range(10, 250) if block[number] not in taken)
+        pod_cidr = IPv4Network(self.running[pod.node][1])
+        used = {other.address for other in self.pods.values()}
+        pod.address = next(pod_cidr[number] for number in range(10, 250) if pod_cidr[number] not in used)
         pod.ready_at = max(pod.ready_at, self.now + START) if self.now > START else 0.0
 
     def _add_replica(self, deployment: Deployment, at: float) -> None:

@@ -61,7 +61,7 @@ def test_the_kubeconfig_travels_as_a_secret_on_standard_input_alone() -> None:
         document = parse(stdin["value"])
         assert document.kubeconfig == KUBECONFIG
         assert document.desired.mode == "cluster-pool"
-        assert (document.records, document.hosts) == ("/state/migrations", None)
+        assert (document.runs, document.hosts) == ("/state/migrations", None)
         rest = {key: value for key, value in item.inputs.items() if key != "stdin"}
         assert KUBECONFIG not in str(rest)
         assert item.inputs["logging"] == "stderr"
@@ -104,7 +104,7 @@ def test_a_preview_tells_what_will_happen_to_pods_and_an_update_leaves_that_to_t
         asked.append((desired.mode, kubeconfig))
         return ("kubernetes -> cluster-pool", "  note: bare pod default/mine")
 
-    monkeypatch.setattr(component, "look_ahead", look)
+    monkeypatch.setattr(component, "preview_live", look)
     monkeypatch.setattr(pulumi.log, "warn", said.append)
     recorded(preview=True)
     assert asked == [("cluster-pool", KUBECONFIG)]
@@ -123,7 +123,7 @@ def test_what_a_migration_of_the_study_is_asked_for() -> None:
     desired = desired_cluster(parse_config({"ipamMode": "cluster-pool"}))
     assert desired.ranges == (IPv4Network("172.20.0.0/16"),)
     assert desired.recreate == ("default/curl-pod",)
-    assert set(map(str, desired.foreign.values())) == {"172.31.0.0/20", "10.96.0.0/12", "10.10.0.0/16"}
+    assert set(map(str, desired.other_networks.values())) == {"172.31.0.0/20", "10.96.0.0/12", "10.10.0.0/16"}
     assert desired.canary is not None
     assert "http://172.31.1.20/" in desired.canary.pages
     assert "http://10.10.1.200/" in desired.canary.pages
@@ -131,4 +131,4 @@ def test_what_a_migration_of_the_study_is_asked_for() -> None:
     mine = desired_cluster(parse_config({"migration": {"recreate": ["default/mine"]}}))
     assert mine.recreate == ("default/curl-pod", "default/mine")
     tunnel = desired_cluster(parse_config({"routingMode": "tunnel", "masquerade": "iptables"}))
-    assert (tunnel.direct_routes, tunnel.masquerade_list) == (False, False)
+    assert (tunnel.direct_routes, tunnel.ip_masq_agent) == (False, False)

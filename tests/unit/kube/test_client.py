@@ -176,7 +176,7 @@ def test_a_condition_ends_in_its_time_though_the_server_hangs(tmp_path: Path, *,
     """Also where one assessment makes several requests, some of them in threads."""
 
     def whole_look() -> Any:
-        cluster.look()
+        cluster.observe()
         return met("never")
 
     def one_object() -> Any:

@@ -9,14 +9,13 @@ from typing import Any
 import pytest
 
 from cilium_lab.kube import agent as agent_view
-from cilium_lab.kube import decode as reading
-from cilium_lab.kube.agent import Ask
-from cilium_lab.kube.objects import Record, Route
-from cilium_lab.kube.pod_manifest import pod_manifest, split_manager
-from cilium_lab.kube.quantities import millicores, octets
-from cilium_lab.kube.state import parse_record, render_record
+from cilium_lab.kube import decode
+from cilium_lab.kube.agent import Query
+from cilium_lab.kube.decode import millicores, octets
+from cilium_lab.kube.objects import Route, State
+from cilium_lab.kube.state import parse_state, pod_manifest, render_state, split_manager
 from cilium_lab.rollout import canary
-from cilium_lab.rollout.request import Canary, Desired, DocumentError, Limits, parse, render
+from cilium_lab.rollout.request import Canary, Desired, Limits, RequestError, parse, render
 from tests.helpers.migration_world import pod as world_pod
 from tests.helpers.migration_world import world
 
@@ -34,19 +33,19 @@ def pod_object(**changed: Any) -> dict[str, Any]:
     }
 
 
-def owned(kind: str, name: str, **labels: str) -> dict[str, Any]:
+def controlled(kind: str, name: str, **labels: str) -> dict[str, Any]:
     return {"ownerReferences": [{"kind": kind, "name": name, "controller": True}], "labels": labels}
 
 
 def test_a_pods_owner_is_the_workload_behind_its_replica_set() -> None:
     hashed = {"pod-template-hash": "abc"}
     for meta, owner in (
-        (owned("ReplicaSet", "web-abc", **hashed), ("Deployment", "web")),
-        (owned("ReplicaSet", "alone"), ("ReplicaSet", "alone")),
-        (owned("StatefulSet", "db"), ("StatefulSet", "db")),
+        (controlled("ReplicaSet", "web-abc", **hashed), ("Deployment", "web")),
+        (controlled("ReplicaSet", "alone"), ("ReplicaSet", "alone")),
+        (controlled("StatefulSet", "db"), ("StatefulSet", "db")),
         ({}, None),
     ):
-        (found,) = reading.pods([pod_object(meta=meta)])
+        (found,) = decode.pods([pod_object(meta=meta)])
         assert found.owner == owner
     assert (found.cpu, found.memory, found.ready, found.address) == (500, 128 << 20, True, IPv4Address("10.0.0.5"))
 
@@ -54,7 +53,7 @@ def test_a_pods_owner_is_the_workload_behind_its_replica_set() -> None:
 def test_finished_and_unscheduled_pods_are_left_out() -> None:
     waiting = pod_object()
     del waiting["spec"]["nodeName"]
-    assert reading.pods([waiting, pod_object(phase="Succeeded"), pod_object(phase="Failed")]) == ()
+    assert decode.pods([waiting, pod_object(phase="Succeeded"), pod_object(phase="Failed")]) == ()
 
 
 def deployment(wanted: int, rolling: dict[str, Any], **status: Any) -> dict[str, Any]:
@@ -77,13 +76,13 @@ def deployment(wanted: int, rolling: dict[str, Any], **status: Any) -> dict[str,
 def test_whether_a_restart_surges_rounds_as_kubernetes_does(
     replicas: int, rolling: dict[str, Any], surges: bool
 ) -> None:
-    assert reading.workload("Deployment", deployment(replicas, rolling)).surges is surges
+    assert decode.workload("Deployment", deployment(replicas, rolling)).surges is surges
 
 
 def test_a_workload_is_complete_when_nothing_of_its_old_version_is_left() -> None:
-    assert reading.workload("Deployment", deployment(2, {})).complete
+    assert decode.workload("Deployment", deployment(2, {})).complete
     for status in ({"replicas": 3}, {"updatedReplicas": 1}, {"availableReplicas": 1}, {"observedGeneration": 1}):
-        assert not reading.workload("Deployment", deployment(2, {}, **status)).complete
+        assert not decode.workload("Deployment", deployment(2, {}, **status)).complete
 
 
 def test_required_anti_affinity_counts_only_against_the_pods_own_labels() -> None:
@@ -94,8 +93,8 @@ def test_required_anti_affinity_counts_only_against_the_pods_own_labels() -> Non
         item["spec"]["template"] = {"metadata": {"labels": {"app": "web"}}, "spec": {"affinity": rule}}
         return item
 
-    assert reading.workload("Deployment", with_rule({"app": "web"})).own_node_each
-    assert not reading.workload("Deployment", with_rule({"app": "sample-app"})).own_node_each
+    assert decode.workload("Deployment", with_rule({"app": "web"})).one_per_node
+    assert not decode.workload("Deployment", with_rule({"app": "sample-app"})).one_per_node
 
 
 def test_cilium_objects() -> None:
@@ -104,21 +103,21 @@ def test_cilium_objects() -> None:
         "spec": {"ipam": {"podCIDRs": ["10.0.0.0/24", "fd00::/64"]}},
         "status": {"ipam": {"operator-status": {"error": "full"}}},
     }
-    found = reading.cilium_node(item)
-    assert (found.blocks, found.error) == ((IPv4Network("10.0.0.0/24"),), "full")
+    found = decode.cilium_node(item)
+    assert (found.pod_cidrs, found.error) == ((IPv4Network("10.0.0.0/24"),), "full")
     networking = {"addressing": [{"ipv4": "10.0.0.7"}]}
     state = {"state": "waiting-for-identity", "networking": networking}
-    endpoint = reading.endpoint({"metadata": {"namespace": "a", "name": "b"}, "status": state})
+    endpoint = decode.endpoint({"metadata": {"namespace": "a", "name": "b"}, "status": state})
     assert (endpoint.key, endpoint.address, endpoint.ready) == ("a/b", IPv4Address("10.0.0.7"), False)
     data = {
         "ipam": "cluster-pool",
         "cluster-pool-ipv4-cidr": "10.0.0.0/16 10.1.0.0/16",
         "cluster-pool-ipv4-mask-size": "24",
     }
-    now = reading.configured({"data": data})
+    now = decode.configured({"data": data})
     assert now is not None
     assert (now.mode, len(now.pools), now.mask_size) == ("cluster-pool", 2, 24)
-    assert reading.configured(None) is None
+    assert decode.configured(None) is None
 
 
 def test_ready_backends_of_a_service() -> None:
@@ -129,8 +128,8 @@ def test_ready_backends_of_a_service() -> None:
         meta = {"namespace": "a", "labels": {"kubernetes.io/service-name": "web"}}
         return {"metadata": meta, "addressType": "IPv4", "endpoints": ends}
 
-    assert reading.backends([piece(True, False, None)]) == {"a/web": 2}
-    assert reading.backends([piece(False)]) == {"a/web": 0}
+    assert decode.backends([piece(True, False, None)]) == {"a/web": 2}
+    assert decode.backends([piece(False)]) == {"a/web": 0}
 
 
 def test_an_agents_answer() -> None:
@@ -149,16 +148,16 @@ def test_an_agents_answer() -> None:
     mark = "\n=====cilium-lab=====\n"
     answer = mark.join([json.dumps(status), "kubernetes", json.dumps(routes), '["172.20.0.0/16"]', json.dumps(drops)])
     view = agent_view.parse("k8s-w1", answer, [IPv4Network("192.168.0.0/16")])
-    assert (view.mode, view.block) == ("kubernetes", IPv4Network("192.168.1.0/24"))
+    assert (view.mode, view.pod_cidr) == ("kubernetes", IPv4Network("192.168.1.0/24"))
     assert view.routes == (Route(IPv4Network("192.168.2.0/24"), IPv4Address("172.31.1.12"), "ens160"),)
-    assert view.masquerade == (IPv4Network("172.20.0.0/16"),)
+    assert view.non_masquerade_cidrs == (IPv4Network("172.20.0.0/16"),)
     assert view.drops == {"Policy denied": 4}
     routes_only = agent_view.parse("k8s-w1", mark.join(["null", "", "[]", "null", "null"]), [])
-    assert (routes_only.mode, routes_only.masquerade, routes_only.drops) == (None, None, None)
+    assert (routes_only.mode, routes_only.non_masquerade_cidrs, routes_only.drops) == (None, None, None)
     with pytest.raises(ValueError, match="answered 1 of 5"):
         agent_view.parse("k8s-w1", "Error: not running", [])
-    assert "cilium-dbg" not in agent_view.script(Ask.ROUTES)
-    assert "bpf ipmasq" in agent_view.script(Ask.MASQUERADE)
+    assert "cilium-dbg" not in agent_view.script(Query.ROUTES)
+    assert "bpf ipmasq" in agent_view.script(Query.NON_MASQUERADE)
 
 
 def test_a_bare_pods_manifest_is_what_its_maker_set() -> None:
@@ -202,10 +201,10 @@ def test_a_bare_pods_manifest_is_what_its_maker_set() -> None:
         pod_manifest({"metadata": {"name": "x"}, "spec": {}})
 
 
-def test_the_record_survives_the_cluster() -> None:
-    record = Record(("k8s-w1",), ({"metadata": {"name": "curl"}},))
-    assert parse_record(render_record(record)) == record
-    assert parse_record(None) == Record()
+def test_the_state_survives_the_cluster() -> None:
+    state = State(("k8s-w1",), ({"metadata": {"name": "curl"}},))
+    assert parse_state(render_state(state)) == state
+    assert parse_state(None) == State()
 
 
 def test_what_the_canary_finds() -> None:
@@ -229,14 +228,14 @@ def test_quantities() -> None:
         octets("Mi")
 
 
-def test_the_document_round_trips_and_tells_what_is_wrong() -> None:
+def test_the_request_round_trips_and_tells_what_is_wrong() -> None:
     desired = Desired(
         "cluster-pool", (IPv4Network("172.20.0.0/16"),), IPv4Network("192.168.0.0/16"), 24,
         {"nodes": IPv4Network("172.31.0.0/20")}, False, False, ("a/b",), ("c/d",), Canary("x", ("u",), ("n",), "e/f"),
         Limits(agent=5.0),
     )  # fmt: skip
-    document = parse(json.dumps({**render(desired), "kubeconfig": "secret"}))
-    assert (document.desired, document.kubeconfig) == (desired, "secret")
+    request = parse(json.dumps({**render(desired), "kubeconfig": "secret"}))
+    assert (request.desired, request.kubeconfig) == (desired, "secret")
     for text in ("", "[]", "{}", json.dumps({**render(desired), "kubeconfig": "x", "limits": {"nope": 1}})):
-        with pytest.raises(DocumentError):
+        with pytest.raises(RequestError):
             parse(text)

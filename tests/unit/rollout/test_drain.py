@@ -1,4 +1,4 @@
-"""How a node is emptied, on a simulated cluster."""
+"""How a node is drained, on a simulated cluster."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.unit.rollout.test_engine import configure, desired, migrate
 
 
 def test_pods_leave_a_node_one_after_the_other() -> None:
-    # what starts at once elsewhere takes the cores from all others: gaps of half a second were seen
+    # what starts at once elsewhere starves all others of the cores: outages of half a second were seen
     moved: list[tuple[float, str]] = []
 
     class Timed(SimulatedApi):

@@ -1,4 +1,4 @@
-"""The whole road on a simulated cluster: there, back, killed at every change, and stopped by what cannot be."""
+"""Whole migrations on a simulated cluster: there, back, killed at every change, and stopped by what cannot be."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CANARY = Canary("tools:1", ("http://webpod.default/", "http://172.31.1.20/"), ("
 
 def desired(mode: str, **more: object) -> Desired:
     given: dict[str, object] = {
-        "foreign": {"the node network": IPv4Network("172.31.0.0/20")},
+        "other_networks": {"the node network": IPv4Network("172.31.0.0/20")},
         "recreate": ("default/curl-pod",),
         "services": ("kube-system/kube-dns", "default/webpod"),
         "canary": CANARY,
@@ -43,13 +43,13 @@ def configure(cluster: SimulatedCluster, mode: str, pools: str = "172.20.0.0/16 
 def migrate(cluster: SimulatedCluster, want: Desired, api: SimulatedApi | None = None) -> tuple[bool, list[str]]:
     told: list[str] = []
     used = api or SimulatedApi(cluster)
-    reached = Cluster(used, want.masqueraded_not)
+    reached = Cluster(used, want.non_masquerade_cidrs)
     clock = Clock(lambda: cluster.now, cluster.advance)
     return run(want, reached, say=told.append, clock=clock, stamp=lambda: f"t{cluster.now}"), told
 
 
 def settled(cluster: SimulatedCluster) -> None:
-    """No trace is left: no cordon, no note, no canary, no error, and curl-pod lives in its node's block."""
+    """No trace is left: no cordon, no state, no canary, no error, and curl-pod is where it was."""
     assert not any(node["cordoned"] for node in cluster.nodes.values())
     assert cluster.config_maps == {}
     assert not [pod for pod in cluster.pods.values() if "canary" in pod.name and pod.gone_at is None]
@@ -57,7 +57,7 @@ def settled(cluster: SimulatedCluster) -> None:
     assert cluster.operator_mode == cluster.config["ipam"]
     for pod in cluster.pods.values():
         if not pod.host:
-            assert pod.address in IPv4Network(cluster.blocks[pod.node][0]), pod.key
+            assert pod.address in IPv4Network(cluster.pod_cidrs[pod.node][0]), pod.key
     curl = cluster.pods["default/curl-pod"]
     assert (curl.node, curl.manager, curl.labels) == ("k8s-cp", "tests", {"app": "curl"})
 
@@ -67,13 +67,13 @@ def test_forward_and_back_is_noticed_by_nobody() -> None:
     configure(cluster, "cluster-pool")
     done, told = migrate(cluster, desired("cluster-pool"))
     assert done, "\n".join(told)
-    assert cluster.blocks == NEW
-    assert set(cluster.running.values()) == {("cluster-pool", blocks[0]) for blocks in NEW.values()}
+    assert cluster.pod_cidrs == NEW
+    assert set(cluster.running.values()) == {("cluster-pool", cidrs[0]) for cidrs in NEW.values()}
     settled(cluster)
     configure(cluster, "kubernetes")
     done, told = migrate(cluster, desired("kubernetes"))
     assert done, "\n".join(told)
-    assert cluster.blocks == {name: [block] for name, block in OLD.items()}
+    assert cluster.pod_cidrs == {name: [cidr] for name, cidr in OLD.items()}
     settled(cluster)
     assert cluster.noticed == []
 
@@ -98,7 +98,7 @@ def test_to_another_pool() -> None:
     configure(cluster, "cluster-pool", "172.24.0.0/16 172.20.0.0/23 172.20.2.0/24 192.168.0.0/16")
     done, told = migrate(cluster, other)
     assert done, "\n".join(told)
-    assert cluster.blocks["k8s-w1"] == ["172.24.1.0/24"]
+    assert cluster.pod_cidrs["k8s-w1"] == ["172.24.1.0/24"]
     settled(cluster)
     assert cluster.noticed == []
 
@@ -113,12 +113,12 @@ def test_back_to_kubernetes_from_a_pool_that_the_configuration_no_longer_names()
     configure(cluster, "kubernetes")
     done, told = migrate(cluster, other)
     assert done, "\n".join(told)
-    assert cluster.blocks == {name: [block] for name, block in OLD.items()}
+    assert cluster.pod_cidrs == {name: [cidr] for name, cidr in OLD.items()}
     settled(cluster)
     assert cluster.noticed == []
 
 
-def test_a_node_that_keeps_its_block_keeps_its_pods() -> None:
+def test_a_node_that_keeps_its_pod_cidr_keeps_its_pods() -> None:
     cluster = SimulatedCluster()
     before = {key: pod.address for key, pod in cluster.pods.items() if not pod.host}
     configure(cluster, "cluster-pool", "192.168.0.0/16")
@@ -144,7 +144,7 @@ CHANGES = changes_of_a_whole_run()
 @pytest.mark.parametrize("mode", ["cluster-pool", "kubernetes"])
 @pytest.mark.parametrize("kill_at", range(1, CHANGES + 1))
 def test_killed_at_any_change_the_next_run_ends_well(kill_at: int, mode: str) -> None:
-    """Forward, killed before the change (odd numbers) or after it; then on, or turned round."""
+    """Forward, killed before the change (odd numbers) or after it; then on, or in reverse."""
     after = kill_at % 2 == 0
     cluster = SimulatedCluster()
     configure(cluster, "cluster-pool")
@@ -154,31 +154,31 @@ def test_killed_at_any_change_the_next_run_ends_well(kill_at: int, mode: str) ->
     configure(cluster, mode)
     done, told = migrate(cluster, desired(mode))
     assert done, "\n".join(told)
-    wanted = NEW if mode == "cluster-pool" else {name: [block] for name, block in OLD.items()}
-    assert cluster.blocks == wanted
+    wanted = NEW if mode == "cluster-pool" else {name: [cidr] for name, cidr in OLD.items()}
+    assert cluster.pod_cidrs == wanted
     settled(cluster)
     assert cluster.noticed == []
 
 
-def test_a_budget_that_holds_stops_frees_the_node_and_tells_why() -> None:
+def test_a_budget_that_holds_stops_uncordons_the_node_and_tells_why() -> None:
     cluster = SimulatedCluster()
     configure(cluster, "cluster-pool")
     cluster.budgets = [
         {"metadata": {"namespace": "default", "name": "webpod"}, "status": {"expectedPods": 2, "desiredHealthy": 1}}
     ]
-    want = Desired(**{**desired("cluster-pool").__dict__, "limits": Limits(empty=30.0)})
+    want = Desired(**{**desired("cluster-pool").__dict__, "limits": Limits(drain=30.0)})
     done, told = migrate(cluster, want)
     text = "\n".join(told)
     assert not done
     for words in (
-        "stage 4 renumber",
-        "emptied on k8s-w",
+        "stage 4 move-node",
+        "drained on k8s-w",
         "held by its disruption budget",
         "kubectl get pdb",
         "uncordoned",
     ):
         assert words in text
-    assert "last words of the operator" in text
+    assert "last lines of the operator" in text
     assert not any(node["cordoned"] for node in cluster.nodes.values())
     cluster.budgets = []
     done, told = migrate(cluster, desired("cluster-pool"))
@@ -186,7 +186,7 @@ def test_a_budget_that_holds_stops_frees_the_node_and_tells_why() -> None:
     assert cluster.noticed == []
 
 
-def test_a_canary_that_does_not_start_stops_and_frees_the_node() -> None:
+def test_a_canary_that_does_not_start_stops_and_uncordons_the_node() -> None:
     cluster = SimulatedCluster()
     configure(cluster, "cluster-pool")
     cluster.canary_pulls = False
@@ -195,9 +195,9 @@ def test_a_canary_that_does_not_start_stops_and_frees_the_node() -> None:
     assert not done
     assert "canary runs on k8s-w1: not within 20 s" in text
     assert "cilium-lab-canary-k8s-w1 (172.20.1.10, not ready, ErrImagePull)" in text
-    agent, operator = (told.index(f"last words of the {who}:") for who in ("agent of k8s-w1", "operator"))
-    assert told[agent + 1] == "  | last words of cilium-k8s-w1"
-    assert told[operator + 1].startswith("  | last words of cilium-operator-")
+    agent, operator = (told.index(f"last lines of the {who}:") for who in ("agent of k8s-w1", "operator"))
+    assert told[agent + 1] == "  | last line of cilium-k8s-w1"
+    assert told[operator + 1].startswith("  | last line of cilium-operator-")
     assert "chatter" not in text
     assert "uncordoned: k8s-w1" in told
     assert not any(node["cordoned"] for node in cluster.nodes.values())
@@ -212,7 +212,7 @@ def test_a_node_whose_canary_reaches_nothing_stays_cordoned() -> None:
     cluster.canary_reaches = False
     done, told = migrate(cluster, desired("cluster-pool", limits=Limits(canary=20.0)))
     assert not done
-    assert "canary on k8s-w1: not within 20 s" in "\n".join(told)
+    assert "canary reaches everything on k8s-w1: not within 20 s" in "\n".join(told)
     assert "still cordoned, for pods there would be cut off: k8s-w1" in told
     assert [name for name, node in cluster.nodes.items() if node["cordoned"]] == ["k8s-w1"]
     cluster.canary_reaches = True
@@ -223,7 +223,7 @@ def finish(cluster: SimulatedCluster) -> None:
     """The next run ends well, and nobody has noticed anything of either."""
     done, told = migrate(cluster, desired("cluster-pool"))
     assert done, "\n".join(told)
-    assert cluster.blocks == NEW
+    assert cluster.pod_cidrs == NEW
     settled(cluster)
     assert cluster.noticed == []
 
@@ -236,10 +236,10 @@ def test_drops_of_an_unexpected_reason_are_told_at_the_end() -> None:
 
     def say(line: str) -> None:
         told.append(line)
-        if "begins: 192.168" in line:  # while nodes have their turns
+        if "begins: 192.168" in line:  # while nodes are rolled out
             cluster.drops = {"Policy denied": 5, "Stale or unroutable IP": 7}
 
-    reached = Cluster(SimulatedApi(cluster), desired("cluster-pool").masqueraded_not)
+    reached = Cluster(SimulatedApi(cluster), desired("cluster-pool").non_masquerade_cidrs)
     clock = Clock(lambda: cluster.now, cluster.advance)
     assert run(desired("cluster-pool"), reached, say=say, clock=clock, stamp=lambda: "t")
     dropped = [line for line in told if "packets were dropped" in line]
@@ -247,7 +247,7 @@ def test_drops_of_an_unexpected_reason_are_told_at_the_end() -> None:
     assert all("I8" in line and "no packet dropped as 'Policy denied', seen 2" in line for line in dropped)
 
 
-def test_a_list_that_lacks_a_range_is_awaited_and_the_kubelets_are_nudged() -> None:
+def test_a_missing_non_masquerade_cidr_is_awaited_and_the_kubelets_sync_at_once() -> None:
     cluster = SimulatedCluster()
     cluster.maps["k8s-w1"] = ["192.168.0.0/16"]
     configure(cluster, "cluster-pool")
@@ -259,7 +259,7 @@ def test_a_list_that_lacks_a_range_is_awaited_and_the_kubelets_are_nudged() -> N
     configure(cluster, "cluster-pool")
     done, told = migrate(cluster, desired("cluster-pool"))
     assert not done
-    assert "agents' lists: not within 150 s" in "\n".join(told)
+    assert "non-masquerade CIDRs: not within 150 s" in "\n".join(told)
     assert "I4 172.20.0.0/16 inside a range that is not masqueraded" in "\n".join(told)
 
 
@@ -267,12 +267,12 @@ def test_preflight_tells_what_will_happen_and_hands_on() -> None:
     cluster = SimulatedCluster()
     told: list[str] = []
     api = SimulatedApi(cluster)
-    reached = Cluster(api, desired("cluster-pool").masqueraded_not)
+    reached = Cluster(api, desired("cluster-pool").non_masquerade_cidrs)
     answer = preflight(desired("cluster-pool"), reached, say=told.append, stamp=lambda: "t1")
-    assert json.loads(answer or "") == {"inUse": [], "run": "t1", "blocks": {n: [b] for n, b in OLD.items()}}
+    assert json.loads(answer or "") == {"inUse": [], "run": "t1", "podCidrs": {n: [b] for n, b in OLD.items()}}
     assert api.changes == []
     assert "k8s-w1 -> 172.20.1.0/24, k8s-w2 -> 172.20.2.0/24, k8s-cp -> 172.20.0.0/24" in told[0]
-    assert any("default/curl-pod is removed and made again" in line for line in told)
+    assert any("default/curl-pod is deleted and re-created" in line for line in told)
     assert any("logs/logger-k8s-w1 of a DaemonSet" in line for line in told)
 
 
@@ -280,7 +280,7 @@ def test_a_preflight_that_refuses_changes_nothing() -> None:
     cluster = SimulatedCluster()
     cluster.nodes["k8s-w2"]["ready"] = False
     api, told = SimulatedApi(cluster), []
-    reached = Cluster(api, desired("cluster-pool").masqueraded_not)
+    reached = Cluster(api, desired("cluster-pool").non_masquerade_cidrs)
     clock = Clock(lambda: cluster.now, cluster.advance)
     assert preflight(desired("cluster-pool"), reached, say=told.append, clock=clock) is None
     assert api.changes == []

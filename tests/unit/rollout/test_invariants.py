@@ -1,4 +1,4 @@
-"""Each invariant holds on a healthy cluster and names what is broken on purpose."""
+"""Each invariant holds on a healthy cluster and names what a test breaks on purpose."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.helpers.migration_world import (
     TWO,
     pod,
     view,
-    with_blocks,
+    with_pod_cidrs,
     world,
 )  # fmt: skip
 
@@ -40,35 +40,37 @@ def one(found: Violations, name: str, *words: str) -> None:
 
 
 def test_a_healthy_cluster_violates_nothing() -> None:
-    assert invariants.standing(FORWARD, world(), MODES) == ()
+    assert invariants.violated(FORWARD, world(), MODES) == ()
     both = {name: CiliumNode(name, (OLD[name], NEW[name])) for name in NAMES}
     routes = {
         name: (*view(name).routes, *(Route(NEW[peer], ADDRESS[peer], "ens160") for peer in NAMES if peer != name))
         for name in NAMES
     }
     snapshot = world(cilium_nodes=both, views={name: view(name, routes=routes[name]) for name in NAMES})
-    assert invariants.standing(FORWARD, snapshot, MODES) == ()
+    assert invariants.violated(FORWARD, snapshot, MODES) == ()
 
 
-def test_i1_blocks_overlap() -> None:
-    found = invariants.disjoint_blocks(world(cilium_nodes=with_blocks(k8s_w2=(OLD["k8s-w1"],))), RANGES, 24)
+def test_i1_pod_cidrs_overlap() -> None:
+    found = invariants.pod_cidrs_disjoint(world(cilium_nodes=with_pod_cidrs(k8s_w2=(OLD["k8s-w1"],))), RANGES, 24)
     one(found, "I1", "overlaps no other", "192.168.1.0/24")
 
 
-@pytest.mark.parametrize("block", ["192.168.64.0/25", "10.0.0.0/24"])
-def test_i1_block_of_wrong_size_or_place(block: str) -> None:
-    found = invariants.disjoint_blocks(world(cilium_nodes=with_blocks(k8s_w2=(IPv4Network(block),))), RANGES, 24)
-    one(found, "I1", "k8s-w2", block)
+@pytest.mark.parametrize("cidr", ["192.168.64.0/25", "10.0.0.0/24"])
+def test_i1_pod_cidr_of_wrong_size_or_place(cidr: str) -> None:
+    found = invariants.pod_cidrs_disjoint(world(cilium_nodes=with_pod_cidrs(k8s_w2=(IPv4Network(cidr),))), RANGES, 24)
+    one(found, "I1", "k8s-w2", cidr)
 
 
-def test_i1_node_without_block() -> None:
-    one(invariants.disjoint_blocks(world(cilium_nodes=with_blocks(k8s_w2=())), RANGES, 24), "I1", "k8s-w2", "none")
+def test_i1_node_without_pod_cidr() -> None:
+    one(
+        invariants.pod_cidrs_disjoint(world(cilium_nodes=with_pod_cidrs(k8s_w2=())), RANGES, 24), "I1", "k8s-w2", "none"
+    )
 
 
 def test_i2_address_outside() -> None:
     astray = replace(ONE, address=IPv4Address("192.168.2.9"))
-    one(invariants.addresses_inside(world(pods=(astray, TWO))), "I2", "default/web-1", "192.168.2.9")
-    assert invariants.addresses_inside(world(pods=(replace(astray, terminating=True), TWO))) == ()
+    one(invariants.addresses_in_pod_cidrs(world(pods=(astray, TWO))), "I2", "default/web-1", "192.168.2.9")
+    assert invariants.addresses_in_pod_cidrs(world(pods=(replace(astray, terminating=True), TWO))) == ()
 
 
 def test_i3_route_missing_or_elsewhere() -> None:
@@ -80,7 +82,7 @@ def test_i3_route_missing_or_elsewhere() -> None:
     one(invariants.routes_complete(elsewhere, direct=True), "I3", "via 172.31.1.10", "via 172.31.1.12")
 
 
-def test_i3_route_to_a_dead_block() -> None:
+def test_i3_route_to_a_dead_pod_cidr() -> None:
     dead = Route(IPv4Network("192.168.9.0/24"), ADDRESS["k8s-w2"], "ens160")
     snapshot = world(views={"k8s-w1": view("k8s-w1", routes=(*view("k8s-w1").routes, dead))})
     one(invariants.routes_complete(snapshot, direct=True), "I3", "no node has", "192.168.9.0/24")
@@ -94,25 +96,25 @@ def test_i3_in_a_tunnel_routes_lead_to_cilium_host() -> None:
 
 
 def test_i4_range_missing_from_an_agents_list() -> None:
-    snapshot = world(views={"k8s-w1": view("k8s-w1", masquerade=(POD_CIDR,))})
-    one(invariants.masquerade_excepted(snapshot, FORWARD.masqueraded_not), "I4", "k8s-w1", "172.20.0.0/16")
+    snapshot = world(views={"k8s-w1": view("k8s-w1", non_masquerade_cidrs=(POD_CIDR,))})
+    one(invariants.non_masquerade_complete(snapshot, FORWARD.non_masquerade_cidrs), "I4", "k8s-w1", "172.20.0.0/16")
 
 
-def test_i4_block_in_use_outside_the_list() -> None:
-    other = with_blocks(k8s_w2=(IPv4Network("172.24.0.0/24"),))
+def test_i4_pod_cidr_in_use_outside_the_list() -> None:
+    other = with_pod_cidrs(k8s_w2=(IPv4Network("172.24.0.0/24"),))
     snapshot = world(cilium_nodes=other, views={"k8s-w1": view("k8s-w1")})
-    one(invariants.masquerade_excepted(snapshot, FORWARD.masqueraded_not), "I4", "172.24.0.0/24")
+    one(invariants.non_masquerade_complete(snapshot, FORWARD.non_masquerade_cidrs), "I4", "172.24.0.0/24")
 
 
-def test_i5_error_mode_and_block() -> None:
+def test_i5_error_mode_and_pod_cidr() -> None:
     broken = {**world().cilium_nodes, "k8s-w1": CiliumNode("k8s-w1", (OLD["k8s-w1"],), "allocator full")}
     one(invariants.agents_as_expected(world(cilium_nodes=broken), MODES), "I5", "k8s-w1", "allocator full")
     other = world(views={**world().views, "k8s-w1": view("k8s-w1", mode="cluster-pool")})
     one(invariants.agents_as_expected(other, MODES), "I5", "an agent in kubernetes", "cluster-pool")
-    block = world(views={**world().views, "k8s-w1": view("k8s-w1", block=NEW["k8s-w1"])})
-    one(invariants.agents_as_expected(block, MODES), "I5", "192.168.1.0/24", "172.20.1.0/24")
-    unasked = world(views={"k8s-w1": AgentView("k8s-w1", None, None)})
-    assert invariants.agents_as_expected(unasked, MODES) == ()
+    other_cidr = world(views={**world().views, "k8s-w1": view("k8s-w1", pod_cidr=NEW["k8s-w1"])})
+    one(invariants.agents_as_expected(other_cidr, MODES), "I5", "192.168.1.0/24", "172.20.1.0/24")
+    not_queried = world(views={"k8s-w1": AgentView("k8s-w1", None, None)})
+    assert invariants.agents_as_expected(not_queried, MODES) == ()
 
 
 def test_i6_endpoint_missing_not_ready_or_with_another_address() -> None:
@@ -152,4 +154,4 @@ def test_i10_something_is_left_to_do() -> None:
     assert invariants.nothing_left(plan(BACK, world())) == ()
     left = invariants.nothing_left(plan(FORWARD, world()))
     assert {violation.invariant for violation in left} == {"I10"}
-    assert "stage 4 renumber k8s-w1" in " ".join(map(str, left))
+    assert "stage 4 move-node k8s-w1" in " ".join(map(str, left))

@@ -1,4 +1,4 @@
-"""Every reason to refuse a migration, each with the words that tell the user what to do instead."""
+"""Every reason to refuse a migration, each with the words that tell the user the remedy."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from ipaddress import IPv4Address, IPv4Network
 
 import pytest
 
-from cilium_lab.kube.objects import Budget, CiliumNode, Configured, Record, Snapshot, Workload
-from cilium_lab.rollout.preflight import outages, ranges_in_use, refusals
+from cilium_lab.kube.objects import Budget, CiliumNode, Configured, Snapshot, State, Workload
+from cilium_lab.rollout.preflight import preflight_failures, ranges_in_use
+from cilium_lab.rollout.preview import interruptions
 from cilium_lab.rollout.request import Desired
 from tests.helpers.migration_world import (
     BACK,
@@ -25,26 +26,26 @@ from tests.helpers.migration_world import (
     operator,
     pod,
     view,
-    with_blocks,
+    with_pod_cidrs,
     world,
 )  # fmt: skip
 
 
 def refused(desired: Desired, snapshot: Snapshot, *words: str) -> None:
-    found = refusals(desired, snapshot)
+    found = preflight_failures(desired, snapshot)
     assert len(found) == 1, found
     for word in words:
         assert word in str(found[0])
 
 
 def test_the_open_road_is_open() -> None:
-    assert refusals(FORWARD, world()) == ()
-    assert refusals(BACK, world()) == ()
+    assert preflight_failures(FORWARD, world()) == ()
+    assert preflight_failures(BACK, world()) == ()
 
 
 @pytest.mark.parametrize("mode", ["eni", "azure", "alibabacloud", "crd", "delegated-plugin"])
 def test_modes_of_clouds_and_hand_made_objects(mode: str) -> None:
-    refused(replace(FORWARD, mode=mode), world(), repr(mode), "the configuration asks for", "use one of kubernetes")
+    refused(replace(FORWARD, mode=mode), world(), repr(mode), "the configuration has", "use one of kubernetes")
     running = world(configured=Configured(mode, (), None))
     refused(FORWARD, running, repr(mode), "the cluster runs in")
 
@@ -57,8 +58,8 @@ def test_multi_pool_in_place(now: str, then: str) -> None:
 def test_a_fresh_cluster_may_have_any_mode_but_its_ranges_are_checked() -> None:
     fresh = world(configured=None, cilium_nodes={}, views={}, pods=())
     for mode in ("kubernetes", "cluster-pool", "multi-pool"):
-        assert refusals(replace(FORWARD, mode=mode), fresh) == ()
-    refused(replace(FORWARD, mode="multi-pool", pools=(IPv4Network("172.20.0.0/23"),)), fresh, "room for 2 blocks")
+        assert preflight_failures(replace(FORWARD, mode=mode), fresh) == ()
+    refused(replace(FORWARD, mode="multi-pool", pools=(IPv4Network("172.20.0.0/23"),)), fresh, "2 pod CIDRs")
 
 
 def test_overlapping_pools() -> None:
@@ -66,25 +67,27 @@ def test_overlapping_pools() -> None:
 
 
 def test_a_pool_over_a_range_in_use() -> None:
-    refused(replace(FORWARD, pools=(IPv4Network("192.168.128.0/17"),)), world(), "192.168.0.0/16", "nobody uses")
-    foreign = {"the node network": IPv4Network("172.20.5.0/24")}
-    refused(replace(FORWARD, foreign=foreign), world(), "the node network 172.20.5.0/24")
+    refused(
+        replace(FORWARD, pools=(IPv4Network("192.168.128.0/17"),)), world(), "192.168.0.0/16", "choose a free range"
+    )
+    other_networks = {"the node network": IPv4Network("172.20.5.0/24")}
+    refused(replace(FORWARD, other_networks=other_networks), world(), "the node network 172.20.5.0/24")
 
 
 def test_a_pool_too_small_for_the_nodes() -> None:
-    refused(replace(FORWARD, pools=(IPv4Network("172.20.0.0/23"),)), world(), "room for 2 blocks", "3 nodes")
+    refused(replace(FORWARD, pools=(IPv4Network("172.20.0.0/23"),)), world(), "2 pod CIDRs", "3 nodes")
 
 
 def test_another_mask_on_live_nodes() -> None:
-    found = refusals(replace(FORWARD, mask_size=25), world())
-    assert {("set it to 24" in str(refusal)) for refusal in found} == {True}
+    found = preflight_failures(replace(FORWARD, mask_size=25), world())
+    assert {("set it to 24" in str(failure)) for failure in found} == {True}
     assert len(found) == len(NAMES)
 
 
 def test_a_node_that_is_not_ready_is_waited_for_then_refused() -> None:
     nodes = tuple(node(name, ready=name != "k8s-w2") for name in NAMES)
     refused(FORWARD, world(nodes=nodes), "node k8s-w2 is not ready")
-    assert refusals(FORWARD, world(nodes=nodes))[0].passing
+    assert preflight_failures(FORWARD, world(nodes=nodes))[0].transient
 
 
 def test_an_agent_that_is_not_ready_or_missing() -> None:
@@ -101,40 +104,40 @@ def test_an_operator_that_is_not_ready() -> None:
 def test_a_cordoned_node_unless_a_run_before_did_that() -> None:
     nodes = tuple(node(name, cordoned=name == "k8s-w2") for name in NAMES)
     refused(FORWARD, world(nodes=nodes), "k8s-w2 is cordoned", "uncordon")
-    assert refusals(FORWARD, world(nodes=nodes, record=Record(turns=("k8s-w2",)))) == ()
+    assert preflight_failures(FORWARD, world(nodes=nodes, state=State(nodes=("k8s-w2",)))) == ()
 
 
 def test_an_error_of_the_operator_unless_it_is_an_interrupted_runs() -> None:
     broken = {**world().cilium_nodes, "k8s-w1": CiliumNode("k8s-w1", (OLD["k8s-w1"],), "allocator full")}
     refused(FORWARD, world(cilium_nodes=broken), "allocator full")
     reserved = {**world().cilium_nodes, "k8s-w1": CiliumNode("k8s-w1", (OLD["k8s-w1"], NEW["k8s-w1"]), "conflict")}
-    assert refusals(FORWARD, world(cilium_nodes=reserved)) == ()
+    assert preflight_failures(FORWARD, world(cilium_nodes=reserved)) == ()
 
 
 def test_node_and_cilium_node_disagree() -> None:
     other = IPv4Network("192.168.77.0/24")
-    snapshot = world(cilium_nodes=with_blocks(k8s_w1=(other,)))
+    snapshot = world(cilium_nodes=with_pod_cidrs(k8s_w1=(other,)))
     refused(FORWARD, snapshot, "192.168.1.0/24", "192.168.77.0/24", "restart that node's agent")
 
 
 def test_back_to_kubernetes_without_blocks_of_nodes() -> None:
-    nodes = tuple(node(name, block=None if name == "k8s-w1" else OLD[name]) for name in NAMES)
+    nodes = tuple(node(name, pod_cidr=None if name == "k8s-w1" else OLD[name]) for name in NAMES)
     running = {name: view(name, mode="cluster-pool") for name in NAMES}
-    refused(BACK, world(nodes=nodes, views=running), "k8s-w1 has no block", "--allocate-node-cidrs")
+    refused(BACK, world(nodes=nodes, views=running), "k8s-w1 has no pod CIDR", "--allocate-node-cidrs")
 
 
-def test_without_the_masquerade_list_nodes_cannot_move_but_may_adopt() -> None:
-    refused(replace(FORWARD, masquerade_list=False), world(), "iptables spares one range", "bpf")
-    refused(replace(FORWARD, masquerade_list=False, direct_routes=False), world(), "in a tunnel nobody has tried")
-    assert refusals(replace(FORWARD, masquerade_list=False, pools=(POD_CIDR,)), world()) == ()
+def test_without_the_ip_masq_agent_nodes_cannot_move_but_may_adopt() -> None:
+    refused(replace(FORWARD, ip_masq_agent=False), world(), "iptables spares one range", "bpf")
+    refused(replace(FORWARD, ip_masq_agent=False, direct_routes=False), world(), "in a tunnel nobody has tried")
+    assert preflight_failures(replace(FORWARD, ip_masq_agent=False, pools=(POD_CIDR,)), world()) == ()
 
 
 def test_a_bare_pod_that_nobody_brings_back() -> None:
     bare = world(pods=(*world().pods, pod("mine", "k8s-w1", "192.168.1.40")))
     refused(FORWARD, bare, "default/mine on k8s-w1", "migration.recreate")
-    assert refusals(replace(FORWARD, recreate=("default/mine",)), bare) == ()
-    assert outages(replace(FORWARD, recreate=("default/mine",)), bare) == (
-        "bare pod default/mine is removed and made again on k8s-w1",
+    assert preflight_failures(replace(FORWARD, recreate=("default/mine",)), bare) == ()
+    assert interruptions(replace(FORWARD, recreate=("default/mine",)), bare) == (
+        "bare pod default/mine is deleted and re-created on k8s-w1",
     )
 
 
@@ -142,7 +145,7 @@ def test_a_budget_that_blocks_for_ever() -> None:
     stiff = Budget("default", "web", 2, 2, {"matchLabels": {"app": "web"}})
     refused(FORWARD, labelled(stiff), "default/web", "2 of 2", "raise the replicas")
     for harmless in (replace(stiff, desired=1), replace(stiff, expected=0, desired=0), replace(stiff, selector=None)):
-        assert refusals(FORWARD, labelled(harmless)) == ()
+        assert preflight_failures(FORWARD, labelled(harmless)) == ()
 
 
 def labelled(budget: Budget, *, replicas: int = 2) -> Snapshot:
@@ -155,10 +158,10 @@ def labelled(budget: Budget, *, replicas: int = 2) -> Snapshot:
 
 def test_a_budget_of_what_is_not_evicted_blocks_nothing() -> None:
     one = Budget("default", "web", 1, 1, {"matchLabels": {"app": "web"}})
-    assert refusals(FORWARD, labelled(one, replicas=1)) == ()
+    assert preflight_failures(FORWARD, labelled(one, replicas=1)) == ()
     for other in ({"matchLabels": {"app": "db"}}, {"matchExpressions": [{"key": "app", "operator": "DoesNotExist"}]}):
-        assert refusals(FORWARD, labelled(Budget("default", "x", 2, 2, other))) == ()
-    assert refusals(FORWARD, labelled(Budget("other", "x", 2, 2, {}))) == ()
+        assert preflight_failures(FORWARD, labelled(Budget("default", "x", 2, 2, other))) == ()
+    assert preflight_failures(FORWARD, labelled(Budget("other", "x", 2, 2, {}))) == ()
 
 
 @pytest.mark.parametrize(
@@ -183,19 +186,19 @@ def test_no_room_on_the_other_nodes() -> None:
     refused(
         FORWARD,
         world(nodes=nodes, pods=(*world().pods[1:], hungry, busy)),
-        "the other nodes lack room for what runs on k8s-w1",
+        "the other nodes lack capacity for what runs on k8s-w1",
         "CPU 1500m, free 1100m",
     )
 
 
 def test_no_free_node_for_a_workload_with_a_node_for_each_replica() -> None:
-    spread = Workload("Deployment", "default", "web", 3, 3, True, True, own_node_each=True)
+    spread = Workload("Deployment", "default", "web", 3, 3, True, True, one_per_node=True)
     refused(FORWARD, world(workloads=(spread,)), "wants 3 nodes", "lower its replicas")
 
 
 def test_ranges_that_must_stay_on_the_lists() -> None:
     other = IPv4Network("172.24.7.0/24")
-    assert ranges_in_use(FORWARD, world(cilium_nodes=with_blocks(k8s_w1=(other,)))) == (other,)
+    assert ranges_in_use(FORWARD, world(cilium_nodes=with_pod_cidrs(k8s_w1=(other,)))) == (other,)
     assert ranges_in_use(FORWARD, world()) == ()
 
 
@@ -209,13 +212,13 @@ def test_what_will_be_away_for_a_moment_is_told() -> None:
         ),
         workloads=(*world().workloads, stiff),
     )
-    assert refusals(FORWARD, snapshot) == ()
-    told = outages(FORWARD, snapshot)
+    assert preflight_failures(FORWARD, snapshot) == ()
+    told = interruptions(FORWARD, snapshot)
     assert told[0].startswith("default/db-0 is the only replica of a workload that cannot surge")
-    assert told[1] == "pod default/log-x of a DaemonSet is made again on k8s-w2"
-    assert outages(BACK, snapshot) == ()
+    assert told[1] == "pod default/log-x of a DaemonSet is re-created on k8s-w2"
+    assert interruptions(BACK, snapshot) == ()
 
 
 def test_addresses_of_a_second_range_count_as_moving() -> None:
     astray = replace(ONE, address=IPv4Address("172.20.1.9"))
-    assert refusals(BACK, world(pods=(astray, *world().pods[1:]))) == ()
+    assert preflight_failures(BACK, world(pods=(astray, *world().pods[1:]))) == ()
