@@ -10,15 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cilium_lab.disruption.probing import Probing
-from cilium_lab.disruption.run_directory import Folder, Now, addresses, utc_now
+from cilium_lab.disruption.record import Kind, Now, RunDirectory, addresses, utc_now
 from cilium_lab.kube.client import ApiError
 from cilium_lab.kube.conditions import ConditionTimeout, Event, Waiter
 from cilium_lab.kube.objects import Snapshot
 from cilium_lab.kube.ssh import HostError
 from cilium_lab.rollout.plan import plan
 from cilium_lab.rollout.request import Desired
-
-KIND = "staged"
 
 
 class RecordError(Exception):
@@ -32,14 +30,14 @@ class Recorder:
         self._records = records
         self._probing = probing
         self._now = now
-        self._folder: Folder | None = None
+        self._folder: RunDirectory | None = None
 
     def begin(self, desired: Desired, look: Callable[[], Snapshot], waiter: Waiter) -> None:
         """Before anything moves, if something is to move; `look` sees every agent. Raises RecordError or ApiError.
 
         Both commands call it: a run comes without a preflight when an earlier one has passed and its run has failed.
         """
-        self._folder = Folder.unfinished(self._records, KIND, self._now)
+        self._folder = RunDirectory.unfinished(self._records, Kind.STAGED, self._now)
         snapshot = None if self._folder else look()
         if snapshot and not pending(desired, snapshot):
             return
@@ -52,7 +50,7 @@ class Recorder:
                     f"the probes cannot be started: {error}\n  next: mend that, or set migration.probe to false"
                 ) from error
         if snapshot:
-            self._folder = Folder.new(self._records, KIND, now=self._now)
+            self._folder = RunDirectory.new(self._records, Kind.STAGED, now=self._now)
             self._folder.addresses("before", addresses(snapshot))
         if self._folder:
             self._folder.change(origin(desired, snapshot) if snapshot else "", desired.mode)
