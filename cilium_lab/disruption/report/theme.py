@@ -23,7 +23,7 @@ LIGHT = {
     "bad": "#c4262e",
     "fin": "#7b4fb5",
 }
-"""Role -> colour. Each colour has one role: plots are drawn in these and then told by role."""
+"""Role -> colour. Each colour has one role: plots are drawn in these and then named by role."""
 DARK = {
     "paper": "#12181f",
     "ink": "#e4ebf2",

@@ -193,7 +193,7 @@ def test_whatever_is_missing_there_is_a_page(tmp_path: Path, kind: str) -> None:
     assert expected[kind] in shown
 
 
-def test_fields_that_nobody_named_stay_out(tmp_path: Path) -> None:
+def test_fields_without_a_name_here_stay_out(tmp_path: Path) -> None:
     lines = [{**line, "token": "hunter2"} for line in probe("service", PAGE)]
     addresses = {"before": {"k8s-w1": {"podCIDRs": [], "pods": {}, "key": "hunter2"}}, "kubeconfig": "hunter2"}
     events = [{**event(1, Stage.PREFLIGHT, "", "passed"), "password": "hunter2"}]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from ipaddress import IPv4Network
 from pathlib import Path
 
@@ -180,3 +181,9 @@ def test_the_writer_and_the_reader_agree(tmp_path: Path) -> None:
     assert [len(run.seconds) for run in record.probe_runs] == [18]
     assert (record.missing, dict(record.unread)) == ((), {})
     assert read_events(tmp_path) == (None, 0)
+
+
+def test_the_lines_have_the_fields_that_the_probe_writes() -> None:
+    source = (Path(__file__).parents[3] / "airgap/modules/probe/record.go").read_text()
+    used = {name for line in LINES for name in line}
+    assert set(re.findall(r'json:"(\w+)"', source)) == used

@@ -65,10 +65,10 @@ def test_pod_ranges_are_the_stacks(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     """With a stack whose configuration has other ranges than the defaults."""
     ranges = {HOME: "10.200.0.0/16", AWAY: "10.201.0.0/16"}
     stack = RangesStack(ranges)
-    told: list[dict[str, str]] = []
+    seen: list[dict[str, str]] = []
 
     def by_hand(_stack: object, given: dict[str, str]) -> list[tuple[str, Path]]:
-        told.append(dict(given))
+        seen.append(dict(given))
         return []
 
     def staged(_stack: object, mode: str, _name: str) -> Outcome:
@@ -78,7 +78,7 @@ def test_pod_ranges_are_the_stacks(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     monkeypatch.setattr(migration, "_there_and_back", by_hand)
     monkeypatch.setattr(migration, "staged_run", staged)
     migration.bench(cast(Any, stack), 1, busy=False, manual=True)
-    assert told == [ranges]
+    assert seen == [ranges]
     script = (ROOT / "labctl/bench/manual.sh").read_text() + (ROOT / "labctl/bench/migration.py").read_text()
     assert re.findall(r"\d+\.\d+\.\d+\.\d+", script) == []
 
