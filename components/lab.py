@@ -16,7 +16,7 @@ import pulumi_kubernetes as kubernetes
 
 from cilium_lab.artifacts.bundle import ONLINE, Artifacts, mismatches, read
 from cilium_lab.config.model import LabConfig
-from cilium_lab.disruption.run_directory import RECORDS
+from cilium_lab.disruption.record import RECORDS
 from cilium_lab.libvirt import inventory
 from cilium_lab.libvirt.conflicts import conflict_report, conflicts
 from cilium_lab.libvirt.healing import absent

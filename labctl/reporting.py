@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cilium_lab.disruption.report.reading import ReportError, newest
+from cilium_lab.disruption.record import ReportError, newest
 from cilium_lab.paths import CACHE, ROOT, STATE
 from labctl import venv
 

@@ -11,7 +11,7 @@ import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, NoReturn
+from typing import Any, Literal, NoReturn
 
 from cilium_lab.config.versions import PULUMI_PLUGINS
 from cilium_lab.paths import CACHE, CURRENT, ROOT, STATE
@@ -183,6 +183,15 @@ def output(argv: Sequence[str | Path], *, folder: Path | None = None) -> str:
     """What a program in the lab prints; CalledProcessError when it fails."""
     done = subprocess.run(room.command(argv, folder), env=environment(), stdout=subprocess.PIPE, text=True, check=True)
     return done.stdout
+
+
+def kubectl(*words: str) -> Any:
+    """What kubectl prints in the lab, as JSON; CalledProcessError when it fails.
+
+    The library's own client reads the API through a proxy that has to live in the sandbox; this is for single queries
+    from outside.
+    """
+    return json.loads(output(["kubectl", *words, "-o", "json"]))
 
 
 def pulumi(*words: str) -> list[str]:

@@ -48,7 +48,7 @@ PROMETHEUS = "3.5.0"
 # The project's own programs and images
 HTTP_ECHO = "1.0.0"
 LOCAL_PATH = "1.0.0"
-PROBE = "1.0.0"
+PROBE = "1.1.0"
 DEBUG = "1.0.0"
 
 # Pulumi: equal to the packages that requirements.in pins

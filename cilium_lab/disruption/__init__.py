@@ -1,5 +1,7 @@
 """Measures what users of a Service notice while a cluster changes, and keeps the record of one change.
 
-The asking is done by `probe run` (airgap/modules/probe): on hosts as a systemd unit, in the cluster as a pod. Both go
-on when whoever started them is killed, and are taken over by the next run. Nothing here imports Pulumi but `component`.
+`targets` has what probe runners request and from where, `probing` starts and ends them, `record` and `probe_lines` have
+the record's format, `report` shows it. A probe runner is a process of `probe run` (airgap/modules/probe): on hosts a
+systemd unit, in the cluster a pod. Both go on when the program that started them is killed, and the next run takes them
+over. The standard library is enough for everything but the report's page.
 """

@@ -1,7 +1,7 @@
-"""python -m cilium_lab.disruption begin|end FOLDER: starts the probes, or ends and collects them there.
+"""python -m cilium_lab.disruption begin|end DIRECTORY: starts the probes, or ends and collects them there.
 
 For changes that no `pulumi up` makes. Standard input is a JSON document with `kubeconfig` and `hosts` (see `targets`).
-Exit status: 0 done, 1 it went wrong (standard error says what), 2 called wrongly.
+Exit status: 0 done, 1 failure (standard error says which), 2 called wrongly.
 """
 
 import json
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cilium_lab.disruption.probing import Probing
-from cilium_lab.disruption.run_directory import Folder, addresses
+from cilium_lab.disruption.record import RunDirectory, addresses
 from cilium_lab.disruption.targets import parse_hosts
 from cilium_lab.kube.client import ApiError, KubectlApi
 from cilium_lab.kube.cluster import Cluster
@@ -21,20 +21,20 @@ from cilium_lab.kube.ssh import HostError, pinned
 def main(arguments: list[str]) -> int:
     """Run one command."""
     if len(arguments) != 2 or arguments[0] not in ("begin", "end"):
-        print("usage: python -m cilium_lab.disruption begin|end FOLDER < document.json", file=sys.stderr)
+        print("usage: python -m cilium_lab.disruption begin|end DIRECTORY < document.json", file=sys.stderr)
         return 2
     document: dict[str, Any] = json.load(sys.stdin)
-    hosts, folder = parse_hosts(document["hosts"]), Folder(Path(arguments[1]))
+    hosts, directory = parse_hosts(document["hosts"]), RunDirectory(Path(arguments[1]))
     waiter = Waiter(lambda line: print(line, file=sys.stderr, flush=True))
     try:
         with KubectlApi(document["kubeconfig"]) as api, pinned(hosts.addresses, hosts.key, hosts.known_hosts) as shell:
             probing = Probing(hosts, api, shell, waiter)
             if arguments[0] == "begin":
                 probing.begin(fresh=True)
-                folder.addresses("before", addresses(Cluster(api, ()).snapshot()))
+                directory.addresses("before", addresses(Cluster(api, ()).snapshot()))
             else:
-                print(probing.end(folder), file=sys.stderr)
-                folder.addresses("after", addresses(Cluster(api, ()).snapshot()))
+                print(probing.end(directory), file=sys.stderr)
+                directory.addresses("after", addresses(Cluster(api, ()).snapshot()))
     except (ApiError, HostError, ConditionTimeout) as error:
         print(f"the probes: {error}", file=sys.stderr)
         return 1

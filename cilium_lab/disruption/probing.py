@@ -1,26 +1,27 @@
-"""Starts the probes before a change, and ends and collects them after it. Each may be done again at any time."""
+"""Starts the probes before a change, and ends and collects them after it. Each may be repeated at any time."""
 
 from __future__ import annotations
 
 import datetime
 from typing import Any
 
-from cilium_lab.disruption import prober, units
-from cilium_lab.disruption.report.reading import read_runs
+from cilium_lab.disruption import targets
+from cilium_lab.disruption.probe_lines import read_probe_lines
+from cilium_lab.disruption.record import RunDirectory
 from cilium_lab.disruption.report.text import one_line
-from cilium_lab.disruption.run_directory import Folder
-from cilium_lab.disruption.targets import NAMESPACE, POD, WORKLOAD, Hosts, Service, targets
+from cilium_lab.disruption.stages import Stage
+from cilium_lab.disruption.targets import NAMESPACE, POD, PROBER, WORKLOAD, Hosts, Service
 from cilium_lab.kube.client import APPLY, Api, ApiError
 from cilium_lab.kube.conditions import Condition, Result, Waiter, met, unmet
 from cilium_lab.kube.ssh import Shell, on_all
 
-_APPS = "/apis/apps/v1/namespaces"
-_PROBER = f"{_APPS}/{prober.NAMESPACE}/deployments/{prober.NAME}"
+_DEPLOYMENTS = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments"
+_PROBER = f"{_DEPLOYMENTS}/{PROBER}"
 _READY = 120.0
 """Seconds until the workload and the prober are ready."""
 _LASTS = datetime.timedelta(minutes=20)
 _WARM = 2.0
-"""Seconds of asking before and after the change, to tell it from what is always there."""
+"""Seconds of probing before and after the change, to tell its effects from what is always there."""
 
 
 class Probing:
@@ -33,35 +34,35 @@ class Probing:
         self._waiter = waiter
 
     def begin(self, *, fresh: bool) -> None:
-        """Let every source ask. `fresh`: nothing from earlier counts; else what still asks is taken over."""
-        self._waiter.stage = "0 probes"
-        self._waiter.wait(Condition("probe answers", lambda: self._ready(_deployment(WORKLOAD)), _READY))
-        asked = targets(self._hosts, self._service())
+        """Start a probe runner at every source. `fresh`: nothing earlier counts; else those that run go on."""
+        self._waiter.stage = Stage.PROBES
+        self._waiter.wait(Condition("probe answers", lambda: self._ready(f"{_DEPLOYMENTS}/{WORKLOAD}"), _READY))
+        requested = targets.targets(self._hosts, self._service())
         if fresh:
             self._remove_prober()
-            on_all(dict.fromkeys(self._hosts.addresses, units.forget()), self._shell)
+            on_all(dict.fromkeys(self._hosts.addresses, targets.forget()), self._shell)
         if self._missing(_PROBER):
             until = datetime.datetime.now(datetime.UTC) + _LASTS
-            manifest = prober.prober(asked[POD], until.strftime("%Y-%m-%dT%H:%M:%SZ"))
+            manifest = targets.prober(requested[POD], until.strftime("%Y-%m-%dT%H:%M:%SZ"))
             self._api.send("PATCH", f"{_PROBER}?fieldManager=cilium-lab&force=true", manifest, APPLY)
-        told = on_all({host: units.start(host, asked[host]) for host in asked if host != POD}, self._shell)
-        self._waiter.wait(Condition("prober asks", lambda: self._ready(_PROBER), _READY))
-        if any(text.strip() == units.STARTED for text in told.values()):
+        printed = on_all({host: targets.start(host, requested[host]) for host in requested if host != POD}, self._shell)
+        self._waiter.wait(Condition("prober runs", lambda: self._ready(_PROBER), _READY))
+        if any(text.strip() == targets.STARTED for text in printed.values()):
             self._waiter.clock.sleep(_WARM)
 
-    def end(self, folder: Folder) -> str:
-        """Let all come to their end, keep their lines in `folder`, and leave nothing behind; the sum in words."""
+    def end(self, directory: RunDirectory) -> str:
+        """End all probe runners, write their lines to `directory`, and leave nothing behind; the sum in words."""
         self._waiter.clock.sleep(_WARM)
         self._remove_prober()
         sources = (*self._hosts.inside, self._hosts.router)
-        on_all(dict.fromkeys(sources, units.stop()), self._shell)
-        told = on_all({host: units.host_lines(host) for host in sources}, self._shell)
-        pods = on_all(dict.fromkeys(self._hosts.nodes, units.pod_lines()), self._shell)
-        told[POD] = "".join(pods.values())
-        for source, text in told.items():
-            folder.lines(source, text)
-        on_all(dict.fromkeys(self._hosts.addresses, units.forget()), self._shell)
-        return one_line([run for source, text in told.items() for run in read_runs(source, text)[0]])
+        on_all(dict.fromkeys(sources, targets.stop()), self._shell)
+        lines = on_all({host: targets.host_lines(host) for host in sources}, self._shell)
+        pods = on_all(dict.fromkeys(self._hosts.nodes, targets.pod_lines()), self._shell)
+        lines[POD] = "".join(pods.values())
+        for source, text in lines.items():
+            directory.lines(source, text)
+        on_all(dict.fromkeys(self._hosts.addresses, targets.forget()), self._shell)
+        return one_line([run for source, text in lines.items() for run in read_probe_lines(source, text)[0]])
 
     def _service(self) -> Service:
         found = self._api.get(f"/api/v1/namespaces/{NAMESPACE}/services/{WORKLOAD}")["spec"]
@@ -83,11 +84,11 @@ class Probing:
         self._waiter.wait(Condition("prober has ended", self._gone, _READY))
 
     def _gone(self) -> Result:
-        """Its pods as well: they write their last lines when they are told to end."""
-        path = f"/api/v1/namespaces/{prober.NAMESPACE}/pods?labelSelector=app%3D{prober.NAME}"
+        """Its pods as well: they write their last lines when they get SIGTERM."""
+        path = f"/api/v1/namespaces/{NAMESPACE}/pods?labelSelector=app%3D{PROBER}"
         left = [pod["metadata"]["name"] for pod in self._api.get(path)["items"]]
         if left or not self._missing(_PROBER):
-            return unmet(expected="no prober", seen=", ".join(left) or prober.NAME, next="`kubectl describe pod`")
+            return unmet(expected="no prober", seen=", ".join(left) or PROBER, next="`kubectl describe pod`")
         return met("none left")
 
     def _missing(self, path: str) -> bool:
@@ -108,7 +109,3 @@ class Probing:
                 expected=f"{wanted} ready pods of {name}", seen=str(ready), next=f"`kubectl describe deploy {name}`"
             )
         return met(f"{ready} pods of {name}")
-
-
-def _deployment(name: str) -> str:
-    return f"{_APPS}/{NAMESPACE}/deployments/{name}"

@@ -1,31 +1,51 @@
-"""Who asks what, how often: pure."""
+"""What the probes request, from which sources, and the probe runners there: units of hosts, a pod in the cluster. Pure.
+
+A probe runner is a process of `probe run` (airgap/modules/probe). The prober is the pod among them: it moves like any
+other workload, the new pod begins before the old one has ended, and its lines on the node's disk outlive it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from shlex import quote
 from typing import Any
+
+from cilium_lab.config.versions import own_image
 
 WORKLOAD = "probe"
 """The Deployment and the Service that are probed."""
 NAMESPACE = "default"
-IMAGE = "cilium-lab.local/probe:1.0.0"
-"""Part of the bundle; upstream has no such image, so probes need `artifacts: bundle`."""
+IMAGE = own_image("probe")
+"""In the bundle; upstream has no such image, so probes need `artifacts: bundle`."""
 PAGES_PORT = 8080
 ECHO_PORT = 7007
 POD = "pod"
 """The source inside the cluster."""
+PROBER = "prober"
+"""The Deployment of the source inside the cluster."""
+UNIT = "lab-probe"
+"""The systemd unit of a host's probe runner."""
+STARTED = "started"
+"""What `start` prints when there was no probe runner yet."""
 _NAME = "kubernetes.default.svc.cluster.local"
+_FOLDER = "/var/lib/cilium-lab/probe"
+"""Of the probes' lines, on every host."""
+_LABELS = {"app": PROBER}
+_LIMIT = "20m"
+"""After which a forgotten probe runner ends by itself."""
+_NICE = -15
+"""A probe that waits for the processor would measure its own wait, not the service's."""
 
 
 @dataclass(frozen=True)
 class Hosts:
-    """Where probes run, and how to get in there. Addresses are IPv4, without prefix length."""
+    """Where probes run, and how to log in there. Addresses are IPv4, without prefix length."""
 
     nodes: Mapping[str, str]
     """Every node of the cluster: name -> address. A prober pod may come to each of them."""
     inside: tuple[str, ...]
-    """The nodes that ask as hosts."""
+    """The nodes that have a probe runner as hosts."""
     router: str
     router_address: str
     behind: str
@@ -68,7 +88,7 @@ def parse_hosts(tree: Mapping[str, Any]) -> Hosts:
 
 @dataclass(frozen=True)
 class Service:
-    """The Service that is asked: its address, its ports, and the nodes' port for pages; and that of DNS."""
+    """The probed Service: its address, its ports, and the nodes' port for pages; and the address of DNS."""
 
     address: str
     pages: int
@@ -80,7 +100,7 @@ class Service:
 def targets(hosts: Hosts, service: Service) -> dict[str, tuple[str, ...]]:
     """Source -> the arguments of its `probe run`; a number behind @ is requests a second.
 
-    150 pages a second are asked of the Service from inside, 120 of the nodes' ports from the router.
+    150 pages a second are requested of the Service from inside, 120 of the nodes' ports from the router.
     """
     page = f"service=http:{service.address}:{service.pages}@50"
     ports = [f"nodeport-{name}=http:{address}:{service.node_port}" for name, address in hosts.nodes.items()]
@@ -99,3 +119,72 @@ def targets(hosts: Hosts, service: Service) -> dict[str, tuple[str, ...]]:
 
 def _share(rate: int, among: Sequence[object]) -> int:
     return -(-rate // len(among))
+
+
+def prober(requested: Sequence[str], until: str) -> dict[str, Any]:
+    """The prober's Deployment. After `until` (RFC 3339) it requests nothing any more, in case it is forgotten."""
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": PROBER, "namespace": NAMESPACE, "labels": dict(_LABELS)},
+        "spec": {
+            "replicas": 1,
+            "selector": {"matchLabels": dict(_LABELS)},
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
+            "template": {"metadata": {"labels": dict(_LABELS)}, "spec": _pod_spec(requested, until)},
+        },
+    }
+
+
+def _pod_spec(requested: Sequence[str], until: str) -> dict[str, Any]:
+    own_name = {"fieldRef": {"fieldPath": "metadata.name"}}
+    return {
+        "automountServiceAccountToken": False,
+        # Longer than an answer may take: the prober waits for the answers to what it has sent.
+        "terminationGracePeriodSeconds": 10,
+        "volumes": [{"name": "lines", "hostPath": {"path": _FOLDER, "type": "DirectoryOrCreate"}}],
+        "containers": [
+            {
+                "name": PROBER,
+                "image": IMAGE,
+                "imagePullPolicy": "IfNotPresent",
+                "args": ["run", "-until", until, "-out", "/lines/pod-$(POD).jsonl", *requested],
+                "env": [{"name": "POD", "valueFrom": own_name}],
+                "resources": {"requests": {"cpu": "200m", "memory": "32Mi"}},
+                "volumeMounts": [{"name": "lines", "mountPath": "/lines"}],
+                "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+            }
+        ],
+    }
+
+
+def start(source: str, requested: Sequence[str]) -> str:
+    """The script that starts the probe runner of this host until `stop`; one that runs already is left alone."""
+    words = " ".join(map(quote, ("run", "-for", _LIMIT, "-out", f"{_FOLDER}/host-{source}.jsonl", *requested)))
+    return f"""set -eu
+if systemctl is-active -q {UNIT}; then echo 'runs already'; exit 0; fi
+program=$(command -v probe) || {{ echo 'no probe on the PATH: the bundle has it' >&2; exit 1; }}
+mkdir -p {_FOLDER}
+systemd-run -q --unit {UNIT} --collect -p Nice={_NICE} "$program" {words}
+echo {STARTED}
+"""
+
+
+def stop() -> str:
+    """The script that ends a host's probe runner when all that it has requested is answered."""
+    return f"systemctl stop {UNIT} 2>/dev/null || true\n"
+
+
+def forget() -> str:
+    """The script that ends a host's probe runner, and removes all lines."""
+    return f"{stop()}rm -rf {_FOLDER}\n"
+
+
+def host_lines(source: str) -> str:
+    """The script that prints the lines of the host's own probe runner."""
+    return f"cat {_FOLDER}/host-{source}.jsonl\n"
+
+
+def pod_lines() -> str:
+    """The script that prints the lines of the prober pods that ran on this node."""
+    return f'for file in {_FOLDER}/pod-*.jsonl; do [ -e "$file" ] || continue; cat "$file"; done\n'

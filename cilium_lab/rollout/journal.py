@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cilium_lab.disruption.probing import Probing
-from cilium_lab.disruption.run_directory import Folder, Now, addresses, utc_now
+from cilium_lab.disruption.record import Kind, Now, RunDirectory, addresses, utc_now
 from cilium_lab.disruption.stages import Name, Stage
 from cilium_lab.kube.client import ApiError
 from cilium_lab.kube.conditions import ConditionTimeout, Event, Waiter
@@ -22,8 +22,6 @@ from cilium_lab.kube.objects import Snapshot
 from cilium_lab.kube.ssh import HostError
 from cilium_lab.rollout.plan import plan
 from cilium_lab.rollout.request import Desired
-
-KIND = "staged"
 
 
 class ProbesError(Exception):
@@ -37,7 +35,7 @@ class Journal:
         self._runs = runs
         self._probing = probing
         self._now = now
-        self._folder: Folder | None = None
+        self._folder: RunDirectory | None = None
         self._waiter: Waiter | None = None
         self._warned = False
 
@@ -47,9 +45,9 @@ class Journal:
         Both commands call it: a run comes without a preflight when an earlier one has passed and its run has failed.
         """
         self._waiter = waiter
-        found: Folder | None = None
+        found: RunDirectory | None = None
         with self._writing():
-            found = Folder.unfinished(self._runs, KIND, self._now)
+            found = RunDirectory.unfinished(self._runs, Kind.STAGED, self._now)
         # One without an event was begun by a run that ended before its probes ran.
         continued = found is not None and found.has_events
         snapshot = None if continued else observe()
@@ -59,7 +57,7 @@ class Journal:
         started = waiter.clock.now()
         if self._folder is None and snapshot:
             with self._writing():
-                folder = Folder.new(self._runs, KIND, now=self._now)
+                folder = RunDirectory.new(self._runs, Kind.STAGED, now=self._now)
                 folder.addresses("before", addresses(snapshot))
                 self._folder = folder
         if self._folder is None:

@@ -6,12 +6,13 @@ import argparse
 import random
 from collections.abc import Sequence
 
+from cilium_lab.disruption.thresholds import sentence
 from labctl.bench import kills, migration
 from labctl.bench.stack import Stack
 
 
 def bench(arguments: Sequence[str]) -> int:
-    """Exit status 1 when the bar is missed, 2 when called wrongly (argparse ends the program itself)."""
+    """Exit status 1 when a threshold is exceeded; argparse ends the program for help (0) and a wrong call (2)."""
     given = _parser().parse_args(arguments)
     with Stack() as stack:
         if given.what == "kills":
@@ -21,15 +22,19 @@ def bench(arguments: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="./lab bench")
+    parser = argparse.ArgumentParser(
+        prog="./lab bench",
+        description="Measure migrations of the running lab, which is brought up if needed and restored afterwards.",
+        epilog=f"Thresholds: {sentence()}.",
+    )
     what = parser.add_subparsers(dest="what", required=True)
     there = what.add_parser("migration", help="forward and back under all probes")
     there.add_argument("--rounds", type=_positive, default=1, help="how often forward and back (1)")
-    there.add_argument("--busy", action="store_true", help="keep one core busy meanwhile")
+    there.add_argument("--busy", action="store_true", help="keep one core busy meanwhile: only failures count then")
     there.add_argument("--manual", action="store_true", help="and the study's own procedure beside it")
     killed = what.add_parser("kills", help="each migration killed at a random moment and finished by the next up")
     killed.add_argument("--count", type=_positive, default=20, help="how many kills (20)")
-    killed.add_argument("--each", type=_positive, default=1, help="kills on one road, one after the other (1)")
+    killed.add_argument("--each", type=_positive, default=1, help="kills in one migration, one after the other (1)")
     killed.add_argument("--seed", type=int, help="of the moments, to repeat a run")
     return parser
 

@@ -1,8 +1,4 @@
-"""The figures of one run and what they are held against: pure.
-
-The bar is that of a staged migration: no request fails; nothing at all is noticed before a node's turn; connections end
-by FIN alone; the longest gap, the slowest probe's p99, the time of the road and of each node's turn stay below limits.
-"""
+"""The figures of one run, and which thresholds it exceeds: pure."""
 
 from __future__ import annotations
 
@@ -10,21 +6,25 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cilium_lab.disruption.report.figures import UDP, Window, figures
-from cilium_lab.disruption.report.record import Record, Run
-from cilium_lab.disruption.report.steps import Step, steps
+from cilium_lab.disruption.probe_lines import UDP, ProbeRun
+from cilium_lab.disruption.record import DONE, RunRecord
+from cilium_lab.disruption.report.figures import Window, figures
+from cilium_lab.disruption.report.summary import Step, steps
+from cilium_lab.disruption.stages import Name, Stage
+from cilium_lab.disruption.thresholds import (
+    THRESHOLDS,
+    Criterion,
+    failed_requests,
+    longest_outage,
+    resets,
+    slowest_p99,
+)
 from cilium_lab.tables import table
 
-MOST_GAP_MS = 500.0
-MOST_P99_MS = 250.0
-MOST_SECONDS = 150.0
-MOST_RATIO = 1.3
-LEAST_RATE = 100.0
-"""Requests a second, of the Service from inside and of nodes' ports from the router: fewer would measure nothing."""
-ALONE = frozenset(("emptied", "bare pods off", "agent restarted", "agent reports", "pods back"))
-"""What a node's turn cannot do without: its drain, its agent's restart, its pods' starts."""
-_LANDMARKS = frozenset(("emptied", "agent restarted", "pods back"))
-"""What happens in every turn that was gone through in one go."""
+INDISPENSABLE = frozenset((Name.DRAINED, Name.BARE_DELETED, Name.AGENT_RESTARTED, Name.AGENT_REPORTS, Name.PODS_BACK))
+"""What a node rollout cannot do without: its drain, its agent's restart, its pods' starts."""
+_LANDMARKS = frozenset((Name.DRAINED, Name.AGENT_RESTARTED, Name.PODS_BACK))
+"""What happens in every node rollout that was made in one go."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,13 @@ class Outcome:
 
     name: str
     ended: str
-    """done, or why it stopped."""
+    """DONE, or why it stopped."""
     seconds: float
     """From its first event to its last one."""
     requests: int
     failed: int
-    gap_ms: float
-    gap_where: str
+    outage_ms: float
+    outage_where: str
     p50_ms: float
     p99_ms: float
     """Of the slowest probe."""
@@ -49,19 +49,19 @@ class Outcome:
     lost: int
     """Datagrams."""
     early: str
-    """What was noticed before the first node's turn; empty: nothing."""
+    """What was noticed before the first node rollout; empty: nothing."""
     inside: float
     outside: float
     """Requests a second that were made, of the Service from inside and of nodes' ports from the router."""
     ratios: tuple[tuple[str, float, float], ...]
-    """(node, seconds of its turn, that over the sum of what cannot be done without)."""
+    """(node, seconds of its rollout, that over the sum of what is indispensable in it)."""
 
 
-def outcome(name: str, record: Record) -> Outcome:
+def outcome(name: str, record: RunRecord) -> Outcome:
     """The figures of a record; a run without events or probes has empty ones."""
-    asked = [run for run in record.runs if run.kind != UDP]
-    found = figures(asked) if asked else None
-    slowest = [figures([run]).p99_ms or 0.0 for run in asked]
+    requesting = [run for run in record.probe_runs if run.kind != UDP]
+    found = figures(requesting) if requesting else None
+    slowest = [figures([run]).p99_ms or 0.0 for run in requesting]
     events = record.events
     return Outcome(
         name=name,
@@ -69,40 +69,40 @@ def outcome(name: str, record: Record) -> Outcome:
         seconds=max((e.time for e in events), default=0.0) - min((e.begun for e in events), default=0.0),
         requests=found.requests if found else 0,
         failed=found.failed if found else 0,
-        gap_ms=found.gap_ms if found else 0.0,
-        gap_where=found.gap_where if found else "",
+        outage_ms=found.outage_ms if found else 0.0,
+        outage_where=found.outage_where if found else "",
         p50_ms=(found.p50_ms or 0.0) if found else 0.0,
         p99_ms=max(slowest, default=0.0),
         fin=found.fin if found else 0,
         resets=found.resets if found else 0,
-        lost=sum(figures([run]).lost for run in record.runs if run.kind == UDP),
+        lost=sum(figures([run]).lost for run in record.probe_runs if run.kind == UDP),
         early=_early(record),
-        inside=_rate([run for run in asked if run.probe == "service"]),
-        outside=_rate([run for run in asked if run.probe.startswith("nodeport-")]),
-        ratios=tuple(_ratio(step) for step in steps(record) if _is_whole_turn(step)),
+        inside=_rate([run for run in requesting if run.probe == "service"]),
+        outside=_rate([run for run in requesting if run.probe.startswith("nodeport-")]),
+        ratios=tuple(_ratio(step) for step in steps(record) if _is_whole(step)),
     )
 
 
-def _is_whole_turn(step: Step) -> bool:
-    """One that a kill has split is none: what one half took says nothing of the other's parts."""
-    return _is_turn(step) and step.complete and {event.what for event in step.events} >= _LANDMARKS
+def _is_whole(step: Step) -> bool:
+    """A node rollout that a kill has split is not: the time of one half does not contain the other's steps."""
+    return _is_node_rollout(step) and step.complete and {event.what for event in step.events} >= _LANDMARKS
 
 
-def _is_turn(step: Step) -> bool:
-    return step.stage.startswith("4") and bool(step.node)
+def _is_node_rollout(step: Step) -> bool:
+    return step.stage == Stage.MOVE_NODE and bool(step.node)
 
 
 def _ratio(step: Step) -> tuple[str, float, float]:
-    alone = sum(event.seconds for event in step.events if event.what in ALONE)
-    return step.node, step.seconds, step.seconds / alone if alone else math.inf
+    indispensable = sum(event.seconds for event in step.events if event.what in INDISPENSABLE)
+    return step.node, step.seconds, step.seconds / indispensable if indispensable else math.inf
 
 
-def _early(record: Record) -> str:
-    first = min((step.begun for step in steps(record) if _is_turn(step)), default=None)
-    if first is None or not record.runs:
+def _early(record: RunRecord) -> str:
+    first = min((step.begun for step in steps(record) if _is_node_rollout(step)), default=None)
+    if first is None or not record.probe_runs:
         return ""
     before = [Window(ended=first)]
-    found = [figures([run], before) for run in record.runs]
+    found = [figures([run], before) for run in record.probe_runs]
     seen = {
         "failed": sum(one.failed for one in found),
         "connections ended": sum(one.fin + one.resets for one in found),
@@ -111,39 +111,57 @@ def _early(record: Record) -> str:
     return ", ".join(f"{count} {what}" for what, count in seen.items() if count)
 
 
-def _rate(runs: Sequence[Run]) -> float:
+def _rate(runs: Sequence[ProbeRun]) -> float:
     seconds = {second.at for run in runs for second in run.seconds}
     sent = sum(second.sent for run in runs for second in run.seconds)
     return sent / (max(seconds) - min(seconds) + 1) if seconds else 0.0
 
 
-def missed(run: Outcome, *, busy: bool) -> tuple[str, ...]:
-    """What of the bar a staged run has missed; with a busy core only failures count."""
-    found: list[str] = []
-    if run.ended != "done":
-        found.append(f"ended: {run.ended or 'never'}")
-    if run.failed:
-        found.append(f"{run.failed} of {run.requests} requests failed")
-    if min(run.inside, run.outside) < LEAST_RATE:
-        found.append(f"only {run.inside:.0f} and {run.outside:.0f} requests a second: that is no measurement")
+def criteria(run: Outcome, *, busy: bool) -> tuple[Criterion, ...]:
+    """All thresholds of a staged run; with a busy core only those for failures and for the measurement itself."""
+    rate = min(run.inside, run.outside)
+    always = (
+        Criterion("ended", DONE, run.ended or "never", "", run.ended == DONE),
+        failed_requests(run.failed, run.requests),
+        Criterion(
+            "requests a second",
+            f">= {THRESHOLDS.rate:.0f}",
+            f"{run.inside:.0f} and {run.outside:.0f}",
+            "no measurement" if rate < THRESHOLDS.rate else "from inside, from outside",
+            rate >= THRESHOLDS.rate,
+        ),
+    )
     if busy:
-        return tuple(found)
-    if run.early:
-        found.append(f"before the first turn: {run.early}")
-    if run.resets:
-        found.append(f"{run.resets} connections ended otherwise than by FIN")
-    if run.gap_ms >= MOST_GAP_MS:
-        found.append(f"gap of {run.gap_ms:.0f} ms ({run.gap_where}), {MOST_GAP_MS:.0f} at most")
-    if run.p99_ms >= MOST_P99_MS:
-        found.append(f"p99 of {run.p99_ms:.0f} ms, {MOST_P99_MS:.0f} at most")
-    if run.seconds >= MOST_SECONDS:
-        found.append(f"{run.seconds:.0f} s, {MOST_SECONDS:.0f} at most")
-    found += [
-        f"{node}: {ratio:.2f} times its parts, {MOST_RATIO} at most"
-        for node, _, ratio in run.ratios
-        if ratio > MOST_RATIO
-    ]
-    return tuple(found)
+        return always
+    return (
+        *always,
+        Criterion("before the first node rollout", "nothing", run.early or "nothing", "", not run.early),
+        resets(run.resets),
+        longest_outage(run.outage_ms, run.outage_where),
+        slowest_p99(run.p99_ms, ""),
+        Criterion(
+            "wall time",
+            f"< {THRESHOLDS.seconds:.0f} s",
+            f"{run.seconds:.0f} s",
+            "",
+            run.seconds < THRESHOLDS.seconds,
+        ),
+        *(
+            Criterion(
+                f"rollout of {node}",
+                f"<= {THRESHOLDS.ratio} times its indispensable steps",
+                f"{ratio:.2f} times",
+                "",
+                ratio <= THRESHOLDS.ratio,
+            )
+            for node, _, ratio in run.ratios
+        ),
+    )
+
+
+def missed(run: Outcome, *, busy: bool) -> tuple[str, ...]:
+    """Which thresholds a staged run exceeds, in words; `busy`: see `criteria`."""
+    return tuple(str(criterion) for criterion in criteria(run, busy=busy) if not criterion.met)
 
 
 def side_by_side(runs: Sequence[Outcome]) -> str:
@@ -154,13 +172,13 @@ def side_by_side(runs: Sequence[Outcome]) -> str:
         ("wall time", [f"{run.seconds:.1f} s" for run in runs]),
         ("requests", [str(run.requests) for run in runs]),
         ("failed", [str(run.failed) for run in runs]),
-        ("longest gap", [f"{run.gap_ms:.0f} ms" for run in runs]),
+        ("longest outage", [f"{run.outage_ms:.0f} ms" for run in runs]),
         ("p50", [f"{run.p50_ms:.1f} ms" for run in runs]),
         ("p99 (slowest probe)", [f"{run.p99_ms:.1f} ms" for run in runs]),
         ("connections, FIN", [str(run.fin) for run in runs]),
         ("connections, otherwise", [str(run.resets) for run in runs]),
         ("datagrams lost", [str(run.lost) for run in runs]),
-        ("turn over its parts", [_worst(run) for run in runs]),
+        ("node rollout over its steps", [_worst(run) for run in runs]),
     ]
     return table([(name, *cells) for name, cells in rows], right=range(1, len(runs) + 1))
 

@@ -1,14 +1,13 @@
 """`./lab bench kills`: migrations killed at random moments, spread over the stages, each finished by the next up.
 
-A reference run of each way tells which events there are and how far apart. A kill waits for one of them and then for a
-random part of the time to the next one, so that short stages are hit as often as long ones. A road may be killed more
-than once: the run that finishes it is then killed as well.
+A reference run of each way has all events and the times between them. A kill waits for one of them and then for a
+random part of the time to the next one, so that short stages are hit as often as long ones. A migration may be killed
+more than once: the run that finishes it is then killed as well.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import os
 import random
@@ -18,40 +17,83 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
-from cilium_lab.disruption.report.figures import UDP, Figures, Window, figures
-from cilium_lab.disruption.report.reading import read_record
-from cilium_lab.disruption.report.record import Run
-from cilium_lab.disruption.run_directory import RECORDS, Folder, finished
-from labctl.bench.end_state import end_state
+from cilium_lab.disruption.probe_lines import UDP, ProbeRun
+from cilium_lab.disruption.record import (
+    DONE,
+    RECORDS,
+    Kind,
+    RunDirectory,
+    RunRecord,
+    finished,
+    read_events,
+    read_record,
+)
+from cilium_lab.disruption.report.figures import Figures, Window, figures
+from cilium_lab.disruption.stages import PENDING
+from cilium_lab.disruption.thresholds import THRESHOLDS
+from cilium_lab.kube import decode, state
+from cilium_lab.kube.objects import Snapshot
+from cilium_lab.rollout.invariants import addresses_inside
+from cilium_lab.tables import line
+from labctl import session
 from labctl.bench.judge import Outcome, missed, outcome
-from labctl.bench.migration import AWAY, HOME, staged_run
-from labctl.bench.moments import Moment, moments
-from labctl.bench.stack import BenchError, Stack, marked
+from labctl.bench.migration import AWAY, HOME, only_new, staged_run
+from labctl.bench.stack import Stack, marked
 
 _LONGEST = 600.0
 """Seconds after which a run that comes to no event is not waited for any more."""
 _TRIES = 2
 """Kills planned for each that is wanted: a run may have ended before its moment comes."""
-_TOLERATED = 0.05
-"""Share of kills that may cost a request, each to be explained: 1 of 20."""
+_BEFORE = 6.0
+"""Seconds from the start of `pulumi up` to the first event, about: it reads the whole cluster first."""
+_WIDTHS = (3, 15)
+"""Of a kill's number, and of the way."""
+
+
+@dataclass(frozen=True)
+class KillMoment:
+    """So many seconds after an event; None: after the start."""
+
+    after: tuple[str, str, str] | None
+    """Stage, node, what."""
+    seconds: float
+    at: float
+    """Seconds from the start of the reference run: the order of several in one migration."""
+
+    def __str__(self) -> str:
+        stage, node, what = self.after or ("the start", "", "")
+        where = " ".join(filter(None, (stage, node, f"({what})" if what else "")))
+        return f"{self.seconds:.1f} s after {where}"
+
+
+@dataclass(frozen=True)
+class _Stretch:
+    """From one event to the next."""
+
+    after: tuple[str, str, str] | None
+    seconds: float
+    since: float
+    """Seconds from the start of the reference run."""
 
 
 @dataclass(frozen=True)
 class Killed:
     """One kill, and what the probes saw from the start of the run that it hit to the next one."""
 
-    moment: Moment
+    moment: KillMoment
     hit: bool
     """False: the run came to its end before."""
     processes: int
-    seen: Figures
+    seen: Figures | None
+    """None: there are no lines of probes that make requests."""
     lost: int
     """Datagrams."""
 
 
 @dataclass(frozen=True)
-class Road:
+class KilledMigration:
     """One migration with its kills, and how it ended."""
 
     mode: str
@@ -63,30 +105,55 @@ class Road:
 
 
 def bench(stack: Stack, count: int, each: int, seed: int) -> int:
-    """Kill `count` times, `each` times a road; 1 unless every road converged and 19 of 20 kills cost no request."""
+    """Kill `count` times, `each` times a migration; 1 unless all came to the same end and 19 of 20 cost no request."""
     print(f"seed {seed}: ./lab bench kills --count {count} --each {each} --seed {seed}", flush=True)
     chance = random.Random(seed)
     stack.mode(HOME)
     stack.up("begin")
     ends: dict[str, str] = {}
-    planned: dict[str, list[Moment]] = {}
+    planned: dict[str, list[KillMoment]] = {}
     for mode in (AWAY, HOME):
         staged_run(stack, mode, f"reference {mode}")
-        ends[mode] = end_state(stack)
+        ends[mode] = end_state()
         planned[mode] = moments(read_record(finished(RECORDS)[-1]), chance, _TRIES * count)
-    roads: list[Road] = []
+    migrations: list[KilledMigration] = []
     tried = hit = 0
     while hit < count and tried < _TRIES * count:
-        mode = (AWAY, HOME)[len(roads) % 2]
+        mode = (AWAY, HOME)[len(migrations) % 2]
         now = planned[mode][tried : tried + min(each, count - hit)]
-        roads.append(_go(stack, tried + 1, mode, sorted(now, key=lambda moment: moment.at), ends[mode]))
-        print("\n".join(_lines(tried + 1, roads[-1])), flush=True)
+        migrations.append(_migrate(stack, tried + 1, mode, sorted(now, key=lambda moment: moment.at), ends[mode]))
+        print("\n".join(_lines(tried + 1, migrations[-1])), flush=True)
         tried += len(now)
-        hit += sum(kill.hit for kill in roads[-1].kills)
-    return _verdict(roads, count)
+        hit += sum(kill.hit for kill in migrations[-1].kills)
+    return _sum_up(migrations, count)
 
 
-def _go(stack: Stack, first: int, mode: str, planned: Sequence[Moment], wanted: str) -> Road:
+def moments(reference: RunRecord, chance: random.Random, count: int) -> list[KillMoment]:
+    """`count` moments in a random order, as many in each stage (a node rollout is one), at any time within it."""
+    spans: dict[tuple[str, str], list[_Stretch]] = {("start", ""): [_Stretch(None, _BEFORE, 0.0)]}
+    events = [event for event in reference.events if not event.what.startswith(PENDING)]
+    for event, following in pairwise(events):
+        since = _BEFORE + event.time - events[0].time
+        stretch = _Stretch((event.stage, event.node, event.what), following.time - event.time, since)
+        spans.setdefault((event.stage, event.node), []).append(stretch)
+    stages = list(spans.values())
+    chance.shuffle(stages)
+    found = [_within(stages[number % len(stages)], chance) for number in range(count)]
+    chance.shuffle(found)
+    return found
+
+
+def _within(span: list[_Stretch], chance: random.Random) -> KillMoment:
+    left = chance.uniform(0, sum(stretch.seconds for stretch in span))
+    for stretch in span[:-1]:
+        if left <= stretch.seconds:
+            return KillMoment(stretch.after, left, stretch.since + left)
+        left -= stretch.seconds
+    last = span[-1]
+    return KillMoment(last.after, left, last.since + left)
+
+
+def _migrate(stack: Stack, first: int, mode: str, planned: Sequence[KillMoment], wanted: str) -> KilledMigration:
     before = set(finished(RECORDS))
     stack.mode(mode)
     begun: list[float] = []
@@ -99,25 +166,24 @@ def _go(stack: Stack, first: int, mode: str, planned: Sequence[Moment], wanted: 
         hits.append((hit, _kill(process, mark) if hit else 0))
         process.wait()
     stack.up(f"after-{first + len(planned) - 1}")
-    new = [folder for folder in finished(RECORDS) if folder not in before]
-    if len(new) != 1:
-        raise BenchError(f"road {first}: one record should be new in {RECORDS}, and {len(new)} are")
-    record = read_record(new[0])
+    record = read_record(only_new(before, f"migration {first}"))
     windows = [Window(start, end) for start, end in pairwise([-math.inf, *begun[1:], math.inf])]
     kills = tuple(
-        Killed(moment, hit, processes, *_seen(record.runs, window))
+        Killed(moment, hit, processes, *seen_within(record.probe_runs, window))
         for moment, (hit, processes), window in zip(planned, hits, windows, strict=True)
     )
-    seen = end_state(stack)
-    return Road(mode, kills, outcome(f"to {mode}", record), seen == wanted, _differ(wanted, seen))
+    end = end_state()
+    return KilledMigration(mode, kills, outcome(f"to {mode}", record), end == wanted, _differ(wanted, end))
 
 
-def _seen(runs: Sequence[Run], window: Window) -> tuple[Figures, int]:
-    asked = figures([run for run in runs if run.kind != UDP], [window])
-    return asked, sum(figures([run], [window]).lost for run in runs if run.kind == UDP)
+def seen_within(runs: Sequence[ProbeRun], window: Window) -> tuple[Figures | None, int]:
+    """The figures of all requests in a window (None: no lines of any), and the datagrams that were lost in it."""
+    requesting = [run for run in runs if run.kind != UDP]
+    lost = sum(figures([run], [window]).lost for run in runs if run.kind == UDP)
+    return figures(requesting, [window]) if requesting else None, lost
 
 
-def _await(moment: Moment, process: subprocess.Popen[bytes]) -> bool:
+def _await(moment: KillMoment, process: subprocess.Popen[bytes]) -> bool:
     """Until the moment has come; False if the run ended before."""
     limit = time.monotonic() + _LONGEST
     while moment.after and not _happened(moment):
@@ -131,13 +197,10 @@ def _await(moment: Moment, process: subprocess.Popen[bytes]) -> bool:
     return False
 
 
-def _happened(moment: Moment) -> bool:
-    folder = Folder.unfinished(RECORDS, "staged")
-    if folder is None or not (folder.path / "events.jsonl").exists():
-        return False
-    lines = (folder.path / "events.jsonl").read_text().splitlines()
-    trees = [json.loads(line) for line in lines if line.endswith("}")]
-    return moment.after in [(tree["stage"], tree["node"], tree["what"]) for tree in trees]
+def _happened(moment: KillMoment) -> bool:
+    directory = RunDirectory.unfinished(RECORDS, Kind.STAGED)
+    events = read_events(directory.path)[0] if directory else None
+    return moment.after in [(event.stage, event.node, event.what) for event in events or ()]
 
 
 def _kill(process: subprocess.Popen[bytes], mark: str) -> int:
@@ -151,34 +214,86 @@ def _kill(process: subprocess.Popen[bytes], mark: str) -> int:
     return len(killed)
 
 
+def end_state() -> str:
+    """What has to be the same after every migration of one way, as lines without generated names and times."""
+    system = ("get", "configmaps", "-n", "kube-system", "--field-selector")
+    config = session.kubectl(*system, "metadata.name=cilium-config")["items"][0]["data"]
+    left = session.kubectl(*system, f"metadata.name={state.NAME}")["items"]
+    lines = render(
+        session.kubectl("get", "nodes")["items"],
+        session.kubectl("get", "ciliumnodes")["items"],
+        session.kubectl("get", "pods", "-A")["items"],
+        session.kubectl("get", "deployments,daemonsets", "-A")["items"],
+    )
+    lines += [f"config {name}={config.get(name, '')}" for name in ("ipam", "cluster-pool-ipv4-cidr")]
+    lines.append(f"states of a migration: {len(left)}")
+    return "\n".join(lines)
+
+
+def render(nodes: list[Any], cilium_nodes: list[Any], pods: list[Any], workloads: list[Any]) -> list[str]:
+    """Nodes and their pod CIDRs, what violates I2, bare pods, and how much of each workload is ready."""
+    snapshot = Snapshot(
+        nodes=tuple(map(decode.node, nodes)),
+        cilium_nodes={node.name: node for node in map(decode.cilium_node, cilium_nodes)},
+        pods=decode.pods(pods),
+    )
+    lines: list[str] = list(map(str, addresses_inside(snapshot)))
+    for node in snapshot.nodes:
+        cilium_node = snapshot.cilium_nodes.get(node.name)
+        error = cilium_node.error if cilium_node else None
+        lines.append(
+            f"node {node.name} {list(map(str, snapshot.blocks(node.name)))} cordoned={node.cordoned} error={error!r}"
+        )
+    lines += [
+        f"bare {pod.key} {'ready' if pod.ready else 'not ready'} on {pod.node}"
+        for pod in snapshot.pods
+        if pod.owner is None
+    ]
+    for item in workloads:
+        status, spec = item["status"], item["spec"]
+        ready = status.get("readyReplicas", status.get("numberReady", 0))
+        wanted = spec.get("replicas", status.get("desiredNumberScheduled"))
+        lines.append(f"{item['kind']} {item['metadata']['namespace']}/{item['metadata']['name']} {ready}/{wanted}")
+    return sorted(lines)
+
+
 def _differ(wanted: str, seen: str) -> str:
-    missing = [f"- {line}" for line in wanted.splitlines() if line not in seen.splitlines()]
-    new = [f"+ {line}" for line in seen.splitlines() if line not in wanted.splitlines()]
+    missing = [f"- {text}" for text in wanted.splitlines() if text not in seen.splitlines()]
+    new = [f"+ {text}" for text in seen.splitlines() if text not in wanted.splitlines()]
     return "; ".join([*missing, *new])[:400]
 
 
-def _lines(first: int, road: Road) -> list[str]:
+def _lines(first: int, migration: KilledMigration) -> list[str]:
+    way = f"to {migration.mode}"
     lines: list[str] = []
-    for number, kill in enumerate(road.kills, first):
+    for number, kill in enumerate(migration.kills, first):
         where = f"killed {kill.moment}" if kill.hit else f"ended before {kill.moment}"
-        seen = kill.seen
-        what = f"{seen.requests} requests, {seen.failed} failed, {kill.lost} datagrams, gap {seen.gap_ms:.0f} ms"
-        lines.append(f"{number:3} to {road.mode:<12} {where} ({kill.processes} processes): {what}")
-    state = "the same end" if road.same else f"ANOTHER END: {road.difference}"
-    return [*lines, f"    to {road.mode:<12} {road.outcome.ended}: {state}"]
+        lines.append(line((number, way, f"{where} ({kill.processes} processes): {_noticed(kill)}"), _WIDTHS, right={0}))
+    end = "the same end" if migration.same else f"ANOTHER END: {migration.difference}"
+    return [*lines, line(("", way, f"{migration.outcome.ended}: {end}"), _WIDTHS)]
 
 
-def _verdict(roads: Sequence[Road], wanted: int) -> int:
-    kills = [kill for road in roads for kill in road.kills if kill.hit]
-    astray = sum(not road.same or road.outcome.ended != "done" for road in roads)
-    costly = sum(kill.seen.failed > 0 for kill in kills)
-    unasked = sum(bool(missed(road.outcome, busy=True)) and not road.outcome.failed for road in roads)
-    print(
-        f"\n{len(kills)} runs were killed, on {len(roads)} roads; {astray} roads did not come to the same end;"
-        f" {costly} kills cost a request"
+def _noticed(kill: Killed) -> str:
+    seen = kill.seen
+    if seen is None:
+        return "no probe has recorded a request"
+    return (
+        f"{seen.requests} requests, {seen.failed} failed, {kill.lost} datagrams lost, "
+        f"longest outage {seen.outage_ms:.0f} ms"
     )
-    if unasked:
-        print(f"{unasked} roads were not measured well enough to say")
-    met = len(kills) >= wanted and not astray and not unasked and costly <= _TOLERATED * len(kills)
-    print("the bar is " + ("met" if met else "missed"))
+
+
+def _sum_up(migrations: Sequence[KilledMigration], wanted: int) -> int:
+    kills = [kill for migration in migrations for kill in migration.kills if kill.hit]
+    astray = sum(not migration.same or migration.outcome.ended != DONE for migration in migrations)
+    costly = sum(kill.seen is not None and kill.seen.failed > 0 for kill in kills)
+    unmeasured = sum(bool(missed(one.outcome, busy=True)) and not one.outcome.failed for one in migrations)
+    print(
+        f"\n{len(kills)} runs were killed, in {len(migrations)} migrations; {astray} migrations did not come to the "
+        f"same end; {costly} kills cost a request"
+    )
+    if unmeasured:
+        print(f"{unmeasured} migrations were not measured well enough to say")
+    met = len(kills) >= wanted and not astray and not unmeasured and costly <= THRESHOLDS.costly_kills * len(kills)
+    print("the thresholds are " + ("met" if met else "exceeded"))
     return 0 if met else 1

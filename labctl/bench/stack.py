@@ -1,25 +1,31 @@
-"""The running lab, driven with a configuration file of its own: the stack's file stays as the user wrote it."""
+"""The running lab, changed with a configuration file of its own: the stack's file stays as the user wrote it."""
 
 from __future__ import annotations
 
 import datetime
-import json
 import os
 import shutil
+import signal
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
+from cilium_lab.checks.expectation import Expectation
 from cilium_lab.paths import ROOT, STATE
 from labctl import commands, session
-from sandbox import sandbox as room
+from sandbox import sandbox
 
 _MARK = "CILIUM_LAB_BENCH"
+_LONGEST = "7200"
+"""Seconds that a core is kept busy at most, whatever becomes of the measurement."""
+_LOOP = "while :; do :; done"
 
 
 class BenchError(Exception):
-    """The lab did not do what a measurement needs; the text says where its words are."""
+    """The lab did not do what a measurement needs; the text says where its output is."""
 
 
 class Stack:
@@ -29,10 +35,9 @@ class Stack:
         stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
         self.folder = STATE / "bench" / stamp
         self._file = self.folder / "stack.yaml"
-        self._ups = 0
 
     def __enter__(self) -> Self:
-        if room.pid() is None or not session.EXPECTATION.exists():
+        if sandbox.pid() is None or not session.EXPECTATION.exists():
             print("the lab is not up: it is brought up first", flush=True)
             if commands.up([]):
                 raise BenchError("the lab did not come up")
@@ -55,7 +60,7 @@ class Stack:
 
     def _config(self, *words: str) -> None:
         command = session.pulumi("config", "set", *words, "--stack", session.STACK, "--config-file", str(self._file))
-        subprocess.run(room.command(command), env=session.environment(), check=True, capture_output=True)
+        subprocess.run(sandbox.command(command), env=session.environment(), check=True, capture_output=True)
 
     def mode(self, mode: str) -> None:
         """What the next `up` leads to."""
@@ -69,7 +74,7 @@ class Stack:
         )
         with log.open("wb") as stream:
             return subprocess.Popen(
-                room.command(words),
+                sandbox.command(words),
                 env={**session.environment(), _MARK: mark},
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
@@ -84,23 +89,35 @@ class Stack:
             last = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
             raise BenchError(f"pulumi up ({name}) failed; all of it: {log}\n{last}")
 
-    def kubectl(self, *words: str) -> Any:
-        """What a query answers, as JSON."""
-        return json.loads(session.output(["kubectl", *words, "-o", "json"]))
+    def expectation(self) -> Expectation:
+        """What the stack, as the last `up` made it, says a healthy lab looks like."""
+        session.refresh_access()
+        return Expectation.from_json(session.EXPECTATION.read_text())
 
-    def current(self) -> str:
-        """The mode that Cilium is configured for."""
-        return str(self.kubectl("-n", "kube-system", "get", "configmap", "cilium-config")["data"]["ipam"])
+
+@contextmanager
+def busy_core(wanted: bool) -> Iterator[None]:
+    """Keep one core busy, inside the lab, while what is inside runs; without `wanted` do nothing."""
+    if not wanted:
+        yield
+        return
+    words = sandbox.command(["timeout", _LONGEST, "sh", "-c", _LOOP], Path("/"))
+    process = subprocess.Popen(words, stdin=subprocess.DEVNULL, start_new_session=True)
+    try:
+        yield
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(10)
 
 
 def marked(mark: str) -> list[int]:
-    """The processes on this machine that carry the mark, by the numbers that it knows them by."""
+    """The processes on this machine that carry the mark, by the machine's own process numbers."""
     wanted = f"{_MARK}={mark}".encode()
     found: list[int] = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             if wanted in (folder / "environ").read_bytes().split(b"\0"):
                 found.append(int(folder.name))
-        except OSError:  # it ended while we looked
+        except OSError:  # it has ended since the listing
             continue
     return [number for number in found if number != os.getpid()]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cilium_lab.disruption.report.reading import read_record
+from cilium_lab.disruption.record import read_record
 from cilium_lab.disruption.report.summary import summarise
 from cilium_lab.disruption.report.text import text
 from labctl.bench.judge import missed, outcome

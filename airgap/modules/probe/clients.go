@@ -17,27 +17,28 @@ import (
 	"time"
 )
 
-// each calls ask at a fixed rate, whether or not earlier calls have ended, and waits for all of them at the end.
-func each(ctx context.Context, every time.Duration, ask func()) {
+// each calls request at a fixed rate, whether or not earlier calls have ended, and waits for all of them at the end.
+func each(ctx context.Context, every time.Duration, request func()) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
-	var asked sync.WaitGroup
-	defer asked.Wait()
+	var sent sync.WaitGroup
+	defer sent.Wait()
 	for {
 		select {
 		case <-ticker.C:
-			start(&asked, ask)
+			start(&sent, request)
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-// runHTTP asks for / on a new connection each time; any answer but 200 within the limit is a failure.
+// runHTTP requests the path on a new connection each time. An answer below 400 within the limit counts, also a redirect,
+// which is not followed: the server that was reached has answered.
 func runHTTP(ctx context.Context, to target, r *record) {
 	each(ctx, to.every, func() {
 		sent := time.Now()
-		if err := getPage(to.address, sent.Add(limit)); err != nil {
+		if err := getPage(to.address, to.path, sent.Add(limit)); err != nil {
 			r.failed(sent, err)
 			return
 		}
@@ -45,10 +46,10 @@ func runHTTP(ctx context.Context, to target, r *record) {
 	})
 }
 
-// getPage closes the connection before the server does, as curl and browsers do. Whoever closes first keeps the pair of
-// addresses for a minute: a client's own kernel then gives its port to nobody, while a server may turn away a
-// connection that a node has given the same source again.
-func getPage(address string, deadline time.Time) error {
+// getPage closes the connection before the server does, as curl and browsers do. The side that closes first keeps the pair
+// of addresses for a minute: a client's own kernel then gives the port to no other connection, while a server may refuse
+// a connection to which a node has given the same source again.
+func getPage(address, path string, deadline time.Time) error {
 	connection, err := (&net.Dialer{Deadline: deadline}).Dial("tcp", address)
 	if err != nil {
 		return err
@@ -57,7 +58,7 @@ func getPage(address string, deadline time.Time) error {
 	if err := connection.SetDeadline(deadline); err != nil {
 		return err
 	}
-	if _, err := io.WriteString(connection, "GET / HTTP/1.1\r\nHost: probe\r\n\r\n"); err != nil {
+	if _, err := fmt.Fprintf(connection, "GET %s HTTP/1.1\r\nHost: probe\r\n\r\n", path); err != nil {
 		return err
 	}
 	answer, err := http.ReadResponse(bufio.NewReader(connection), nil)
@@ -68,7 +69,7 @@ func getPage(address string, deadline time.Time) error {
 	if _, err := io.Copy(io.Discard, answer.Body); err != nil {
 		return err
 	}
-	if answer.StatusCode != http.StatusOK {
+	if answer.StatusCode >= http.StatusBadRequest {
 		return fmt.Errorf("answer %s", answer.Status)
 	}
 	return nil
@@ -129,7 +130,7 @@ func talk(ctx context.Context, connection net.Conn, every time.Duration, number 
 }
 
 // runDatagrams sends numbers from one connected socket; each has to come back within the limit. Cilium's socket load
-// balancer gives such a socket its backend when it connects, and destroys it when the backend goes: then it is made anew.
+// balancer gives such a socket its backend when it connects, and destroys it when the backend goes: then it is re-created.
 func runDatagrams(ctx context.Context, to target, r *record) {
 	var number atomic.Uint64
 	for ctx.Err() == nil {
@@ -195,13 +196,13 @@ func exchange(ctx context.Context, connection net.Conn, every time.Duration, num
 	return context.Cause(alive)
 }
 
-// runDNS asks for the address of the name in the kind, each time from a new socket.
+// runDNS queries the address of the name in the kind, each time from a new socket.
 func runDNS(ctx context.Context, to target, r *record) {
 	_, name, _ := strings.Cut(to.kind, "/")
 	question := dnsQuestion(name)
 	each(ctx, to.every, func() {
 		sent := time.Now()
-		if err := askDNS(to.address, question, sent.Add(limit)); err != nil {
+		if err := queryDNS(to.address, question, sent.Add(limit)); err != nil {
 			r.failed(sent, err)
 			return
 		}
@@ -218,7 +219,7 @@ func dnsQuestion(name string) []byte {
 	return append(packet, 0, 0, 1, 0, 1)
 }
 
-func askDNS(server string, question []byte, deadline time.Time) error {
+func queryDNS(server string, question []byte, deadline time.Time) error {
 	connection, err := (&net.Dialer{Deadline: deadline}).Dial("udp", server)
 	if err != nil {
 		return err

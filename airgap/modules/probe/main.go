@@ -1,12 +1,12 @@
 // Command probe measures what users of a Service notice, and serves what it measures with.
 //
 //	probe serve [-http ADDRESS] [-echo ADDRESS] [-leave DURATION]
-//	probe run [-for DURATION] [-until TIME] [-out FILE] NAME=KIND:HOST:PORT@RATE...
+//	probe run [-for DURATION] [-until TIME] [-out FILE] NAME=KIND:HOST:PORT[/PATH]@RATE...
 //
-// KIND is http (a new connection each time, one second), tcp (one lasting connection), udp, or
+// KIND is http (a new connection each time, one second, / where no PATH is given), tcp (one lasting connection), udp, or
 // dns/QUESTION (for example dns/kubernetes.default.svc.cluster.local). RATE is requests a second.
 // run prints JSON lines (see record.go) or adds them to FILE, and ends after DURATION, at TIME (RFC 3339) or on SIGTERM,
-// when what it has asked is answered or has failed.
+// when what it has requested is answered or has failed.
 package main
 
 import (
@@ -25,28 +25,39 @@ import (
 // limit is how long an answer may take before it counts as failed.
 const limit = time.Second
 
+// form is that of a target behind its name.
+const form = "KIND:HOST:PORT[/PATH]@RATE"
+
 // target is one thing to measure, as written on the command line.
 type target struct {
 	name, kind, address string
+	path                string // of a page; empty for other kinds
 	every               time.Duration
-	text                string // kind, address and rate as they were written
+	text                string // kind, address, path and rate as they were written
 }
 
 func parseTarget(text string) (target, error) {
-	name, asked, named := strings.Cut(text, "=")
-	rest, rate, rated := strings.Cut(asked, "@")
-	kind, address, placed := strings.Cut(rest, ":")
-	perSecond, err := strconv.ParseFloat(rate, 64)
-	if !named || !rated || !placed || err != nil || perSecond <= 0 {
-		return target{}, fmt.Errorf("%q is not NAME=KIND:HOST:PORT@RATE", text)
+	name, requested, named := strings.Cut(text, "=")
+	at := strings.LastIndex(requested, "@") // a path may have one as well
+	kind, place, placed := strings.Cut(requested[:max(at, 0)], ":")
+	perSecond, err := strconv.ParseFloat(requested[at+1:], 64)
+	if !named || at < 0 || !placed || err != nil || perSecond <= 0 {
+		return target{}, fmt.Errorf("%q is not NAME=%s", text, form)
 	}
 	if plain, _, _ := strings.Cut(kind, "/"); runners[plain] == nil {
 		return target{}, fmt.Errorf("%q: there is no kind %q", text, kind)
 	}
-	return target{name, kind, address, time.Duration(float64(time.Second) / perSecond), asked}, nil
+	address, path, below := strings.Cut(place, "/")
+	if below && kind != "http" {
+		return target{}, fmt.Errorf("%q: only http has a path", text)
+	}
+	if kind == "http" {
+		path = "/" + path
+	}
+	return target{name, kind, address, path, time.Duration(float64(time.Second) / perSecond), requested}, nil
 }
 
-// runners ask until the context ends and record what came of it.
+// runners send requests until the context ends and record what came of them.
 var runners = map[string]func(context.Context, target, *record){
 	"http": runHTTP, "tcp": runStream, "udp": runDatagrams, "dns": runDNS,
 }
@@ -105,7 +116,7 @@ func run(ctx context.Context, arguments []string) error {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	err := fmt.Errorf("usage: probe serve | probe run NAME=KIND:HOST:PORT@RATE...")
+	err := fmt.Errorf("usage: probe serve | probe run NAME=%s...", form)
 	if len(os.Args) > 1 && os.Args[1] == "serve" {
 		err = serve(ctx, os.Args[2:])
 	} else if len(os.Args) > 2 && os.Args[1] == "run" {

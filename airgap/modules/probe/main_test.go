@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -73,7 +76,7 @@ func TestEveryKindGetsItsAnswers(t *testing.T) {
 		ctx, stop := context.WithTimeout(context.Background(), 500*time.Millisecond)
 		var out bytes.Buffer
 		r := newRecord(kind, newPrinter(&out))
-		runners[kind](ctx, target{kind, kind, address, 10 * time.Millisecond, ""}, r)
+		runners[kind](ctx, target{kind, kind, address, "/", 10 * time.Millisecond, ""}, r)
 		stop()
 		r.flush(7)
 		seconds, events := lines(t, &out)
@@ -83,7 +86,7 @@ func TestEveryKindGetsItsAnswers(t *testing.T) {
 	}
 }
 
-func TestNobodyThereIsAFailure(t *testing.T) {
+func TestAClosedPortIsAFailure(t *testing.T) {
 	listener, _ := net.Listen("tcp", "127.0.0.1:0")
 	address := listener.Addr().String()
 	listener.Close()
@@ -91,7 +94,7 @@ func TestNobodyThereIsAFailure(t *testing.T) {
 		ctx, stop := context.WithTimeout(context.Background(), 100*time.Millisecond)
 		var out bytes.Buffer
 		r := newRecord(kind, newPrinter(&out))
-		run(ctx, target{kind, kind + "/a.b", address, 20 * time.Millisecond, ""}, r)
+		run(ctx, target{kind, kind + "/a.b", address, "/", 20 * time.Millisecond, ""}, r)
 		stop()
 		r.flush(7)
 		seconds, events := lines(t, &out)
@@ -109,7 +112,7 @@ func TestALastingConnectionEndsWithAFin(t *testing.T) {
 	r := newRecord("tcp", newPrinter(&out))
 	finished := make(chan struct{})
 	go func() {
-		runStream(ctx, target{"tcp", "tcp", echo, 5 * time.Millisecond, ""}, r)
+		runStream(ctx, target{"tcp", "tcp", echo, "", 5 * time.Millisecond, ""}, r)
 		close(finished)
 	}()
 	time.Sleep(200 * time.Millisecond)
@@ -121,14 +124,14 @@ func TestALastingConnectionEndsWithAFin(t *testing.T) {
 	}
 }
 
-func TestTheLongestGapIsBetweenAnswers(t *testing.T) {
+func TestTheLongestOutageIsBetweenAnswers(t *testing.T) {
 	r := newRecord("x", newPrinter(io.Discard))
 	r.answered(time.Now())
 	time.Sleep(60 * time.Millisecond)
 	r.answered(time.Now())
 	r.answered(time.Now())
-	if r.now.Gap < 55 || r.now.Gap > 500 {
-		t.Errorf("gap %v", r.now.Gap)
+	if r.now.Outage < 55 || r.now.Outage > 500 {
+		t.Errorf("outage %v", r.now.Outage)
 	}
 }
 
@@ -144,10 +147,18 @@ func TestHowAConnectionEnds(t *testing.T) {
 
 func TestTargets(t *testing.T) {
 	got, err := parseTarget("dns=dns/a.b.c:10.96.0.10:53@50")
-	if err != nil || got != (target{"dns", "dns/a.b.c", "10.96.0.10:53", 20 * time.Millisecond, "dns/a.b.c:10.96.0.10:53@50"}) {
+	if err != nil || got != (target{"dns", "dns/a.b.c", "10.96.0.10:53", "", 20 * time.Millisecond, "dns/a.b.c:10.96.0.10:53@50"}) {
 		t.Errorf("%+v %v", got, err)
 	}
-	for _, wrong := range []string{"", "x", "a=http:h:1", "a=nope:h:1@5", "a=http:h:1@0", "a=http:h:1@x"} {
+	for text, path := range map[string]string{"http:h:1@5": "/", "http:h:1/@5": "/", "http:h:1/a@b/c?d=e@5": "/a@b/c?d=e"} {
+		got, err := parseTarget("page=" + text)
+		if err != nil || got != (target{"page", "http", "h:1", path, 200 * time.Millisecond, text}) {
+			t.Errorf("%s: %+v %v", text, got, err)
+		}
+	}
+	for _, wrong := range []string{
+		"", "x", "@5", "a=http:h:1", "a=nope:h:1@5", "a=http:h:1@0", "a=http:h:1@x", "a=http:h:1/@", "a=tcp:h:1/a@5",
+	} {
 		if _, err := parseTarget(wrong); err == nil {
 			t.Errorf("%q was taken", wrong)
 		}
@@ -195,7 +206,7 @@ func TestLinesBelongToWholeSecondsAndTellOfTheRun(t *testing.T) {
 	}
 }
 
-func TestARunWhoseTimeIsOverAsksNothing(t *testing.T) {
+func TestARunWhoseTimeIsOverRequestsNothing(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "lines")
 	if err := run(context.Background(), []string{"-until", "2020-01-01T00:00:00Z", "-out", file, "a=http:127.0.0.1:1@5"}); err != nil {
 		t.Fatal(err)
@@ -235,7 +246,7 @@ func TestAServerThatLeavesSaysSoAndStillAnswers(t *testing.T) {
 	if ready() != http.StatusServiceUnavailable {
 		t.Error("ready while it leaves")
 	}
-	if err := getPage(pages, time.Now().Add(time.Second)); err != nil {
+	if err := getPage(pages, "/", time.Now().Add(time.Second)); err != nil {
 		t.Error(err)
 	}
 	if took := <-left; took < 300*time.Millisecond {
@@ -259,7 +270,7 @@ func TestAnEndedSocketIsReplacedWithoutWaitingForLostDatagrams(t *testing.T) {
 	time.AfterFunc(100*time.Millisecond, func() { connection.Close() })
 	began := time.Now()
 	if err := exchange(context.Background(), connection, 10*time.Millisecond, &number, r); err == nil {
-		t.Error("an ended socket should be told")
+		t.Error("an ended socket should be an error")
 	}
 	if took := time.Since(began); took > limit/2 {
 		t.Errorf("the next socket would have been made after %v", took)
@@ -268,5 +279,52 @@ func TestAnEndedSocketIsReplacedWithoutWaitingForLostDatagrams(t *testing.T) {
 	seconds, events := lines(t, &out)
 	if failed := seconds[len(seconds)-1].Failed; failed < 5 || failed != len(events) {
 		t.Errorf("what was on its way is lost: %d failed, %+v", failed, events)
+	}
+}
+
+func TestAnAnswerBelow400IsAnAnswer(t *testing.T) {
+	requested := make(chan string, 10)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		requested <- r.URL.RequestURI()
+		status, _ := strconv.Atoi(r.URL.Query().Get("status"))
+		w.Header().Set("Location", "http://127.0.0.1:1/elsewhere")
+		w.WriteHeader(status)
+	}))
+	defer server.Close()
+	address := strings.TrimPrefix(server.URL, "http://")
+	for status, answered := range map[int]bool{200: true, 204: true, 302: true, 399: true, 400: false, 404: false, 503: false} {
+		path := fmt.Sprintf("/a/page?status=%d", status)
+		err := getPage(address, path, time.Now().Add(time.Second))
+		if (err == nil) != answered {
+			t.Errorf("%d: %v", status, err)
+		}
+		if err != nil && !strings.Contains(err.Error(), strconv.Itoa(status)) {
+			t.Errorf("%d is not in %q", status, err)
+		}
+		if got := <-requested; got != path {
+			t.Errorf("%s was requested, not %s", got, path)
+		}
+	}
+}
+
+func TestAPageBehindARedirectIsProbed(t *testing.T) {
+	server := httptest.NewServer(http.RedirectHandler("/graph", http.StatusFound))
+	defer server.Close()
+	file := filepath.Join(t.TempDir(), "lines")
+	page := "page=" + strings.Replace(server.URL, "//", "", 1) + "@50"
+	if err := run(context.Background(), []string{"-for", "300ms", "-out", file, page}); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seconds, events := lines(t, bytes.NewBuffer(text))
+	answers := 0
+	for _, one := range seconds {
+		answers += len(one.Latency)
+	}
+	if answers < 5 || len(events) != 2 {
+		t.Errorf("%d answers, %+v", answers, events)
 	}
 }

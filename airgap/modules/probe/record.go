@@ -20,16 +20,16 @@ type second struct {
 	Sent    int       `json:"sent"`
 	Failed  int       `json:"failed"`
 	Latency []float64 `json:"latency_ms"` // of each answer
-	Gap     float64   `json:"gap_ms"`     // longest time between two answers, the last one of which came in this second
+	Outage  float64   `json:"outage_ms"`  // longest time between two answers, the last one of which came in this second
 }
 
 // event is the other kind of line: a failure, the end of a lasting connection, or the beginning and end of a run, so that
 // the time between two runs is known for what it is.
 type event struct {
 	Probe string  `json:"probe"`
-	At    float64 `json:"at"`    // Unix time; of a failure, when it was asked
+	At    float64 `json:"at"`    // Unix time; of a failure, when the request was sent
 	What  string  `json:"event"` // begins, failed, ended, ends
-	Why   string  `json:"why"`   // begins: KIND:HOST:PORT@RATE; ended: fin, reset, destroyed, timeout or other words
+	Why   string  `json:"why"`   // begins: KIND:HOST:PORT[/PATH]@RATE; ended: fin, reset, destroyed, timeout or other words
 }
 
 // printer writes one JSON value a line, from any goroutine.
@@ -44,7 +44,7 @@ func (p *printer) print(value any) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	if err := p.encoder.Encode(value); err != nil {
-		// Nobody reads any more: there is nothing left to measure for.
+		// The reader is gone: there is nothing left to measure for.
 		os.Exit(1)
 	}
 }
@@ -68,7 +68,7 @@ func (r *record) answered(sent time.Time) {
 	now := time.Now()
 	r.now.Sent++
 	r.now.Latency = append(r.now.Latency, milliseconds(now.Sub(sent)))
-	r.now.Gap = max(r.now.Gap, milliseconds(now.Sub(r.last)))
+	r.now.Outage = max(r.now.Outage, milliseconds(now.Sub(r.last)))
 	r.last = now
 }
 
@@ -80,14 +80,14 @@ func (r *record) failed(sent time.Time, err error) {
 	r.out.print(event{r.name, unix(sent), "failed", err.Error()})
 }
 
-// ended tells how a lasting connection or a socket ended.
+// ended prints how a lasting connection or a socket ended.
 func (r *record) ended(at time.Time, err error) {
 	r.out.print(event{r.name, unix(at), "ended", ending(err)})
 }
 
 func (r *record) began(to target) { r.out.print(event{r.name, unix(time.Now()), "begins", to.text}) }
 
-// flush tells what was seen since the last time, as that of a second.
+// flush prints what was seen since the last time, as that of a second.
 func (r *record) flush(of int64) {
 	r.mutex.Lock()
 	line := r.now
@@ -100,8 +100,8 @@ func (r *record) flush(of int64) {
 	r.out.print(line)
 }
 
-// flushEverySecond flushes when a second of Unix time is over, and goes on after the end for as long as something that
-// was asked before may still be answered.
+// flushEverySecond flushes when a second of Unix time is over, and goes on after the end for as long as a request
+// that was sent before may still be answered.
 func (r *record) flushEverySecond(ctx context.Context) {
 	stopped, last := ctx.Done(), (<-chan time.Time)(nil)
 	var stoppedAt time.Time

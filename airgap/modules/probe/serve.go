@@ -19,9 +19,9 @@ const goodbye = 2 * time.Second
 // serve answers pages on one port and echoes TCP and UDP on another, until the context ends. Lasting connections then
 // end with a FIN.
 //
-// /ready says whether the server wants traffic. A request for /leave makes that a no and is answered after -leave: as a
-// pod's preStop hook it lets all nodes turn away, and datagram sockets be made anew elsewhere, while everything is still
-// answered.
+// /ready says whether the server wants traffic. A request for /leave makes that a no and is answered after -leave: used as
+// a pod's preStop hook, all nodes stop sending there and datagram sockets are re-created elsewhere while everything is
+// still answered.
 func serve(ctx context.Context, arguments []string) error {
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
 	pages := flags.String("http", ":8080", "address for pages")

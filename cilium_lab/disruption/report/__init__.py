@@ -1,5 +1,5 @@
-"""The report of a migration: reads what a run has left in its folder, sums it up, and shows it as text or as a page.
+"""The report of a migration: sums up the record that a run has left, and shows it as text or as a page.
 
-Reading and summing up are pure and need only Python's own library, so that every command can import them; the page
-needs requirements-report.txt. Nothing here imports Pulumi.
+Summing up and text are pure and need only Python's own library, so that every command can import them; the page and its
+plots need requirements-report.txt.
 """

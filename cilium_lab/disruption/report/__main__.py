@@ -10,7 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from cilium_lab.disruption.report.reading import ReportError, read_record
+from cilium_lab.disruption.record import ReportError, read_record
 from cilium_lab.disruption.report.summary import summarise
 from cilium_lab.disruption.report.text import text
 
@@ -24,23 +24,23 @@ def main() -> int:
     parser.add_argument("out", type=Path, nargs="?", help="the page")
     parser.add_argument("--text", action="store_true", help="the summary only")
     parser.add_argument("--svg", action="store_true", help="the plots as files beside the page, too")
-    asked = parser.parse_intermixed_args()
-    if asked.text == bool(asked.out) or (asked.svg and asked.text):
+    given = parser.parse_intermixed_args()
+    if given.text == bool(given.out) or (given.svg and given.text):
         parser.error("give OUT.html, or --text alone")
     try:
-        record = read_record(asked.folder)
+        record = read_record(given.folder)
     except ReportError as error:
         print(error, file=sys.stderr)
         return 1
     written: list[str] = []
-    if asked.out:
-        # What draws is not there where only the summary is wanted.
+    if given.out:
+        # matplotlib is not installed where only the summary is wanted.
         from cilium_lab.disruption.report.page import page, plots
 
-        asked.out.write_text(page(record), encoding="utf-8", errors="replace")
-        written.append(f"page: {asked.out}")
-        for name, svg in plots(record).items() if asked.svg else ():
-            path = asked.out.with_name(f"{asked.out.stem}-{name}")
+        given.out.write_text(page(record), encoding="utf-8", errors="replace")
+        written.append(f"page: {given.out}")
+        for name, svg in plots(record).items() if given.svg else ():
+            path = given.out.with_name(f"{given.out.stem}-{name}")
             path.write_text(svg, encoding="utf-8", errors="replace")
             written.append(f"plot: {path}")
     print("\n".join([text(summarise(record)), "", *written]).rstrip())

@@ -11,12 +11,10 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from cilium_lab.disruption.record import RunRecord
 from cilium_lab.disruption.report import text
-from cilium_lab.disruption.report.addresses import node_rows
 from cilium_lab.disruption.report.plots import timeline
-from cilium_lab.disruption.report.record import Record
-from cilium_lab.disruption.report.steps import Step
-from cilium_lab.disruption.report.summary import summarise
+from cilium_lab.disruption.report.summary import Step, node_rows, summarise
 from cilium_lab.disruption.report.theme import alone, variables
 
 WIDE, NARROW = 1080, 440
@@ -36,7 +34,7 @@ class Reason:
     last: float
 
 
-def page(record: Record) -> str:
+def page(record: RunRecord) -> str:
     """The whole file."""
     summary = summarise(record)
     # Every word of a record is escaped; the plots are escaped by what drew them.
@@ -44,14 +42,14 @@ def page(record: Record) -> str:
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     environment.filters |= {"clock": text.clock, "duration": text.duration}
-    drawn = bool(summary.steps or record.runs)
+    drawn = bool(summary.steps or record.probe_runs)
     return environment.get_template("page.html.j2").render(
         summary=summary,
         title=text.route(summary).replace("->", "\N{RIGHTWARDS ARROW}"),
         way=text.way(summary),
         moment=text.moment(summary.begun),
         outcome=text.outcome(summary),
-        verdict=text.verdict_words(summary),
+        assessment=text.assessment_words(summary),
         notes=text.notes(summary),
         probe_head=text.PROBE_HEAD,
         probe_rows=[text.probe_row(probe) for probe in summary.probes],
@@ -67,16 +65,16 @@ def page(record: Record) -> str:
     )
 
 
-def plots(record: Record) -> dict[str, str]:
+def plots(record: RunRecord) -> dict[str, str]:
     """File name -> SVG."""
     return {"timeline.svg": alone(timeline(record, WIDE)), "timeline-narrow.svg": alone(timeline(record, NARROW))}
 
 
-def reasons(record: Record) -> tuple[Reason, ...]:
+def reasons(record: RunRecord) -> tuple[Reason, ...]:
     """Why requests failed, the most frequent first."""
     counted: Counter[tuple[str, str]] = Counter()
     times: dict[tuple[str, str], list[float]] = {}
-    for run in record.runs:
+    for run in record.probe_runs:
         for failure in run.failures:
             key = (f"{run.probe} from {run.source}", _without_numbers(failure.why))
             counted[key] += 1

@@ -1,64 +1,132 @@
-"""The sum of a record: per probe, per stage, and against what users may notice. Pure."""
+"""The sum of a record: steps and stages, figures per probe and stage, thresholds, addresses. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
+from itertools import groupby
 
-from cilium_lab.disruption.report.figures import UDP, Figures, Window, figures
-from cilium_lab.disruption.report.record import Record, Run
-from cilium_lab.disruption.report.steps import DONE, Step, stage_names, stage_spans, steps
-
-MOST_GAP_MS = 500.0
-MOST_P99_MS = 250.0
-"""What the slowest probe may show; no request may fail and no connection be reset."""
-
-
-@dataclass(frozen=True)
-class Test:
-    """One part of the bar."""
-
-    __test__ = False  # pytest collects by name
-
-    name: str
-    wanted: str
-    figure: str
-    where: str
-    """The probe that showed it; empty: all of them."""
-    met: bool
-
-    @property
-    def seen(self) -> str:
-        """The figure, and whose it is."""
-        return f"{self.figure} ({self.where})" if self.where else self.figure
+from cilium_lab.disruption.probe_lines import UDP, ProbeRun
+from cilium_lab.disruption.record import DONE, Addresses, Event, RunRecord
+from cilium_lab.disruption.report.figures import Figures, Window, figures
+from cilium_lab.disruption.stages import PENDING, Name
+from cilium_lab.disruption.thresholds import Criterion, failed_requests, longest_outage, resets, slowest_p99
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """The result against the bar; without tests there was nothing to judge."""
+class Step:
+    """What was done in one go, about one node or none. Unix time."""
 
-    tests: tuple[Test, ...] = ()
+    stage: str
+    node: str
+    begun: float
+    ended: float
+    """The time of its last event, where it is not complete."""
+    complete: bool
+    events: tuple[Event, ...]
 
     @property
-    def judged(self) -> bool:
-        """Whether any probe asked."""
-        return bool(self.tests)
+    def seconds(self) -> float:
+        """How long it took."""
+        return self.ended - self.begun
+
+    @property
+    def awaited(self) -> str:
+        """The condition that a step that is not complete was waiting for at its last event."""
+        last = self.events[-1].what
+        return last.removeprefix(PENDING) if not self.complete and last.startswith(PENDING) else ""
+
+
+def steps(record: RunRecord) -> tuple[Step, ...]:
+    """In order. A stage whose events are not bracketed is one step, as long as no other stage comes between."""
+    return tuple(_step(events, record) for events in _split(record.events))
+
+
+def _split(events: Iterable[Event]) -> Iterable[list[Event]]:
+    group: list[Event] = []
+    for event in events:
+        if group and (event.stage != group[0].stage or event.what == Name.BEGINS or group[-1].what == Name.DONE):
+            yield group
+            group = []
+        group.append(event)
+    if group:
+        yield group
+
+
+def _step(events: Sequence[Event], record: RunRecord) -> Step:
+    bracketed = events[0].what == Name.BEGINS
+    if bracketed:
+        complete = events[-1].what == Name.DONE
+        begun = events[0].begun
+    else:
+        # The last one of a run that was stopped or killed has no end either.
+        complete = events[-1] is not record.events[-1] or record.outcome == DONE
+        begun = min(event.begun for event in events)
+    complete = complete and not events[-1].what.startswith(PENDING)
+    nodes = {event.node for event in events}
+    node = events[0].node if bracketed else nodes.pop() if len(nodes) == 1 else ""
+    return Step(events[0].stage, node, begun, events[-1].time, complete, tuple(events))
+
+
+def stage_names(of: Iterable[Step]) -> tuple[str, ...]:
+    """Each stage once, in the order in which they first began."""
+    return tuple(dict.fromkeys(step.stage for step in of))
+
+
+def stage_spans(of: Sequence[Step]) -> tuple[tuple[str, float, float], ...]:
+    """(stage, begun, ended) of each unbroken row of steps of one stage, the time between them included."""
+    rows = [list(row) for _, row in groupby(of, key=lambda step: step.stage)]
+    return tuple((row[0].stage, min(step.begun for step in row), max(step.ended for step in row)) for row in rows)
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """The figures against the thresholds; without criteria there was nothing to assess."""
+
+    criteria: tuple[Criterion, ...] = ()
+
+    @property
+    def made(self) -> bool:
+        """Whether any probe sent a request."""
+        return bool(self.criteria)
 
     @property
     def met(self) -> bool:
-        """Whether users could notice nothing beyond the bar."""
-        return self.judged and all(test.met for test in self.tests)
+        """Whether users noticed nothing beyond the thresholds."""
+        return self.made and all(criterion.met for criterion in self.criteria)
+
+
+def assess(probes: Sequence[Figures]) -> Assessment:
+    """No request failed, no outage was too long, nor the slowest probe's p99, no connection ended but by FIN.
+
+    Datagrams are counted, not assessed: what is lost with a pod that goes is for their users to send again.
+    """
+    requesting = [probe for probe in probes if probe.kind != UDP]
+    requests = sum(probe.requests for probe in requesting)
+    if not requests:
+        return Assessment()
+    worst = max(requesting, key=lambda probe: probe.outage_ms)
+    slowest = max(requesting, key=lambda probe: probe.p99_ms or 0.0)
+    return Assessment(
+        (
+            failed_requests(sum(probe.failed for probe in requesting), requests),
+            longest_outage(worst.outage_ms, worst.outage_where),
+            slowest_p99(slowest.p99_ms, f"{slowest.probe} from {slowest.source}"),
+            resets(sum(probe.resets for probe in requesting)),
+        )
+    )
 
 
 @dataclass(frozen=True)
 class StageFigures:
-    """A stage: its time, and what the probes saw within it (None: none asked)."""
+    """A stage: its time, and what the probes saw within it (None: there were none)."""
 
     stage: str
     begun: float
     ended: float
     seconds: float
-    """The sum of its spans: a run that was turned round or continued comes to a stage again."""
+    """The sum of its spans: a run that was reversed or continued comes to a stage again."""
     complete: bool
     figures: Figures | None
     probes: tuple[Figures, ...]
@@ -78,7 +146,7 @@ class Summary:
     probes: tuple[Figures, ...]
     stages: tuple[StageFigures, ...]
     steps: tuple[Step, ...]
-    verdict: Verdict
+    assessment: Assessment
     unread: Mapping[str, int]
     missing: tuple[str, ...]
 
@@ -88,11 +156,11 @@ class Summary:
         return self.outcome == DONE
 
 
-def summarise(record: Record) -> Summary:
+def summarise(record: RunRecord) -> Summary:
     """Raises nothing: what is missing stays empty."""
     known = steps(record)
     spans = stage_spans(known)
-    probes = per_probe(record.runs)
+    probes = per_probe(record.probe_runs)
     return Summary(
         kind=record.kind,
         origin=record.origin,
@@ -100,17 +168,17 @@ def summarise(record: Record) -> Summary:
         begun=record.begun,
         ended=record.ended,
         outcome=record.outcome,
-        total=figures(record.runs) if record.runs else None,
+        total=figures(record.probe_runs) if record.probe_runs else None,
         probes=probes,
-        stages=tuple(_stage(name, spans, known, record.runs) for name in stage_names(known)),
+        stages=tuple(_stage(name, spans, known, record.probe_runs) for name in stage_names(known)),
         steps=known,
-        verdict=judge(probes),
+        assessment=assess(probes),
         unread=record.unread,
         missing=record.missing,
     )
 
 
-def per_probe(runs: Sequence[Run], windows: Sequence[Window] | None = None) -> tuple[Figures, ...]:
+def per_probe(runs: Sequence[ProbeRun], windows: Sequence[Window] | None = None) -> tuple[Figures, ...]:
     """One for each probe and source, by the names of both; `windows`: see `figures`."""
     names = sorted({(run.probe, run.source) for run in runs})
     grouped = [[run for run in runs if (run.probe, run.source) == name] for name in names]
@@ -118,7 +186,7 @@ def per_probe(runs: Sequence[Run], windows: Sequence[Window] | None = None) -> t
 
 
 def _stage(
-    name: str, spans: Sequence[tuple[str, float, float]], known: Sequence[Step], runs: Sequence[Run]
+    name: str, spans: Sequence[tuple[str, float, float]], known: Sequence[Step], runs: Sequence[ProbeRun]
 ) -> StageFigures:
     # What happens between two stages counts for the earlier one: it can only be an effect of that.
     nexts = [begun for _, begun, _ in spans[1:]]
@@ -136,36 +204,56 @@ def _stage(
     )
 
 
-def judge(probes: Sequence[Figures]) -> Verdict:
-    """No request failed, none waited too long, the slowest probe's p99, no connection but by FIN.
+@dataclass(frozen=True)
+class Pod:
+    """namespace/name, and whether its address is another one than before, or it was not there."""
 
-    Datagrams are told, not judged: what is lost with a pod that goes is for their users to send again.
-    """
-    asked = [probe for probe in probes if probe.kind != UDP]
-    if not any(probe.requests for probe in asked):
-        return Verdict()
-    failed = sum(probe.failed for probe in asked)
-    resets = sum(probe.resets for probe in asked)
-    worst = max(asked, key=lambda probe: probe.gap_ms)
-    slowest = max(asked, key=lambda probe: probe.p99_ms or 0.0)
-    p99 = slowest.p99_ms
-    return Verdict(
-        (
-            Test("failed requests", "0", str(failed), "", failed == 0),
-            Test(
-                "longest gap",
-                f"< {MOST_GAP_MS:.0f} ms",
-                f"{worst.gap_ms:.0f} ms",
-                worst.gap_where,
-                worst.gap_ms < MOST_GAP_MS,
-            ),
-            Test(
-                "slowest p99",
-                f"< {MOST_P99_MS:.0f} ms",
-                "no answer" if p99 is None else f"{p99:.1f} ms",
-                f"{slowest.probe} from {slowest.source}",
-                p99 is not None and p99 < MOST_P99_MS,
-            ),
-            Test("connections not ended by FIN", "0", str(resets), "", resets == 0),
-        )
+    key: str
+    address: str
+    moved: bool
+
+
+@dataclass(frozen=True)
+class Side:
+    """A node at one time."""
+
+    pod_cidrs: tuple[str, ...]
+    pods: tuple[Pod, ...]
+
+
+@dataclass(frozen=True)
+class NodeRow:
+    """`after` is None where the run did not come to its end."""
+
+    name: str
+    before: Side | None
+    after: Side | None
+
+
+def node_rows(record: RunRecord) -> tuple[NodeRow, ...]:
+    """Every node that is known from before or after, by name."""
+    names = sorted({*record.before, *record.after})
+    return tuple(
+        NodeRow(name, _side(record.before.get(name), {}), _side(record.after.get(name), _all_pods(record.before)))
+        for name in names
     )
+
+
+def _side(node: Addresses | None, known: Mapping[str, str]) -> Side | None:
+    if node is None:
+        return None
+    pods = sorted(node.pods.items(), key=lambda pod: (_order(pod[1]), pod[0]))
+    return Side(
+        node.pod_cidrs, tuple(Pod(key, address, bool(known) and known.get(key) != address) for key, address in pods)
+    )
+
+
+def _all_pods(nodes: Mapping[str, Addresses]) -> dict[str, str]:
+    return {key: address for node in nodes.values() for key, address in node.pods.items()}
+
+
+def _order(address: str) -> int:
+    try:
+        return int(ip_address(address))
+    except ValueError:
+        return 0

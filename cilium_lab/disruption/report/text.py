@@ -1,40 +1,46 @@
-"""The summary in words and as a table for a terminal. Pure."""
+"""The summary in words and as tables for a terminal. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from cilium_lab.disruption.report.figures import UDP, Figures, figures
-from cilium_lab.disruption.report.record import Run
+from cilium_lab.disruption.probe_lines import UDP, ProbeRun
+from cilium_lab.disruption.record import ADDRESSES, EVENTS, PROBES, Kind
+from cilium_lab.disruption.report.figures import Figures, figures
 from cilium_lab.disruption.report.summary import Summary
 from cilium_lab.tables import table
 
-PROBE_HEAD = ("probe", "from", "requests", "failed", "longest gap", "at", "p50", "p99", "max", "ends")
+PROBE_HEAD = ("probe", "from", "requests", "failed", "longest outage", "at", "p50", "p99", "max", "ends")
 _RIGHT = frozenset((2, 3, 4, 6, 7, 8))
-STAGE_HEAD = ("stage", "seconds", "requests", "failed", "longest gap", "p50", "p99", "lost", "ends")
+STAGE_HEAD = ("stage", "seconds", "requests", "failed", "longest outage", "p50", "p99", "lost", "ends")
+_MISSING = {
+    EVENTS: "there is no list of events, so no stages",
+    ADDRESSES: "the addresses before and after were not kept",
+    PROBES: "there were no probes, or their lines were not fetched (migration.probe: true starts them)",
+}
 
 
 def text(summary: Summary) -> str:
     """What `./lab report` prints. UTC."""
-    parts = [f"{headline(summary)}\n{verdict_words(summary)}"]
+    sections = [f"{headline(summary)}\n{assessment_words(summary)}"]
     if summary.probes:
-        parts.append(table([probe_row(probe) for probe in summary.probes], head=PROBE_HEAD, right=_RIGHT))
+        sections.append(table([probe_row(probe) for probe in summary.probes], head=PROBE_HEAD, right=_RIGHT))
     if summary.stages:
-        parts.append(table(stage_rows(summary), head=STAGE_HEAD, right=range(1, 8)))
+        sections.append(table(stage_rows(summary), head=STAGE_HEAD, right=range(1, 8)))
     if said := notes(summary):
-        parts.append("\n".join(f"note: {note}" for note in said))
-    return "\n\n".join(parts)
+        sections.append("\n".join(f"note: {note}" for note in said))
+    return "\n\n".join(sections)
 
 
-def one_line(runs: Iterable[Run]) -> str:
+def one_line(runs: Iterable[ProbeRun]) -> str:
     """All probes together; for a line of progress."""
     known = tuple(runs)
     if not known:
-        return "no probe has told anything"
+        return "no probe has recorded anything"
     total = figures(known)
-    gap = f"{total.gap_ms:.0f} ms ({total.gap_where or 'nobody'})"
-    return f"{total.requests} requests, {total.failed} failed, {total.lost} datagrams lost, longest gap {gap}"
+    outage = f"{total.outage_ms:.0f} ms ({total.outage_where or 'none'})"
+    return f"{total.requests} requests, {total.failed} failed, {total.lost} datagrams lost, longest outage {outage}"
 
 
 def headline(summary: Summary) -> str:
@@ -50,7 +56,8 @@ def route(summary: Summary) -> str:
 
 def way(summary: Summary) -> str:
     """How it was done."""
-    return {"staged": "staged migration", "manual": "manual procedure"}.get(summary.kind, summary.kind)
+    names: dict[str, str] = {Kind.STAGED: "staged migration", Kind.MANUAL: "manual procedure"}
+    return names.get(summary.kind, summary.kind)
 
 
 def outcome(summary: Summary) -> str:
@@ -58,19 +65,18 @@ def outcome(summary: Summary) -> str:
     return summary.outcome or "not ended: it was killed, or still runs"
 
 
-def verdict_words(summary: Summary) -> str:
-    """The result against the bar, in sentences."""
-    if not summary.verdict.judged:
-        return "Nothing can be said about what users noticed: no probe has told anything."
-    tests = summary.verdict.tests
-    total = summary.total
-    asked = total.requests if total else 0
-    if summary.verdict.met:
-        within = "Within the bar" if summary.done else "Within the bar, as far as it came"
-        rest = "; ".join(f"{test.name} {test.seen}, wanted {test.wanted}" for test in tests[1:3])
-        return f"{within}: none of {asked} requests failed; {rest}; no lasting connection ended but by FIN."
-    missed = [f"{test.name}: {test.seen}, wanted {test.wanted}" for test in tests[1:] if not test.met]
-    return "; ".join([f"The bar was missed: {tests[0].figure} of {asked} requests failed", *missed]) + "."
+def assessment_words(summary: Summary) -> str:
+    """The figures against the thresholds, in sentences."""
+    if not summary.assessment.made:
+        return "Nothing can be said about what users noticed: no probe has recorded anything."
+    failed, *others = summary.assessment.criteria
+    requests = summary.total.requests if summary.total else 0
+    if summary.assessment.met:
+        within = "Within the thresholds" if summary.done else "Within the thresholds, as far as it came"
+        rest = "; ".join(f"{one.name} {one.seen}, wanted {one.wanted}" for one in others[:2])
+        return f"{within}: none of {requests} requests failed; {rest}; no lasting connection ended but by FIN."
+    exceeded = [str(one) for one in others if not one.met]
+    return "; ".join([f"Thresholds were exceeded: {failed.figure} of {requests} requests failed", *exceeded]) + "."
 
 
 def notes(summary: Summary) -> tuple[str, ...]:
@@ -78,20 +84,15 @@ def notes(summary: Summary) -> tuple[str, ...]:
     said: list[str] = []
     if any(probe.kind == UDP for probe in summary.probes) and summary.total:
         said.append(
-            f"{counted_words(summary.total.lost, 'datagram', 'datagrams')} did not come back (no part of the bar);"
+            f"{counted_words(summary.total.lost, 'datagram', 'datagrams')} did not come back (there is no threshold);"
             f" {counted_words(summary.total.sockets, 'socket was', 'sockets were')} ended with the backend"
         )
     cut = [(f"{probe.probe} from {probe.source}", probe.cut) for probe in summary.probes if probe.cut]
-    reasons = {
-        "events.jsonl": "there is no list of events, so no stages",
-        "addresses.json": "the addresses before and after were not kept",
-        "probe-*.jsonl": "no probe asked, or its lines were not fetched (migration.probe: true lets them ask)",
-    }
     said += [
-        f"{name}: {counted_words(count, 'process has', 'processes have')} told no end; a last second may be missing"
+        f"{name}: {counted_words(count, 'process has', 'processes have')} recorded no end; a last second may be missing"
         for name, count in cut
     ]
-    said += [f"{name} is missing: {reasons.get(name, 'not there')}" for name in summary.missing]
+    said += [f"{name} is missing: {_MISSING.get(name, 'not there')}" for name in summary.missing]
     said += [
         f"{name}: {counted_words(count, 'line was', 'lines were')} not whole and not counted"
         for name, count in summary.unread.items()
@@ -101,10 +102,11 @@ def notes(summary: Summary) -> tuple[str, ...]:
 
 def probe_row(probe: Figures) -> tuple[str, ...]:
     """Under PROBE_HEAD."""
-    at = clock(probe.gap_at) if probe.gap_ms else "-"
+    at = clock(probe.outage_at) if probe.outage_ms else "-"
     latency = (milliseconds(value) for value in (probe.p50_ms, probe.p99_ms, probe.max_ms))
     bad = f"{probe.lost} lost" if probe.kind == UDP else str(probe.failed)
-    return (probe.probe, probe.source, str(probe.requests), bad, f"{probe.gap_ms:.0f} ms", at, *latency, ends(probe))
+    outage = f"{probe.outage_ms:.0f} ms"
+    return (probe.probe, probe.source, str(probe.requests), bad, outage, at, *latency, ends(probe))
 
 
 def stage_rows(summary: Summary) -> list[tuple[str, ...]]:
@@ -116,7 +118,7 @@ def stage_rows(summary: Summary) -> list[tuple[str, ...]]:
         if found is None:
             rows.append((name, f"{stage.seconds:.1f}", *("-",) * 7))
             continue
-        figures_of = (str(found.requests), str(found.failed), f"{found.gap_ms:.0f} ms")
+        figures_of = (str(found.requests), str(found.failed), f"{found.outage_ms:.0f} ms")
         latency = (milliseconds(found.p50_ms), milliseconds(found.p99_ms))
         rows.append((name, f"{stage.seconds:.1f}", *figures_of, *latency, str(found.lost), ends(found)))
     return rows

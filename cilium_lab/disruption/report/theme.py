@@ -1,4 +1,7 @@
-"""Colours by role, light and dark, as CSS variables; and SVG that uses them."""
+"""Colours by role, light and dark, as CSS variables; and SVG that uses them.
+
+Each shape has its light colour as an attribute as well: a viewer that does not know variables drops a style with one.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ LIGHT = {
     "bad": "#c4262e",
     "fin": "#7b4fb5",
 }
-"""Role -> colour. Each colour has one role: plots are drawn in these and then told by role."""
+"""Role -> colour. Each colour has one role: plots are drawn in these and then named by role."""
 DARK = {
     "paper": "#12181f",
     "ink": "#e4ebf2",
@@ -40,6 +43,7 @@ DARK = {
 _ROLES = {colour: role for role, colour in LIGHT.items()}
 _COLOUR = re.compile(r"#[0-9a-f]{6}\b")
 _STYLE = re.compile(r'style="[^"]*"')
+_PAINT = re.compile(r"\b(fill|stroke): (#[0-9a-f]{6})")
 _OWN_ID = re.compile(r' id="[A-Za-z0-9.]+_[A-Za-z0-9_]+"')
 _PLACE = re.compile(r' (?:d|x|y|width|height|transform)="[^"]*"')
 _NUMBER = re.compile(r"\d+\.\d+")
@@ -62,7 +66,7 @@ def themed(svg: str, label: str) -> str:
     element = re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
     element = re.sub(r"<!--.*?-->\n?", "", element, flags=re.DOTALL)
     element = _OWN_ID.sub("", element)
-    element = _STYLE.sub(lambda found: _COLOUR.sub(_variable, found[0]), element)
+    element = _STYLE.sub(_coloured, element)
     element = element.replace("'DejaVu Sans'", _FONT)
     element = _PLACE.sub(lambda found: _NUMBER.sub(_tenths, found[0]), element)
     element = re.sub(r"\s*\n\s*", " ", element)
@@ -75,7 +79,8 @@ def themed(svg: str, label: str) -> str:
 def alone(element: str) -> str:
     """The element as a file of its own."""
     head, end, rest = element.partition(">")
-    style = f"<style>{variables()}svg{{background:var(--paper)}}</style>"
+    paper = f"background:{LIGHT['paper']};background:var(--paper)"
+    style = f"<style>{variables()}svg{{{paper}}}</style>"
     return f'<?xml version="1.0" encoding="utf-8"?>\n{head}{end}{style}{rest}'
 
 
@@ -84,7 +89,11 @@ def _tenths(number: re.Match[str]) -> str:
     return f"{float(number[0]):.1f}".removesuffix(".0")
 
 
+def _coloured(style: re.Match[str]) -> str:
+    plain = "".join(f'{paint}="{colour}" ' for paint, colour in _PAINT.findall(style[0]))
+    return plain + _COLOUR.sub(_variable, style[0])
+
+
 def _variable(colour: re.Match[str]) -> str:
     role = _ROLES.get(colour[0])
-    # The colour itself is for programs that show SVG and do not know variables.
     return f"var(--{role}, {colour[0]})" if role else colour[0]

@@ -1,4 +1,4 @@
-"""The probes: who asks what, what runs on hosts, how their lines are read, and the folder that keeps them."""
+"""The probes: what each source requests, what runs on hosts, and the record that they write to."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ import json
 import subprocess
 from pathlib import Path
 
-from cilium_lab.disruption.prober import prober
-from cilium_lab.disruption.report.reading import read_record
-from cilium_lab.disruption.run_directory import Folder, finished
-from cilium_lab.disruption.targets import POD, Hosts, Service, parse_hosts, targets
-from cilium_lab.disruption.units import UNIT, start
+from cilium_lab.disruption.record import DONE, Kind, RunDirectory, finished, read_record
+from cilium_lab.disruption.stages import Name, Stage
+from cilium_lab.disruption.targets import POD, UNIT, Hosts, Service, parse_hosts, prober, start, targets
 from components.workloads.probe import ECHO_PORT, PAGES_PORT, probe_manifests
 
 NODES = {"k8s-cp": "172.31.1.10", "k8s-w1": "172.31.1.11", "k8s-w2": "172.31.1.12"}
@@ -19,7 +17,7 @@ HOSTS = Hosts(NODES, ("k8s-cp", "k8s-w1"), "router", "172.31.1.20", "10.10.1.200
 SERVICE = Service("10.97.0.1", PAGES_PORT, ECHO_PORT, 31234, "10.96.0.10")
 LINES = """\
 {"probe":"service","at":100.5,"event":"begins","why":"http:10.97.0.1:8080@50"}
-{"probe":"service","second":100,"sent":2,"failed":0,"latency_ms":[1,3],"gap_ms":20}
+{"probe":"service","second":100,"sent":2,"failed":0,"latency_ms":[1,3],"outage_ms":20}
 """
 
 
@@ -28,14 +26,14 @@ def rates(words: tuple[str, ...], kind: str) -> float:
 
 
 def test_a_hundred_requests_a_second_and_more_from_inside_and_from_the_router() -> None:
-    asked = targets(HOSTS, SERVICE)
-    assert set(asked) == {"router", "k8s-cp", "k8s-w1", POD}
-    assert sum(rates(asked[source], "http:10.97.0.1:") for source in ("k8s-cp", "k8s-w1", POD)) >= 100
-    assert rates(asked["router"], "http") >= 100
-    assert {word.split(":")[1] for word in asked["router"]} == set(NODES.values())
-    assert rates(asked[POD], "tcp") == rates(asked[POD], "udp") == 100
-    assert rates(asked[POD], "dns") > 0
-    assert any("http:10.10.1.200:80@" in word for word in asked[POD])
+    requested = targets(HOSTS, SERVICE)
+    assert set(requested) == {"router", "k8s-cp", "k8s-w1", POD}
+    assert sum(rates(requested[source], "http:10.97.0.1:") for source in ("k8s-cp", "k8s-w1", POD)) >= 100
+    assert rates(requested["router"], "http") >= 100
+    assert {word.split(":")[1] for word in requested["router"]} == set(NODES.values())
+    assert rates(requested[POD], "tcp") == rates(requested[POD], "udp") == 100
+    assert rates(requested[POD], "dns") > 0
+    assert any("http:10.10.1.200:80@" in word for word in requested[POD])
 
 
 def test_hosts_travel_through_a_document_and_do_not_tell_the_key() -> None:
@@ -43,7 +41,7 @@ def test_hosts_travel_through_a_document_and_do_not_tell_the_key() -> None:
     assert "secret" not in repr(HOSTS)
 
 
-def test_a_unit_that_asks_already_is_left_alone(tmp_path: Path) -> None:
+def test_a_unit_that_runs_already_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "systemctl").write_text("#!/bin/sh\nexit 0\n")
     (tmp_path / "systemd-run").write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/started\n')
     (tmp_path / "mkdir").write_text("#!/bin/sh\n")
@@ -59,7 +57,7 @@ def test_a_unit_that_asks_already_is_left_alone(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    assert run() == "asks already\n"
+    assert run() == "runs already\n"
     assert not (tmp_path / "started").exists()
     (tmp_path / "systemctl").write_text("#!/bin/sh\nexit 3\n")
     assert run() == "started\n"
@@ -69,7 +67,7 @@ def test_a_unit_that_asks_already_is_left_alone(tmp_path: Path) -> None:
     assert words[10:] == ["-out", "/var/lib/cilium-lab/probe/host-router.jsonl", "a=http:h:1@5"]
 
 
-def test_the_probed_workload_bears_the_emptying_of_a_node() -> None:
+def test_the_probed_workload_keeps_answering_while_a_node_is_drained() -> None:
     deployment, service, budget = probe_manifests()
     spec = deployment["spec"]
     assert spec["replicas"] == 2
@@ -89,7 +87,7 @@ def test_the_probed_workload_bears_the_emptying_of_a_node() -> None:
     }
 
 
-def test_a_forgotten_prober_ends_and_one_that_moves_asks_on_first() -> None:
+def test_a_forgotten_prober_ends_and_a_moved_one_overlaps_with_its_successor() -> None:
     spec = prober(("a=http:h:1@5",), "2026-01-01T00:20:00Z")["spec"]
     container = spec["template"]["spec"]["containers"][0]
     assert container["args"][:3] == ["run", "-until", "2026-01-01T00:20:00Z"]
@@ -106,18 +104,18 @@ class Times:
 
 
 def test_a_record_is_kept_line_by_line(tmp_path: Path) -> None:
-    folder = Folder.new(tmp_path, "staged", now=Times())
-    folder.change("kubernetes", "cluster-pool")
-    folder.event("4 renumber", "k8s-w1", "begins", 0.0, "why")
-    folder.addresses("before", {"k8s-w1": {}})
-    folder.lines("pod", LINES)
-    assert folder.path.name == "20260101T100001.500Z"
+    directory = RunDirectory.new(tmp_path, Kind.STAGED, now=Times())
+    directory.change("kubernetes", "cluster-pool")
+    directory.event(Stage.MOVE_NODE, "k8s-w1", Name.BEGINS, 0.0, "why")
+    directory.addresses("before", {"k8s-w1": {}})
+    directory.lines("pod", LINES)
+    assert directory.path.name == "20260101T100001.500Z"
     assert not finished(tmp_path)
-    folder.change("cluster-pool", "kubernetes")  # turned round: it still came from where it began
-    folder.addresses("before", {})
-    folder.addresses("after", {"k8s-w2": {}})
-    folder.end("done")
-    assert folder.run == {
+    directory.change("cluster-pool", "kubernetes")  # reversed: it still came from where it began
+    directory.addresses("before", {})
+    directory.addresses("after", {"k8s-w2": {}})
+    directory.end(DONE)
+    assert directory.run == {
         "kind": "staged",
         "from": "kubernetes",
         "to": "kubernetes",
@@ -125,28 +123,28 @@ def test_a_record_is_kept_line_by_line(tmp_path: Path) -> None:
         "ended": "2026-01-01T10:00:04.500Z",
         "outcome": "done",
     }
-    events = [json.loads(line) for line in (folder.path / "events.jsonl").read_text().splitlines()]
+    events = [json.loads(line) for line in (directory.path / "events.jsonl").read_text().splitlines()]
     assert [(event["time"], event["stage"], event["node"], event["what"], event["detail"]) for event in events] == [
-        ("2026-01-01T10:00:03.000Z", "4 renumber", "k8s-w1", "begins", "why")
+        ("2026-01-01T10:00:03.000Z", "4 move-node", "k8s-w1", "begins", "why")
     ]
-    assert json.loads((folder.path / "addresses.json").read_text()) == {
+    assert json.loads((directory.path / "addresses.json").read_text()) == {
         "before": {"k8s-w1": {}},
         "after": {"k8s-w2": {}},
     }
-    assert finished(tmp_path) == [folder.path]
-    assert len(read_record(folder.path).runs) == 1
+    assert finished(tmp_path) == [directory.path]
+    assert len(read_record(directory.path).probe_runs) == 1
 
 
-def test_only_a_young_record_without_an_end_is_gone_on_with(tmp_path: Path) -> None:
+def test_only_a_young_record_without_an_end_is_continued(tmp_path: Path) -> None:
     times = Times()
-    assert Folder.unfinished(tmp_path, "staged", times) is None
-    folder = Folder.new(tmp_path, "staged", now=times)
-    found = Folder.unfinished(tmp_path, "staged", times)
+    assert RunDirectory.unfinished(tmp_path, Kind.STAGED, times) is None
+    directory = RunDirectory.new(tmp_path, Kind.STAGED, now=times)
+    found = RunDirectory.unfinished(tmp_path, Kind.STAGED, times)
     assert found is not None
-    assert found.path == folder.path
-    assert Folder.unfinished(tmp_path, "manual", times) is None
+    assert found.path == directory.path
+    assert RunDirectory.unfinished(tmp_path, Kind.MANUAL, times) is None
     times.now += datetime.timedelta(hours=1)
-    assert Folder.unfinished(tmp_path, "staged", times) is None
+    assert RunDirectory.unfinished(tmp_path, Kind.STAGED, times) is None
     times.now -= datetime.timedelta(hours=1)
-    folder.end("done")
-    assert Folder.unfinished(tmp_path, "staged", times) is None
+    directory.end(DONE)
+    assert RunDirectory.unfinished(tmp_path, Kind.STAGED, times) is None

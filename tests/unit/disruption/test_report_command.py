@@ -15,7 +15,7 @@ from tests.unit.labctl.test_cli import lab
 
 ROOT = Path(__file__).parents[3]
 LINES = {"router": probe("service", "http:10.97.1.2:80@100")}
-MET = "Within the bar: none of 1800 requests failed"
+MET = "Within the thresholds: none of 1800 requests failed"
 
 
 def module(*words: str | Path) -> subprocess.CompletedProcess[str]:
@@ -40,7 +40,7 @@ def test_a_page_and_its_plots_are_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("words", [[], ["--text", "out.html"], ["--svg"], ["--svg", "--text"]])
-def test_half_a_question_is_refused(tmp_path: Path, words: list[str]) -> None:
+def test_half_a_command_is_refused(tmp_path: Path, words: list[str]) -> None:
     done = module(tmp_path, *words)
     assert (done.returncode, done.stdout) == (2, "")
     assert "give OUT.html, or --text alone" in done.stderr
@@ -52,7 +52,7 @@ def test_a_folder_without_a_record(tmp_path: Path) -> None:
     assert "is not the folder of a migration" in done.stderr
 
 
-def test_lab_report_tells_of_the_newest_run(tmp_path: Path) -> None:
+def test_lab_report_shows_the_newest_run(tmp_path: Path) -> None:
     """By the machine's own Python, which has no more than its library."""
     for stamp, mode in (("20260101T100000.000Z", "multi-pool"), ("20260102T100000.000Z", "cluster-pool")):
         write(tmp_path / "state" / "migrations" / stamp, LINES, to=mode)
@@ -68,7 +68,7 @@ def test_lab_report_takes_a_folder_from_where_the_caller_is(tmp_path: Path) -> N
     assert MET in lab(tmp_path, "report", "record", "--text").stdout
 
 
-def test_without_a_record_the_next_thing_to_do_is_told(tmp_path: Path) -> None:
+def test_without_a_record_the_next_thing_to_do_is_printed(tmp_path: Path) -> None:
     done = lab(tmp_path, "report")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("lab report: no migration has been recorded in ")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
@@ -12,10 +13,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cilium_lab.disruption.record import read_record
 from cilium_lab.disruption.report.page import page, plots, reasons
 from cilium_lab.disruption.report.plots import timeline
-from cilium_lab.disruption.report.reading import read_record
 from cilium_lab.disruption.report.theme import DARK, LIGHT
+from cilium_lab.disruption.stages import Name, Stage
 from tests.helpers.recorded_migration import ADDRESSES, begins, event, happened, probe, second, write
 
 PAGE = "http:10.97.1.2:80@100"
@@ -66,19 +68,19 @@ def made(folder: Path) -> str:
 
 
 def test_the_page_has_everything(tmp_path: Path) -> None:
-    told = " ".join(" ".join(Reader(made(tmp_path)).text).split())
+    shown = " ".join(" ".join(Reader(made(tmp_path)).text).split())
     for words in (
         "kubernetes → cluster-pool",
-        "The bar was missed: 1 of 1800 requests failed.",
-        "4 renumber",
+        "Thresholds were exceeded: 1 of 1800 requests failed.",
+        "4 move-node",
         "dial tcp: i/o timeout",
         "192.168.1.0/24",
         "172.20.1.4 default/curl-pod",
         "service · router 100/s",
-        "bar for gaps: 500 ms",
+        "threshold for outages: 500 ms",
         "10:00:07",
     ):
-        assert words in told, words
+        assert words in shown, words
 
 
 def test_failures_that_differ_in_a_number_are_one_reason(tmp_path: Path) -> None:
@@ -125,9 +127,45 @@ def test_every_colour_of_a_plot_follows_the_reader(tmp_path: Path) -> None:
     for name, svg in plots(record).items():
         ElementTree.fromstring(svg)
         drawn = svg.partition("</style>")[2]
-        without = re.sub(r"var\(--\w+, #[0-9a-f]{6}\)", "", drawn)
+        # a plain colour may only stand before a style that replaces it
+        styled = re.sub(r'(?:(?:fill|stroke)="#[0-9a-f]{6}" )+(?=style=")', "", drawn)
+        without = re.sub(r"var\(--\w+, #[0-9a-f]{6}\)", "", styled)
         assert re.findall(r"#[0-9a-f]{6}\b[;\"]", without) == [], name
         assert "prefers-color-scheme:dark" in svg
+
+
+def drawn_shapes(element: ElementTree.Element, inherited: dict[str, str]) -> Iterator[tuple[str, dict[str, str]]]:
+    """Each shape's tag with its fill and stroke, as a viewer sees them that drops a declaration with a variable."""
+    tag = element.tag.rpartition("}")[2]
+    if tag in ("defs", "clipPath"):
+        return
+    paints = {**inherited, **{name: value for name in ("fill", "stroke") if (value := element.get(name))}}
+    for declaration in element.get("style", "").split(";"):
+        name, _, value = map(str.strip, declaration.partition(":"))
+        if name in ("fill", "stroke") and "var(" not in value:
+            paints[name] = value
+    if tag in ("path", "text", "use", "rect"):
+        yield tag, paints
+    for child in element:
+        yield from drawn_shapes(child, paints)
+
+
+def test_a_viewer_without_variables_shows_every_colour(tmp_path: Path) -> None:
+    ends = (happened("stream", 7, "ended", "fin"), happened("stream", 9, "ended", "reset"))
+    lines = {
+        "router": probe("service", PAGE, happened("service", 7, "failed", "x")),
+        "pod": probe("stream", "tcp:10.97.1.2:7@100", *ends),
+    }
+    for svg in plots(read_record(write(tmp_path, lines))).values():
+        assert "svg{background:#ffffff;background:var(--paper)}" in svg
+        shapes = list(drawn_shapes(ElementTree.fromstring(svg), {}))
+        seen = {paint for _, paints in shapes for paint in paints.values()}
+        assert {"path", "text", "use"} <= {tag for tag, _ in shapes}
+        assert all("fill" in paints for _, paints in shapes)  # otherwise it is black
+        roles = set(LIGHT) - {"paper", "muted"}
+        assert {LIGHT[role] for role in roles} <= seen <= {"none", *LIGHT.values()}
+        for style, role, colour in re.findall(r"(fill|stroke): var\(--(\w+), (#[0-9a-f]{6})\)", svg):
+            assert LIGHT[role] == colour, style
 
 
 @pytest.mark.parametrize("kind", ["no probes", "no events", "nothing", "killed", "silent"])
@@ -144,7 +182,7 @@ def test_whatever_is_missing_there_is_a_page(tmp_path: Path, kind: str) -> None:
             write(tmp_path, lines, ended=None, outcome=None, addresses={**ADDRESSES, "after": None})
         case _:
             write(tmp_path, {"router": [begins("service", PAGE)]})
-    told = " ".join(Reader(page(read_record(tmp_path))).text)
+    shown = " ".join(Reader(page(read_record(tmp_path))).text)
     expected = {
         "no probes": "Nothing can be said",
         "no events": "no list of events",
@@ -152,13 +190,13 @@ def test_whatever_is_missing_there_is_a_page(tmp_path: Path, kind: str) -> None:
         "killed": "the run did not come to its end",
         "silent": "Nothing can be said",
     }
-    assert expected[kind] in told
+    assert expected[kind] in shown
 
 
-def test_fields_that_nobody_named_stay_out(tmp_path: Path) -> None:
+def test_fields_without_a_name_here_stay_out(tmp_path: Path) -> None:
     lines = [{**line, "token": "hunter2"} for line in probe("service", PAGE)]
-    addresses = {"before": {"k8s-w1": {"blocks": [], "pods": {}, "key": "hunter2"}}, "kubeconfig": "hunter2"}
-    events = [{**event(1, "0 preflight", "", "passed"), "password": "hunter2"}]
+    addresses = {"before": {"k8s-w1": {"podCIDRs": [], "pods": {}, "key": "hunter2"}}, "kubeconfig": "hunter2"}
+    events = [{**event(1, Stage.PREFLIGHT, "", "passed"), "password": "hunter2"}]
     record = read_record(write(tmp_path, {"router": lines}, addresses=addresses, events=events, passphrase="hunter2"))
     assert "hunter2" not in page(record) + "".join(plots(record).values())
 
@@ -179,8 +217,8 @@ def test_no_words_of_a_record_become_markup(words: list[str]) -> None:
                         happened(name, 2, "ended", why),
                     ]
                 },
-                events=[event(1, stage, node, "begins", 0.0, detail), event(9, stage, node, what, 1.0, detail)],
-                addresses={"before": {node: {"blocks": [mode], "pods": {key: detail}}}, "after": None},
+                events=[event(1, stage, node, Name.BEGINS, 0.0, detail), event(9, stage, node, what, 1.0, detail)],
+                addresses={"before": {node: {"podCIDRs": [mode], "pods": {key: detail}}}, "after": None},
                 outcome=detail,
                 **{"from": mode, "to": key},
             )

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cilium_lab.disruption.run_directory import Folder
+from cilium_lab.disruption.record import RunDirectory
 from cilium_lab.kube.cluster import Cluster
 from cilium_lab.kube.conditions import Clock, Waiter
 from cilium_lab.kube.ssh import HostError
@@ -36,7 +36,7 @@ class Probes:
             raise HostError("router: no route to host")
         self.calls.append("begin" if fresh else "take over")
 
-    def end(self, folder: Folder) -> str:
+    def end(self, folder: RunDirectory) -> str:
         if self._broken:
             raise HostError("router: no route to host")
         self.calls.append("end")
@@ -96,8 +96,8 @@ def test_a_migration_leaves_its_journal(tmp_path: Path) -> None:
     for when, start in (("before", "192.168."), ("after", "172.20.")):
         assert set(addresses[when]) == {"k8s-cp", "k8s-w1", "k8s-w2"}
         for node in addresses[when].values():
-            assert len(node["blocks"]) == 1
-            assert all(address.startswith(start) for address in (*node["blocks"], *node["pods"].values()))
+            assert len(node["podCIDRs"]) == 1
+            assert all(address.startswith(start) for address in (*node["podCIDRs"], *node["pods"].values()))
     assert addresses["before"]["k8s-cp"]["pods"]["default/curl-pod"]
     assert probes.calls == ["begin", "take over", "end"]
     assert any(line.startswith("7 requests; journal: ") for line in world.told)

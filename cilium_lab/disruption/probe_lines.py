@@ -1,7 +1,7 @@
-"""Reads the lines of `probe run` (airgap/modules/probe/record.go), and counts those that are not whole.
+"""The lines of `probe run`, whose format is that of airgap/modules/probe/record.go, and what they say.
 
 The writer may be killed in the middle of a line, and the lines of the next process then follow in the same one. Such a
-line is counted, and the whole part at its end is used.
+line is counted, and the whole one at its end is used. Times are Unix time in seconds unless said otherwise. Pure.
 """
 
 from __future__ import annotations
@@ -11,11 +11,53 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from cilium_lab.disruption.report.record import Moment, Run, Second
-
+UDP, TCP = "udp", "tcp"
+_OUTAGE, _EARLIER = "outage_ms", "gap_ms"
+"""The same field, as it is now and in the lines of earlier versions."""
 _LARGEST = 1e11
 """As Unix time, a year that `datetime` has."""
 _START = '{"probe":'
+
+
+@dataclass(frozen=True)
+class Second:
+    """What came back, or failed, within [at, at + 1)."""
+
+    at: int
+    sent: int
+    failed: int
+    latency_ms: tuple[float, ...]
+    """Of each answer."""
+    outage_ms: float
+    """The longest time between two answers, the last of which came in this second."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A failed request (when it was sent), or the end of a lasting connection."""
+
+    at: float
+    why: str
+
+
+@dataclass(frozen=True)
+class ProbeRun:
+    """One process and one target. A prober that moved gives several; the time between them is in none."""
+
+    source: str
+    """The host's name, or `pod`."""
+    probe: str
+    kind: str
+    """http, dns, tcp (one lasting connection) or udp (datagrams from one socket)."""
+    rate: float
+    """Requests a second that it should make."""
+    begun: float
+    ended: float | None = None
+    """None: it was killed, or its last lines are missing."""
+    seconds: tuple[Second, ...] = ()
+    failures: tuple[Moment, ...] = ()
+    ends: tuple[Moment, ...] = ()
+    """Of lasting connections and sockets; why: fin, reset, destroyed, timeout or other words."""
 
 
 @dataclass
@@ -30,27 +72,27 @@ class _Growing:
     failures: list[Moment] = field(default_factory=list[Moment])
     ends: list[Moment] = field(default_factory=list[Moment])
 
-    def frozen(self) -> Run:
+    def frozen(self) -> ProbeRun:
         lists = (tuple(self.seconds), tuple(self.failures), tuple(self.ends))
-        return Run(self.source, self.probe, self.kind, self.rate, self.begun, self.ended, *lists)
+        return ProbeRun(self.source, self.probe, self.kind, self.rate, self.begun, self.ended, *lists)
 
 
-def read_runs(source: str, text: str) -> tuple[tuple[Run, ...], int]:
+def read_probe_lines(source: str, text: str) -> tuple[tuple[ProbeRun, ...], int]:
     """The runs in the lines of one source, in the order in which they began, and how many lines could not be read.
 
-    A line of a probe that has not begun (its first line is lost) cannot be read either: nobody knows what it asked.
+    A line of a probe that has not begun (its first line is lost) cannot be read either: its target is not known.
     """
     runs: list[_Growing] = []
     now: dict[str, _Growing] = {}
     unread = 0
     for line in filter(None, text.split("\n")):
-        parts = list(_whole(line))
-        unread += parts != [line]
-        for part in parts:
+        pieces = list(_whole(line))
+        unread += pieces != [line]
+        for piece in pieces:
             try:
-                begun = _take(source, json.loads(part), now)
+                begun = _take(source, json.loads(piece), now)
             except (ValueError, KeyError, TypeError, OverflowError):
-                unread += parts == [line]
+                unread += pieces == [line]
                 continue
             if begun:
                 runs.append(begun)
@@ -73,14 +115,16 @@ def _take(source: str, tree: dict[str, Any], now: dict[str, _Growing]) -> _Growi
     """Add a line to its run; the new run, where one begins."""
     probe, what = str(tree["probe"]), tree.get("event")
     if what == "begins":
-        kind, rate = _asked(str(tree["why"]))
+        kind, rate = _target(str(tree["why"]))
         now[probe] = _Growing(source, probe, kind, rate, _number(tree["at"]))
         return now[probe]
     run = now[probe]
     if what is None:
         latency = tuple(map(_number, tree["latency_ms"]))
         at, sent, failed = (int(_number(tree[name])) for name in ("second", "sent", "failed"))
-        run.seconds.append(Second(at, sent, failed, latency, _number(tree["gap_ms"])))
+        run.seconds.append(
+            Second(at, sent, failed, latency, _number(tree[_OUTAGE] if _OUTAGE in tree else tree[_EARLIER]))
+        )
     elif what == "ends":
         run.ended = _number(tree["at"])
     elif what == "failed":
@@ -92,8 +136,8 @@ def _take(source: str, tree: dict[str, Any], now: dict[str, _Growing]) -> _Growi
     return None
 
 
-def _asked(text: str) -> tuple[str, float]:
-    """KIND:HOST:PORT@RATE, where the kind may have a question behind a slash."""
+def _target(text: str) -> tuple[str, float]:
+    """Kind and rate of KIND:HOST:PORT[/PATH]@RATE, where the kind may have a question behind a slash."""
     kind, _, rest = text.partition(":")
     return kind.partition("/")[0], _number(rest.rpartition("@")[2])
 
