@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from cilium_lab.config.versions import own_image
+
 WORKLOAD = "probe"
 """The Deployment and the Service that are probed."""
 NAMESPACE = "default"
-IMAGE = "cilium-lab.local/probe:1.0.0"
+IMAGE = own_image("probe")
 """Part of the bundle; upstream has no such image, so probes need `artifacts: bundle`."""
 PAGES_PORT = 8080
 ECHO_PORT = 7007

@@ -1,6 +1,6 @@
 """Manifests of the local-path provisioner: a default StorageClass whose volumes are directories of the nodes.
 
-The shape (names, RBAC, ConfigMap keys, command line) is that of rancher/local-path-provisioner v0.0.31; the
+The shape (names, RBAC, ConfigMap keys, command line) is that of rancher/local-path-provisioner; the
 bundle's own provisioner keeps to the same contract, so both take these manifests.
 """
 
