@@ -22,12 +22,11 @@ from cilium_lab.libvirt.conflicts import conflict_report, conflicts
 from cilium_lab.libvirt.healing import absent
 from cilium_lab.libvirt.names import wanted_objects
 from cilium_lab.requirements import look, missing, notes
-from components.addons.addons import Addons, AddonsArgs, page_urls
-from components.addons.plan import AddonName, AddonPlan, plan_addons
+from components.addons.addons import Addons
+from components.addons.plan import addon_plan, checked_pages, page_urls
 from components.cilium.migration import Migration
 from components.cilium.preflight import Preflight
 from components.cilium.release import Cilium
-from components.cilium.values import HUBBLE_UI_REPOSITORIES, has_hubble_ui
 from components.expectation import expectation
 from components.kubernetes.cluster import Cluster
 from components.kubernetes.pod_security import GIVEN, PodSecurityLabels
@@ -90,15 +89,7 @@ class Lab(pulumi.ComponentResource):
         migration = Migration("migration", preflight, opts=released)
         after = pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(depends_on=[cilium, migration.done]))
         PodSecurityLabels("pod-security", GIVEN, provider=provider, opts=after)
-        addons_args = AddonsArgs(
-            plan=plan,
-            helper_image=config.images.local_path_helper,
-            node_address=str(topology.control_plane.address),
-            prometheus_port=config.node_ports.prometheus,
-            grafana_port=config.node_ports.grafana,
-            hubble_ui_port=config.node_ports.hubble_ui,
-        )
-        addons = Addons("addons", addons_args, provider=provider, opts=after)
+        addons = Addons("addons", config, plan, provider=provider, opts=after)
         workloads = WorkloadsArgs(
             webpod_image=config.images.webpod,
             debug_image=config.images.debug,
@@ -108,19 +99,18 @@ class Lab(pulumi.ComponentResource):
         )
         Workloads("workloads", workloads, provider=provider, opts=after)
 
-        pages = page_urls(addons_args)
         keys = {host: machine.access.host.public for host, machine in machines.items()}
         key = machines[topology.router.name].access.user.private
         expected = expectation(
             config,
             storage=plan.has("storage"),
             monitoring=plan.has("monitoring"),
-            pages={page: url for page, url in pages.items() if page != "monitoring"},
+            pages=checked_pages(config, plan),
         )
         self.outputs = {
             "ipamMode": config.ipam_mode,
             "hosts": {host.name: str(host.address) for host in topology.hosts},
-            "pages": pages,
+            "pages": page_urls(config, plan),
             "missingAddons": addons.missing_addons,
             "kubeconfig": cluster.kubeconfig,
             "sshConfig": pulumi.Output.secret(ssh_config(topology)),
@@ -168,22 +158,3 @@ def find_artifacts(config: LabConfig, paths: LocalPaths) -> Artifacts:
     if wrong:
         raise pulumi.RunError("the bundle does not fit the configuration:\n" + "\n".join(f"  {line}" for line in wrong))
     return artifacts
-
-
-def addon_plan(config: LabConfig, artifacts: Artifacts) -> AddonPlan:
-    """Which of the wanted add-ons can be had."""
-    wanted: dict[AddonName, bool] = {
-        "storage": config.addons.storage,
-        "monitoring": config.addons.monitoring,
-        "grafana": config.addons.grafana,
-        "hubble-ui": config.addons.hubble_ui,
-    }
-    images: dict[AddonName, str] = {
-        "storage": config.images.local_path,
-        "monitoring": config.images.prometheus,
-        "grafana": config.images.grafana,
-    }
-    had: dict[str, str] = {name: image for name, image in images.items() if artifacts.has_image(image)}
-    if has_hubble_ui(config, artifacts):
-        had["hubble-ui"] = HUBBLE_UI_REPOSITORIES[0]
-    return plan_addons([name for name, on in wanted.items() if on], had, artifacts.missing)

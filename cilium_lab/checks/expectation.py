@@ -20,7 +20,7 @@ class Expectation:
     """Name of each Kubernetes node -> its address, for example k8s-cp -> 172.31.1.10."""
     control_plane: str
     kubernetes_version: str
-    """Without a v: 1.33.3."""
+    """x.y.z, without a leading v."""
     router: str
     """The router's host name."""
     router_address: str

@@ -9,7 +9,7 @@ from cilium_lab.checks.check import Result, failed, passed
 from cilium_lab.checks.context import Context
 from cilium_lab.checks.expectation import Expectation
 
-# The jobs of components.addons.prometheus that read Cilium.
+# The jobs of components/addons/prometheus.py that read Cilium.
 _AGENT_JOBS = ("cilium-agent", "hubble")
 _OPERATOR_JOB = "cilium-operator"
 

@@ -1,6 +1,6 @@
 """Migrates a live cluster from one IPAM mode to another, without disruption for its users.
 
-Facts about Cilium 1.17.6 that everything here rests on (read in its source; the tests' simulated cluster behaves so):
+Facts about Cilium 1.17 that everything here rests on (read in its source; the tests' simulated cluster behaves so):
 - `kubernetes` and `cluster-pool` use one allocator in the agent, on the FIRST pod CIDR that it reads when it starts:
   from the Node in the first mode, from the CiliumNode in the second (pkg/ipam/ipam.go, daemon/k8s/init.go).
 - An agent in `kubernetes` writes the Node's pod CIDR into its CiliumNode when it starts and whenever the Node's labels

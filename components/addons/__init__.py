@@ -1,1 +1,1 @@
-"""What the study adds to the bare cluster: storage, monitoring, and the way to Hubble's pages."""
+"""Add-ons: each module of this package that has DESCRIPTOR says what one add-on is made of in the cluster."""

@@ -1,47 +1,24 @@
 """Installs the add-ons that the plan allows and reports those that it does not.
 
-Hubble's page is made by the Cilium chart; here it only counts as wanted and had, so that one list tells all.
+Cilium's chart makes Hubble's page; here it only counts as wanted and had, so that one list holds all.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
 
-from components.addons import grafana, prometheus
-from components.addons.monitoring import Monitoring, MonitoringArgs
-from components.addons.plan import AddonName, AddonPlan
-from components.addons.storage import LocalPathStorage
-
-# The study's NodePort for Hubble's page; the chart's values set it.
-HUBBLE_UI_PORT = 30003
-
-
-@dataclass(frozen=True)
-class AddonsArgs:
-    """The plan, the image of storage's helper pods, a node's address for the pages' URLs, and NodePorts."""
-
-    plan: AddonPlan
-    helper_image: str
-    node_address: str
-    prometheus_port: int = prometheus.NODE_PORT
-    grafana_port: int = grafana.NODE_PORT
-    hubble_ui_port: int = HUBBLE_UI_PORT
-
-
-def page_urls(args: AddonsArgs) -> dict[str, str]:
-    """Add-on -> URL of its page on `node_address`, for each add-on of the plan that has one."""
-    ports: dict[AddonName, int] = {
-        "monitoring": args.prometheus_port,
-        "grafana": args.grafana_port,
-        "hubble-ui": args.hubble_ui_port,
-    }
-    return {name: f"http://{args.node_address}:{port}" for name, port in ports.items() if args.plan.has(name)}
+from cilium_lab.config.addons import ADDONS
+from cilium_lab.config.model import LabConfig
+from components.addons.descriptor import Object, descriptors
+from components.addons.plan import AddonPlan, page_urls
+from components.manifest import declare
 
 
 class Addons(pulumi.ComponentResource):
-    """Storage and monitoring. Outputs: `pages` (add-on -> URL) and `missingAddons` (one sentence each)."""
+    """The add-ons of the plan. Outputs: `pages` (add-on -> URL) and `missingAddons` (one sentence each)."""
 
     pages: pulumi.Output[dict[str, str]]
     missing_addons: pulumi.Output[list[str]]
@@ -49,27 +26,61 @@ class Addons(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        args: AddonsArgs,
+        config: LabConfig,
+        plan: AddonPlan,
         *,
         provider: pulumi.ProviderResource,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("cilium-lab:addons:Addons", name, None, opts)
-        child = pulumi.ResourceOptions(parent=self)
-        images = args.plan.images
-        for missing in args.plan.missing:
+        for missing in plan.missing:
             pulumi.log.warn(f"add-on left out: {missing}", resource=self)
-        if "storage" in images:
-            helper = args.helper_image
-            LocalPathStorage(f"{name}-storage", images["storage"], helper, provider=provider, opts=child)
-        if "monitoring" in images:
-            monitoring = MonitoringArgs(
-                prometheus_image=images["monitoring"],
-                prometheus_port=args.prometheus_port,
-                grafana_image=images.get("grafana"),
-                grafana_port=args.grafana_port,
-            )
-            Monitoring(f"{name}-monitoring", monitoring, provider=provider, opts=child)
-        self.pages = pulumi.Output.from_input(page_urls(args))
-        self.missing_addons = pulumi.Output.from_input([str(missing) for missing in args.plan.missing])
+        child = pulumi.ResourceOptions(parent=self)
+        for component, objects in components(config, plan).items():
+            AddonObjects(f"{name}-{component.addon}", component.type, objects, provider=provider, opts=child)
+        self.pages = pulumi.Output.from_input(page_urls(config, plan))
+        self.missing_addons = pulumi.Output.from_input([str(missing) for missing in plan.missing])
         self.register_outputs({"pages": self.pages, "missingAddons": self.missing_addons})
+
+
+class AddonObjects(pulumi.ComponentResource):
+    """The objects of one add-on, and of those that need it and have no component of their own."""
+
+    def __init__(
+        self,
+        name: str,
+        token: str,
+        objects: Sequence[Object],
+        *,
+        provider: pulumi.ProviderResource,
+        opts: pulumi.ResourceOptions,
+    ) -> None:
+        super().__init__(token, name, None, opts)
+        declared: dict[str, pulumi.Resource] = {}
+        for one in objects:
+            before = [declared[other] for other in one.after]
+            inside = pulumi.ResourceOptions(parent=self, provider=provider, depends_on=before)
+            declared[one.name] = declare(f"{name}-{one.name}", one.manifest, opts=inside)
+        self.register_outputs({})
+
+
+@dataclass(frozen=True)
+class Component:
+    """The component of an add-on: the add-on's name, and the type token."""
+
+    addon: str
+    type: str
+
+
+def components(config: LabConfig, plan: AddonPlan) -> Mapping[Component, Sequence[Object]]:
+    """The components of the plan's add-ons with their objects, in the order in which they are declared."""
+    described = descriptors()
+    found: dict[Component, list[Object]] = {}
+    homes: dict[str, Component] = {}
+    for addon in ADDONS:
+        descriptor = described.get(addon.name)
+        if descriptor and plan.has(addon.name):
+            own = Component(addon.name, descriptor.component) if descriptor.component else homes[addon.needs]
+            homes[addon.name] = own
+            found.setdefault(own, []).extend(descriptor.objects(config))
+    return found

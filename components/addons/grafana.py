@@ -1,4 +1,4 @@
-"""Manifests of Grafana, with Prometheus as its data source and one dashboard of the lab's own.
+"""Grafana, with Prometheus as its data source and one dashboard of the lab's own.
 
 The dashboard shows what the study looks at: agents, addresses in use, drops and Hubble's flows. Cilium's own
 large dashboards can be imported through Grafana's page.
@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from cilium_lab.config.model import LabConfig
 from components.addons import prometheus
+from components.addons.descriptor import Descriptor, Object, checksum
 
 NAMESPACE = prometheus.NAMESPACE
 NAME = "grafana"
 PORT = 3000
-# The study's NodePort.
-NODE_PORT = 30002
 
 _LABELS = {"app": NAME}
 # The user id that Grafana's image is built for.
@@ -143,7 +143,7 @@ def deployment(image: str, config_checksum: str) -> dict[str, Any]:
 
 
 def service(node_port: int) -> dict[str, Any]:
-    """The NodePort Service (the study: 30002)."""
+    """The NodePort Service."""
     return {
         "apiVersion": "v1",
         "kind": "Service",
@@ -154,3 +154,16 @@ def service(node_port: int) -> dict[str, Any]:
             "ports": [{"name": "webui", "protocol": "TCP", "port": PORT, "targetPort": PORT, "nodePort": node_port}],
         },
     }
+
+
+def objects(lab: LabConfig) -> tuple[Object, ...]:
+    """Grafana, in the namespace of Prometheus."""
+    config = config_map()
+    return (
+        Object("grafana-config", config, after=("namespace",)),
+        Object("grafana", deployment(lab.images.grafana, checksum(config)), after=("grafana-config",)),
+        Object("grafana-service", service(lab.node_ports.grafana), after=("namespace",)),
+    )
+
+
+DESCRIPTOR = Descriptor("grafana", objects)

@@ -1,4 +1,7 @@
-"""Manifests of Prometheus for Cilium: what the study takes from Cilium's monitoring example, without Grafana.
+"""Monitoring: Prometheus for Cilium, what the study takes from Cilium's monitoring example, without Grafana.
+
+It owns the namespace cilium-monitoring. That Cilium and Hubble publish metrics is a matter of the Cilium chart's
+values.
 
 Three jobs read Cilium's own pods by the names of their container ports (agent, operator, Hubble), one reads
 any pod that carries the usual `prometheus.io/scrape` annotation. The example's kubelet (cAdvisor) job is left
@@ -10,11 +13,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from cilium_lab.config.model import LabConfig
+from components.addons.descriptor import Descriptor, Object, checksum
+
 NAMESPACE = "cilium-monitoring"
 NAME = "prometheus"
 PORT = 9090
-# The study's NodePort.
-NODE_PORT = 30001
 # Seconds between two scrapes, as in Cilium's example.
 SCRAPE_SECONDS = 10
 
@@ -90,7 +94,7 @@ def _port_job(job: str, *, label: str, value: str, port_name: str) -> dict[str, 
         "relabel_configs": [
             _keep(f"__meta_kubernetes_pod_label_{label}", value),
             _keep("__meta_kubernetes_pod_container_port_name", port_name),
-            # Cilium's dashboards ask for this label.
+            # Cilium's dashboards select by this label.
             {"target_label": "k8s_app", "replacement": "cilium"},
             *_place_labels(),
         ],
@@ -202,7 +206,7 @@ def deployment(image: str, config_checksum: str) -> dict[str, Any]:
 
 
 def service(node_port: int) -> dict[str, Any]:
-    """The NodePort Service (the study: 30001)."""
+    """The NodePort Service."""
     return {
         "apiVersion": "v1",
         "kind": "Service",
@@ -213,3 +217,21 @@ def service(node_port: int) -> dict[str, Any]:
             "ports": [{"name": "webui", "protocol": "TCP", "port": PORT, "targetPort": PORT, "nodePort": node_port}],
         },
     }
+
+
+def objects(lab: LabConfig) -> tuple[Object, ...]:
+    """Prometheus with all that it needs, in a namespace that Grafana shares."""
+    config = config_map()
+    needed = ("prometheus-account", "prometheus-role", "prometheus-binding", "prometheus-config")
+    return (
+        Object("namespace", namespace()),
+        Object("prometheus-account", service_account(), after=("namespace",)),
+        Object("prometheus-role", cluster_role()),
+        Object("prometheus-binding", cluster_role_binding()),
+        Object("prometheus-config", config, after=("namespace",)),
+        Object("prometheus", deployment(lab.images.prometheus, checksum(config)), after=needed),
+        Object("prometheus-service", service(lab.node_ports.prometheus), after=("namespace",)),
+    )
+
+
+DESCRIPTOR = Descriptor("monitoring", objects, component="cilium-lab:addons:Monitoring")

@@ -1,6 +1,6 @@
 """The IPAM modes as pure functions: pools, native range, the list that is not masqueraded, and their Helm values.
 
-Which traffic keeps its source address (read in cilium 1.17.6):
+Which traffic keeps its source address (read in the source of Cilium 1.17):
 - With bpf masquerading and the ip-masq-agent, a pod's packet keeps its source when its destination lies in
   the *explicit* ipv4-native-routing-cidr, or in the agent's list, or is a node. The range is compiled into
   the datapath (pkg/datapath/linux/config/config.go: `excludeCIDR = option.Config.IPv4NativeRoutingCIDR`, and

@@ -13,6 +13,7 @@ from ipaddress import IPv4Network
 from typing import cast
 
 from cilium_lab.artifacts.bundle import ONLINE, Artifacts
+from cilium_lab.config.addons import HUBBLE_UI
 from cilium_lab.config.chart_types import ChartHubble, ChartOperator, ChartValues
 from cilium_lab.config.model import LabConfig
 from cilium_lab.config.topology import API_SERVER_PORT
@@ -37,7 +38,6 @@ HUBBLE_METRICS = (
     f"httpV2:exemplars=true;labelsContext={','.join(_LABELS)}",
 )
 ENVOY_REPOSITORY = "quay.io/cilium/cilium-envoy"
-HUBBLE_UI_REPOSITORIES = ("quay.io/cilium/hubble-ui", "quay.io/cilium/hubble-ui-backend")
 
 
 def has_envoy(artifacts: Artifacts) -> bool:
@@ -47,7 +47,7 @@ def has_envoy(artifacts: Artifacts) -> bool:
 
 def has_hubble_ui(lab: LabConfig, artifacts: Artifacts) -> bool:
     """Whether Hubble's web interface is wanted and can be had."""
-    return lab.addons.hubble_ui and all(artifacts.has_repository(r) for r in HUBBLE_UI_REPOSITORIES)
+    return lab.addons.hubble_ui and all(artifacts.has_repository(r) for r in HUBBLE_UI.repositories)
 
 
 def values(lab: LabConfig, artifacts: Artifacts = ONLINE, in_use: Iterable[IPv4Network] = ()) -> dict[str, object]:

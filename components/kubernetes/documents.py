@@ -12,13 +12,14 @@ import yaml
 
 from cilium_lab.config.model import NODE_MASK_SIZE, LabConfig
 from cilium_lab.config.topology import API_SERVER_PORT, Host
+from cilium_lab.config.versions import PAUSE
 from components.kubernetes import hardening
 
 Document = dict[str, Any]
 
 API_VERSION = "kubeadm.k8s.io/v1beta4"
 CRI_SOCKET = "unix:///run/containerd/containerd.sock"
-PAUSE_IMAGE = "registry.k8s.io/pause:3.10"
+PAUSE_IMAGE = f"registry.k8s.io/pause:{PAUSE}"
 """The sandbox's image for Kubernetes 1.31 to 1.33 (cmd/kubeadm/app/constants, PauseVersion)."""
 DISCOVERY_FILE = "/run/cilium-lab-discovery.conf"
 """Where a worker keeps, while it joins, a kubeconfig with the cluster's CA and a short-lived token."""

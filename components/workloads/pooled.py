@@ -1,6 +1,6 @@
 """Two workloads that take their addresses from a second pool, by Cilium's annotation: one of a pod, one of a namespace.
 
-Mode multi-pool (cilium 1.17.6, pkg/ipam/metadata/manager.go, GetIPPoolForPod): the pod's annotation decides, else its
+Mode multi-pool (Cilium 1.17, pkg/ipam/metadata/manager.go, GetIPPoolForPod): the pod's annotation decides, else its
 namespace's, else the pool is `default`.
 """
 

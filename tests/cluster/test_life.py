@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from cilium_lab.config.versions import KUBERNETES
 from tests.cluster.machine import Machine, look
 from tests.cluster.uplink import Capture
 from tests.helpers.checkout import Checkout
@@ -68,9 +69,9 @@ def test_nodes_have_the_addresses_and_version_of_the_study(checkout: Checkout) -
         for node in nodes
     }
     assert seen == {
-        "k8s-cp": ("172.31.1.10", "v1.33.3"),
-        "k8s-w1": ("172.31.1.11", "v1.33.3"),
-        "k8s-w2": ("172.31.1.12", "v1.33.3"),
+        "k8s-cp": ("172.31.1.10", f"v{KUBERNETES}"),
+        "k8s-w1": ("172.31.1.11", f"v{KUBERNETES}"),
+        "k8s-w2": ("172.31.1.12", f"v{KUBERNETES}"),
     }
 
 

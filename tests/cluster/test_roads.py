@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from cilium_lab.config.versions import own_image
 from tests.cluster.machine import Machine
 from tests.cluster.objects import changed, objects, settled
 from tests.cluster.secrets import HOSTS, in_the_open, of_the_lab
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.timeout(1200)
 _LIMIT = 900
 _STACK = ("--stack", "embedded")
 _UP = ("up", "--yes", "--skip-preview", *_STACK)
-_CONTAINERS = [{"name": "main", "image": "cilium-lab.local/debug:1.0.0", "command": ["sleep", "7200"]}]
+_CONTAINERS = [{"name": "main", "image": own_image("debug"), "command": ["sleep", "7200"]}]
 _POD = {
     "apiVersion": "v1",
     "kind": "Pod",

@@ -55,7 +55,7 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"clusterPool": {"cidr": ["172.20.0.0/16"]}}, "clusterPool.cidr", "did you mean cidrs?"),
     ({"nodeNetwork": {"gatway": "172.31.0.2"}}, "nodeNetwork.gatway", "did you mean gateway?"),
     ({"addons": {"hubbleUI": True}}, "addons.hubbleUI", "did you mean hubbleUi?"),
-    ({"versions": {"kubernets": "1.33.3"}}, "versions.kubernets", "did you mean kubernetes?"),
+    ({"versions": {"kubernets": "1.33.0"}}, "versions.kubernets", "did you mean kubernetes?"),
     (worker(memory=4096), "hosts[1].memory", "did you mean memoryMiB?"),
     (worker(mac="52:54:00:00:00:01"), "hosts[1].mac", "is not a key"),
     # types
@@ -224,7 +224,7 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"rootfsPath": "~/rootfs"}, "rootfsPath", "not an absolute path"),
     ({"seedPath": 1}, "seedPath", "not a text"),
     ({"versions": {"kubernetes": "1.33"}}, "versions.kubernetes", "not a version x.y.z"),
-    ({"versions": {"kubernetes": "v1.33.3"}}, "versions.kubernetes", "not a version x.y.z"),
+    ({"versions": {"kubernetes": "v1.33.0"}}, "versions.kubernetes", "not a version x.y.z"),
     ({"versions": {"kubernetes": "latest"}}, "versions.kubernetes", "not a version x.y.z"),
     ({"versions": {"kubernetes": "1.33.03"}}, "versions.kubernetes", "not a version x.y.z"),
     ({"versions": {"kubernetes": 1.33}}, "versions.kubernetes", "not a text"),

@@ -10,11 +10,12 @@ from typing import Any
 
 from cilium_lab.checks.check import Result
 from cilium_lab.checks.expectation import Expectation
+from cilium_lab.config.versions import KUBERNETES
 
 WANT = Expectation(
     nodes={"k8s-cp": "172.31.1.10", "k8s-w1": "172.31.1.11", "k8s-w2": "172.31.1.12"},
     control_plane="k8s-cp",
-    kubernetes_version="1.33.3",
+    kubernetes_version=KUBERNETES,
     router="router",
     router_address="172.31.1.20",
     router_study_address="10.10.1.200",
@@ -75,7 +76,9 @@ def assert_fails(result: Result, *words: str) -> None:
         assert word in result.seen
 
 
-def node(name: str, address: str, block: str, *, ready: str = "True", version: str = "v1.33.3", **spec: Any) -> Any:
+def node(
+    name: str, address: str, block: str, *, ready: str = "True", version: str = f"v{KUBERNETES}", **spec: Any
+) -> Any:
     return {
         "metadata": {"name": name},
         "spec": {"podCIDRs": [block] if block else [], **spec},

@@ -1,4 +1,4 @@
-"""A cluster that behaves, as far as a migration sees, like Kubernetes with Cilium 1.17.6. Tests advance its time.
+"""A cluster that behaves, as far as a migration sees, like Kubernetes with Cilium 1.17. Tests advance its time.
 
 It follows the facts that `cilium_lab.rollout` names from Cilium's source, and keeps a list of everything that users
 would have noticed: a live pod whose endpoint an agent dropped, a workload without a ready pod, a pod that nothing

@@ -11,21 +11,22 @@ import pytest
 from cilium_lab.artifacts.bundle import ONLINE, BundleError, from_index, mismatches, read
 from cilium_lab.config.images import default_images
 from cilium_lab.config.load import parse
+from cilium_lab.config.versions import CILIUM, KUBERNETES
 
 INDEX: dict[str, Any] = {
     "schema": 1,
     "arch": "amd64",
-    "versions": {"kubernetes": "1.33.3", "cilium": "1.17.6"},
+    "versions": {"kubernetes": KUBERNETES, "cilium": CILIUM},
     "files": {},
-    "images": [{"ref": "quay.io/cilium/cilium:v1.17.6", "file": "images/cilium.tar"}],
+    "images": [{"ref": f"quay.io/cilium/cilium:v{CILIUM}", "file": "images/cilium.tar"}],
     "missing": [{"name": "grafana", "why": "its source is not on the module proxy"}],
 }
 
 
 def test_images_by_reference_and_by_repository() -> None:
     bundle = from_index(INDEX)
-    assert bundle.has_image("quay.io/cilium/cilium:v1.17.6")
-    assert not bundle.has_image("quay.io/cilium/cilium:v1.17.5")
+    assert bundle.has_image(f"quay.io/cilium/cilium:v{CILIUM}")
+    assert not bundle.has_image("quay.io/cilium/cilium:v1.17.0")
     assert bundle.has_repository("quay.io/cilium/cilium")
     assert not bundle.has_repository("quay.io/cilium/cil")
     assert bundle.missing == {"grafana": "its source is not on the module proxy"}
@@ -45,7 +46,7 @@ def test_what_does_not_fit_is_named() -> None:
     lab = parse({"artifacts": "bundle", "arch": "arm64", "versions": {"kubernetes": "1.32.0"}})
     assert mismatches(lab, from_index(INDEX)) == [
         "arch is arm64, but the bundle is for amd64",
-        "versions.kubernetes is 1.32.0, but the bundle holds 1.33.3",
+        f"versions.kubernetes is 1.32.0, but the bundle holds {KUBERNETES}",
     ]
 
 

@@ -10,14 +10,20 @@ from typing import Any
 import pulumi_kubernetes as k8s
 import pytest
 
-from components.addons import grafana, prometheus
-from components.addons import storage_manifests as storage
-from components.addons.addons import Addons, AddonsArgs, page_urls
-from components.addons.checksum import checksum
-from components.addons.plan import plan_addons
+from cilium_lab.artifacts.bundle import Artifacts
+from cilium_lab.config import model
+from cilium_lab.config.addons import ADDONS, HUBBLE_UI, option_name
+from cilium_lab.config.load import parse
+from cilium_lab.config.schema import BY_PATH
+from cilium_lab.config.versions import IMAGES as DEFAULT_IMAGES
+from components.addons import grafana, prometheus, storage
+from components.addons.addons import Addons
+from components.addons.descriptor import checksum, descriptors
+from components.addons.plan import addon_plan, checked_pages, page_urls, plan_addons
 from tests.helpers.pulumi_recorder import Recording, record
 
 IMAGES = {"storage": "store:1", "monitoring": "prom:1", "grafana": "graf:1"}
+LAB = parse({})
 
 
 # --- the plan
@@ -45,8 +51,62 @@ def test_a_missing_addon_has_a_reason_even_if_the_bundle_gives_none() -> None:
 
 
 def test_pages_are_named_only_for_addons_that_are_there() -> None:
-    args = AddonsArgs(plan_addons(["monitoring", "grafana"], {"monitoring": "p:1"}), "sh:1", "172.31.1.10")
-    assert page_urls(args) == {"monitoring": "http://172.31.1.10:30001"}
+    plan = plan_addons(["monitoring", "grafana"], {"monitoring": "p:1"})
+    assert page_urls(LAB, plan) == {"monitoring": "http://172.31.1.10:30001"}
+
+
+def test_a_check_expects_the_pages_that_answer_at_their_root() -> None:
+    plan = addon_plan(LAB, Artifacts())
+    assert checked_pages(LAB, plan) == {
+        "grafana": "http://172.31.1.10:30002",
+        "hubble-ui": "http://172.31.1.10:30003",
+    }
+
+
+@pytest.mark.parametrize("name", [addon.name for addon in ADDONS])
+def test_an_addon_that_is_switched_off_is_not_planned(name: str) -> None:
+    (addon,) = (one for one in ADDONS if one.name == name)
+    also = {one.field for one in ADDONS if one.needs == name}
+    off = {option_name(field): False for field in {addon.field, *also}}
+    plan = addon_plan(parse({"addons": off}), Artifacts())
+    assert {one.name for one in ADDONS if not plan.has(one.name)} == {name, *also}
+    assert plan.missing == ()
+
+
+def test_an_addon_of_the_chart_needs_all_of_its_images() -> None:
+    lab = parse({"artifacts": "bundle"})
+    some = Artifacts(images=frozenset([f"{HUBBLE_UI.repositories[0]}:v1"]))
+    every = Artifacts(images=frozenset(f"{repository}:v1" for repository in HUBBLE_UI.repositories))
+    assert not addon_plan(lab, some).has("hubble-ui")
+    assert addon_plan(lab, every).has("hubble-ui")
+
+
+# --- the table, and what reads it
+
+
+def test_the_configuration_has_the_options_of_the_table_with_its_defaults() -> None:
+    options = {f"addons.{option_name(addon.field)}": addon.default for addon in ADDONS}
+    options |= {f"nodePorts.{option_name(addon.page.field)}": addon.page.port for addon in ADDONS if addon.page}
+    assert {path: key.default for path, key in BY_PATH.items() if path in options} == options
+    assert {path for path in BY_PATH if path.startswith(("addons.", "nodePorts."))} == set(options)
+    for addon in ADDONS:
+        assert BY_PATH[f"addons.{option_name(addon.field)}"].description == addon.description
+
+
+def test_every_addon_is_made_here_or_by_the_chart_and_its_images_are_pinned_or_the_charts() -> None:
+    assert set(descriptors()) == {addon.name for addon in ADDONS if addon.image}
+    images = model.Images.__dataclass_fields__
+    for addon in ADDONS:
+        assert bool(addon.image) != bool(addon.repositories)
+        assert not addon.image or (addon.image in DEFAULT_IMAGES and addon.image in images)
+
+
+def test_an_addon_without_a_component_of_its_own_needs_one_that_is_listed_before() -> None:
+    names = [addon.name for addon in ADDONS]
+    for addon in ADDONS:
+        assert not addon.needs or names.index(addon.needs) < names.index(addon.name)
+    alone = {name for name, descriptor in descriptors().items() if not descriptor.component}
+    assert alone <= {addon.name for addon in ADDONS if addon.needs}
 
 
 # --- storage
@@ -232,7 +292,7 @@ def test_a_changed_config_changes_the_pod_template_and_nothing_else_does() -> No
 def build(images: dict[str, str]) -> Recording:
     def program() -> None:
         plan = plan_addons(["storage", "monitoring", "grafana", "hubble-ui"], images, {"hubble-ui": "npm only"})
-        Addons("addons", AddonsArgs(plan, "sh:1", "172.31.1.10"), provider=k8s.Provider("cluster"))
+        Addons("addons", LAB, plan, provider=k8s.Provider("cluster"))
 
     return record(program)
 

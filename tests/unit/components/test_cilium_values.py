@@ -16,12 +16,13 @@ from cilium_lab.artifacts.bundle import ONLINE, Artifacts
 from cilium_lab.config import reserved_values as owned
 from cilium_lab.config.load import parse
 from cilium_lab.config.reader import Problems
+from cilium_lab.config.versions import CILIUM, KUBERNETES
 from cilium_lab.paths import CURRENT
 from components.cilium.values import HUBBLE_METRICS, merge, values
 from tests.helpers.chart import chart
 
 BUNDLE = Artifacts(
-    images=frozenset(f"quay.io/cilium/{name}:v1.17.6" for name in ("cilium", "operator-generic", "hubble-relay")),
+    images=frozenset(f"quay.io/cilium/{name}:v{CILIUM}" for name in ("cilium", "operator-generic", "hubble-relay")),
 )
 STACKS: dict[str, tuple[dict[str, Any], Artifacts]] = {
     "lab": ({"machines": "vm", "artifacts": "online"}, ONLINE),
@@ -217,7 +218,7 @@ def test_helm_makes_the_agents_settings_of_them(mode: str, settings: dict[str, s
         pytest.skip("no helm here: neither built (./lab build) nor installed")
     file = tmp_path / "values.json"
     file.write_text(json.dumps(values(parse(MODES[mode]))))
-    arguments = ["template", "cilium", chart(), "--namespace", "kube-system", "--kube-version", "1.33.3", "-f", file]
+    arguments = ["template", "cilium", chart(), "--namespace", "kube-system", "--kube-version", KUBERNETES, "-f", file]
     done = subprocess.run([helm, *arguments], capture_output=True, text=True, check=True)
     documents = [document for document in yaml.safe_load_all(done.stdout) if document]
     (config,) = [d["data"] for d in documents if d["kind"] == "ConfigMap" and d["metadata"]["name"] == "cilium-config"]

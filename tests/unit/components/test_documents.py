@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from cilium_lab.config.load import parse
+from cilium_lab.config.versions import KUBERNETES
 from cilium_lab.paths import CURRENT
 from components.kubernetes import documents, hardening
 
@@ -25,7 +26,7 @@ def kinds(raw: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def test_ranges_and_version_are_the_seeds() -> None:
     cluster = kinds({})["ClusterConfiguration"]
-    assert cluster["kubernetesVersion"] == "v1.33.3"
+    assert cluster["kubernetesVersion"] == f"v{KUBERNETES}"
     assert cluster["networking"] == {"podSubnet": "192.168.0.0/16", "serviceSubnet": "10.96.0.0/12"}
     assert {"name": "node-cidr-mask-size", "value": "24"} in cluster["controllerManager"]["extraArgs"]
 

@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+from components.kubernetes.documents import PAUSE_IMAGE
 from tests.helpers.script_sandbox import Sandbox, needs_root
 
 pytestmark = needs_root
@@ -84,7 +85,7 @@ def test_an_image_that_cannot_be_imported_fails(bundled: Sandbox) -> None:
 
 
 def configure(sandbox: Sandbox, driver: str) -> subprocess.CompletedProcess[str]:
-    return sandbox.run("host/configure-node.sh", driver, "registry.k8s.io/pause:3.10")
+    return sandbox.run("host/configure-node.sh", driver, PAUSE_IMAGE)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +100,7 @@ def test_a_node_is_prepared_once(sandbox: Sandbox, driver: str, cgroup: str, con
     containerd = sandbox.path("/etc/containerd/config.toml").read_text()
     assert f"SystemdCgroup = {cgroup}\n" in containerd
     assert f"disable_apparmor = {confined}\n" in containerd
-    assert 'sandbox_image = "registry.k8s.io/pause:3.10"' in containerd
+    assert f'sandbox_image = "{PAUSE_IMAGE}"' in containerd
     assert (
         "ExecStart=/stand-ins/kubelet $KUBELET_KUBECONFIG_ARGS"
         in sandbox.path("/etc/systemd/system/kubelet.service").read_text()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cilium_lab.config.load import parse
-from cilium_lab.config.versions import REPOSITORIES, TOOLS
+from cilium_lab.config.versions import CONTAINERD, KUBERNETES, REPOSITORIES, TOOLS
 from components.nodes.online import online_list
 from tests.helpers.script_sandbox import Sandbox, needs_root
 
@@ -82,7 +82,11 @@ def rocky(sandbox: Sandbox) -> Sandbox:
 
 
 def wanted(*tools: str, fingerprint: str) -> str:
-    lines = [f"repository kubernetes {_SITE}/rpm/ {_SITE}/key {fingerprint}", "package kubelet-1.33.3", "package jq"]
+    lines = [
+        f"repository kubernetes {_SITE}/rpm/ {_SITE}/key {fingerprint}",
+        f"package kubelet-{KUBERNETES}",
+        "package jq",
+    ]
     return "".join(f"{line}\n" for line in (*lines, *tools))
 
 
@@ -100,7 +104,7 @@ def test_packages_are_pinned_and_signed_and_tools_checked(rocky: Sandbox) -> Non
     calls = rocky.calls()
     assert "systemctl enable -q --now chronyd" in calls
     dnf = next(call for call in calls if call.startswith("dnf "))
-    assert dnf == "dnf install -y --disableexcludes=all kubelet-1.33.3 jq"
+    assert dnf == f"dnf install -y --disableexcludes=all kubelet-{KUBERNETES} jq"
     repository = rocky.path("/etc/yum.repos.d/kubernetes.repo").read_text().splitlines()
     assert {"gpgcheck=1", f"baseurl={_SITE}/rpm/", "gpgkey=file:///etc/pki/rpm-gpg/cilium-lab-kubernetes"} <= {
         *repository
@@ -197,10 +201,10 @@ def test_the_lists_of_the_program_are_understood(rocky: Sandbox) -> None:
     assert {
         "chrony",
         "container-selinux",
-        "kubeadm-1.33.3",
-        "kubelet-1.33.3",
-        "kubectl-1.33.3",
-        "containerd.io-1.7.27",
+        f"kubeadm-{KUBERNETES}",
+        f"kubelet-{KUBERNETES}",
+        f"kubectl-{KUBERNETES}",
+        f"containerd.io-{CONTAINERD}",
     } <= set(dnf.split())
     assert "/v1.33/rpm/\n" in rocky.path("/etc/yum.repos.d/kubernetes.repo").read_text()
     assert "/rhel/9/$basearch/stable\n" in rocky.path("/etc/yum.repos.d/docker-ce.repo").read_text()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -14,8 +16,9 @@ from cilium_lab.config.model import Arch
 from components.nodes.online import online_list
 from tests.helpers.recorded_lab import lab, record_lab
 
+ROOT = Path(__file__).parents[3]
 DOWNLOADS = {**pins.TOOLS, "the cloud image": pins.CLOUD_IMAGE}
-IMAGES = [value for value in vars(pins).values() if isinstance(value, pins.Image)]
+IMAGES = [image.online for image in pins.IMAGES.values()]
 _SUM = re.compile(r"[0-9a-f]{64}")
 
 
@@ -38,6 +41,85 @@ def test_no_two_files_have_one_sum() -> None:
     sums = [digest for download in DOWNLOADS.values() for digest in download.sha256.values()]
     sums += [image.digest for image in IMAGES if image.digest]
     assert len(set(sums)) == len(sums)
+
+
+UPSTREAM = {
+    "the cilium command": pins.TOOLS["cilium"].version,
+    "containerd": pins.CONTAINERD,
+    "kube-bench": pins.KUBE_BENCH,
+    "pulumi": pins.PULUMI,
+    **{f"pulumi-{name}": version for name, version in pins.PULUMI_PLUGINS.items()},
+    **{
+        name: version
+        for name, version in pins.BUNDLED.items()
+        if name not in ("http-echo", "local-path", "probe", "debug")
+    },
+}
+"""What a new release of upstream changes; the project raises its own programs' versions itself."""
+_OF_PULUMI = ("requirements.in", "airgap/modules/pulumi")
+HOLD_VERSIONS = ("cilium_lab/config/versions.py", "tests/engine/study_program/__main__.py")
+"""The table; and what the study's text does by hand, which no later release changes."""
+MADE_BY = re.compile(r"\bMade by tools/\w+\.py\b")
+
+
+def holders(version: str) -> list[str]:
+    """The files written by hand that hold a version, but for the table and the Go module's own go.mod and go.sum."""
+    exact = re.compile(rf"(?<![\w.]){re.escape(version)}(?!\.?\w)|(?<![\w.])v{re.escape(version)}(?!\.?\w)")
+    words = [
+        "git",
+        "grep",
+        "-lIF",
+        version,
+        "--",
+        ":!*go.mod",
+        ":!*go.sum",
+        ":!requirements*.txt",
+        ":!requirements-dev.in",
+        ":!tests/golden",
+    ]
+    found = subprocess.run(words, cwd=ROOT, capture_output=True, text=True).stdout.splitlines()
+    texts = {name: (ROOT / name).read_text() for name in found}
+    return [name for name, text in texts.items() if exact.search(text) and not MADE_BY.search(text[:300])]
+
+
+@pytest.mark.parametrize("name", UPSTREAM)
+def test_a_version_stands_in_the_table_alone(name: str) -> None:
+    allowed = (*HOLD_VERSIONS, *(_OF_PULUMI if name.startswith("pulumi") else ()))
+    assert [file for file in holders(UPSTREAM[name]) if not file.startswith(allowed)] == []
+
+
+def test_a_version_that_stands_elsewhere_is_found() -> None:
+    assert holders(pins.CILIUM) == list(HOLD_VERSIONS)
+    assert "requirements.in" in holders(pins.PULUMI)
+
+
+MODULES = {
+    "cilium": ("github.com/cilium/cilium", pins.CILIUM),
+    "cni-plugins": ("github.com/containernetworking/plugins", pins.CNI_PLUGINS),
+    "coredns": ("github.com/coredns/coredns", pins.COREDNS),
+    "cri-tools": ("sigs.k8s.io/cri-tools", pins.CRICTL),
+    "etcd": ("go.etcd.io/etcd/server/v3", pins.ETCD),
+    "etcdctl": ("go.etcd.io/etcd/etcdctl/v3", pins.ETCD),
+    "helm": ("helm.sh/helm/v3", pins.HELM),
+    "k9s": ("github.com/derailed/k9s", pins.K9S),
+    "kube-bench": ("github.com/aquasecurity/kube-bench", pins.KUBE_BENCH),
+    "kubernetes": ("k8s.io/kubernetes", pins.KUBERNETES),
+    # Prometheus' modules are numbered 0.MMmm: 3.5 is 0.305
+    "prometheus": ("github.com/prometheus/prometheus", re.sub(r"^(\d+)\.(\d)\.", r"0.\g<1>0\2.", pins.PROMETHEUS)),
+    "pulumi": ("github.com/pulumi/pulumi/pkg/v3", pins.PULUMI),
+}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_go_module_pins_the_version_of_the_table(module: str) -> None:
+    path, version = MODULES[module]
+    assert f"{path} v{version}\n" in (ROOT / "airgap/modules" / module / "go.mod").read_text()
+
+
+def test_the_pulumi_packages_are_those_that_the_plugins_equal() -> None:
+    packages = {"pulumi": pins.PULUMI, **{f"pulumi-{name}": version for name, version in pins.PULUMI_PLUGINS.items()}}
+    lines = (ROOT / "requirements.in").read_text().splitlines()
+    assert {f"{name}=={version}" for name, version in packages.items()} <= set(lines)
 
 
 def test_the_default_versions_are_the_pinned_ones() -> None:

@@ -1,4 +1,4 @@
-"""Answers of the API and of agents as frozen data; the shapes are those of Kubernetes 1.33 and Cilium 1.17.6."""
+"""Answers of the API and of agents as frozen data; the shapes are those of Kubernetes 1.33 and Cilium 1.17."""
 
 from __future__ import annotations
 

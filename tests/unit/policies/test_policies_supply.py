@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from cilium_lab.config.versions import KUBERNETES
 from policies import supply
 from policies.resource import UNKNOWN
 from tests.helpers.policy_rules import Case, Change, assert_refused, both, findings, replacing, setting
@@ -47,7 +48,7 @@ CASES: list[Case] = [
     (DIGEST, "lab", setting(RELEASE, "values.image.useDigest", False), "values.image.useDigest is off"),
     (VERSIONS, "lab", setting(RELEASE, "version", None), "the chart's version is not set"),
     (VERSIONS, "lab", setting(RELEASE, "version", ">=1.17"), "the chart's version is >=1.17"),
-    (VERSIONS, "embedded", replacing(INIT, "stdin", "v1.33.3", "stable-1"), "kubernetesVersion is stable-1"),
+    (VERSIONS, "embedded", replacing(INIT, "stdin", f"v{KUBERNETES}", "stable-1"), "kubernetesVersion is stable-1"),
     (VERSIONS, "lab", replacing(FETCH, "create", "9.6-20250531.0", "latest"), "asks for what is latest"),
     (VERSIONS, "lab", setting("router-router", "create", "sh -c 'curl https://a.io/stable.txt'"), "what is stable"),
     (DOWNLOADS, "lab", setting(FETCH, "create", "curl -O https://a.example/b.qcow2"), "compared with no sha256"),
