@@ -35,7 +35,7 @@ from cilium_lab.disruption.stages import PENDING
 from cilium_lab.disruption.thresholds import THRESHOLDS
 from cilium_lab.kube import decode, state
 from cilium_lab.kube.objects import Snapshot
-from cilium_lab.rollout.invariants import addresses_inside
+from cilium_lab.rollout.invariants import addresses_in_pod_cidrs
 from cilium_lab.tables import line
 from labctl import session
 from labctl.bench.judge import Outcome, missed, outcome
@@ -237,12 +237,12 @@ def render(nodes: list[Any], cilium_nodes: list[Any], pods: list[Any], workloads
         cilium_nodes={node.name: node for node in map(decode.cilium_node, cilium_nodes)},
         pods=decode.pods(pods),
     )
-    lines: list[str] = list(map(str, addresses_inside(snapshot)))
+    lines: list[str] = list(map(str, addresses_in_pod_cidrs(snapshot)))
     for node in snapshot.nodes:
         cilium_node = snapshot.cilium_nodes.get(node.name)
         error = cilium_node.error if cilium_node else None
         lines.append(
-            f"node {node.name} {list(map(str, snapshot.blocks(node.name)))} cordoned={node.cordoned} error={error!r}"
+            f"node {node.name} {list(map(str, snapshot.pod_cidrs(node.name)))} cordoned={node.cordoned} error={error!r}"
         )
     lines += [
         f"bare {pod.key} {'ready' if pod.ready else 'not ready'} on {pod.node}"
