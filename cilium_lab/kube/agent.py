@@ -45,7 +45,7 @@ def parse(node: str, output: str, ranges: Iterable[IPv4Network]) -> AgentView:
     """The agent's view; of its routes those that lie inside `ranges`. Raises ValueError for another output."""
     sections = [section.strip() for section in output.split(_MARK)]
     if len(sections) != 5:
-        raise ValueError(f"the agent of {node} answered {len(sections)} of 5 questions")
+        raise ValueError(f"the agent of {node} answered {len(sections)} of 5 queries")
     status, mode, routes, non_masquerade, drops = sections
     return AgentView(
         node=node,

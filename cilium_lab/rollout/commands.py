@@ -101,8 +101,8 @@ def run(
     except (ConditionTimeout, ApiError) as error:
         say = waiter.tell = _unless_closed(say)
         say(f"stopped in stage {waiter.stage}: {error}")
-        _show_last_lines(cluster, say, error.node if isinstance(error, ConditionTimeout) else "")
         _release(engine, error, say)
+        _show_last_lines(cluster, say, error.node if isinstance(error, ConditionTimeout) else "")
         _end_journal(journal, cluster, waiter, f"stopped: {str(error).splitlines()[0]}")
         say("the next run continues from here; to reverse the migration, set the mode back")
         return False
@@ -142,8 +142,8 @@ def _end_journal(journal: Journal | None, cluster: Cluster, waiter: Waiter, outc
     snapshot: Snapshot | None = None
     try:
         snapshot = cluster.snapshot()
-    except ApiError as error:
-        waiter.tell(f"the addresses are not in the journal: {error}")
+    except Exception as error:
+        waiter.tell(f"the addresses are not in the journal: {type(error).__name__}: {error}")
     waiter.on_event = lambda _event: None
     try:
         if said := journal.end(waiter, outcome, snapshot):
@@ -155,8 +155,8 @@ def _end_journal(journal: Journal | None, cluster: Cluster, waiter: Waiter, outc
 def _show_last_lines(cluster: Cluster, say: Tell, node: str) -> None:
     try:
         snapshot = cluster.snapshot()
-    except ApiError as error:
-        say(f"the cluster does not answer: {error}")
+    except Exception as error:
+        say(f"the cluster cannot be observed: {type(error).__name__}: {error}")
         return
     if node:
         say(f"last lines of the agent of {node}:")
@@ -171,7 +171,7 @@ def _release(engine: Engine, failure: BaseException, say: Tell) -> None:
     try:
         released = engine.release_nodes(failure)
     except Exception as error:
-        say(f"the nodes could not be uncordoned: {error}")
+        say(f"the nodes could not be uncordoned: {type(error).__name__}: {error}")
         return
     if released.uncordoned:
         say(f"uncordoned: {', '.join(released.uncordoned)}")

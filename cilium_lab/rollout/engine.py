@@ -95,13 +95,15 @@ class Engine:
         All of them stay in the state: the next run does their whole rollout again. Raises ApiError where the API does
         not answer at all.
         """
-        snapshot = self._cluster.snapshot()
+        state = self._cluster.state()
+        # Only what is needed: another object that cannot be read may be what ended the run.
+        pods = Snapshot(nodes=(), pods=self._cluster.pods())
         unreached = isinstance(failure, ConditionTimeout) and failure.name == Name.CANARY_REACHES
         cut_off = failure.node if isinstance(failure, ConditionTimeout) and unreached else ""
         freed: list[str] = []
         errors: list[str] = []
-        for name in snapshot.state.nodes:
-            agent = snapshot.agent(name)
+        for name in state.nodes:
+            agent = pods.agent(name)
             if name == cut_off or agent is None or not agent.ready:
                 continue
             try:
@@ -109,13 +111,13 @@ class Engine:
                 freed.append(name)
             except ApiError as error:
                 errors.append(f"{name} cannot be uncordoned: {error}")
-        for pod in snapshot.pods:
+        for pod in pods.pods:
             if CANARY_LABEL in pod.labels:
                 try:
                     self._cluster.delete_pod(pod)
                 except ApiError as error:
                     errors.append(f"{pod.key} cannot be deleted: {error}")
-        kept = tuple(name for name in snapshot.state.nodes if name not in freed)
+        kept = tuple(name for name in state.nodes if name not in freed)
         return Released(tuple(freed), kept, tuple(errors))
 
     # -- conditions of the first stages ----------------------------------------------------------------------------

@@ -14,10 +14,6 @@ from cilium_lab.kube.agent import Query
 from cilium_lab.kube.decode import millicores, octets
 from cilium_lab.kube.objects import Route, State
 from cilium_lab.kube.state import parse_state, pod_manifest, render_state, split_manager
-from cilium_lab.rollout import canary
-from cilium_lab.rollout.request import Canary, Desired, Limits, RequestError, parse, render
-from tests.helpers.migration_world import pod as world_pod
-from tests.helpers.migration_world import world
 
 
 def pod_object(**changed: Any) -> dict[str, Any]:
@@ -207,35 +203,8 @@ def test_the_state_survives_the_cluster() -> None:
     assert parse_state(None) == State()
 
 
-def test_what_the_canary_finds() -> None:
-    tried = Canary("tools:1", ("http://a/",), ("web.default",), "default/web")
-    echo = world_pod("web-1", "k8s-w1", "192.168.1.7", labels={"app": "web"})
-    assert canary.echo_pods(tried, world(pods=(echo, world_pod("x", "k8s-w1", "192.168.1.8")))) == (echo,)
-    me = IPv4Address("172.20.0.9")
-    good = "page http://a/ 404\nname web.default 10.96.0.1\necho 192.168.1.7 RemoteAddr: 172.20.0.9:4711\n"
-    assert canary.judge(tried, (echo,), good, me) == canary.Trial(3, ())
-    bad = "page http://a/ 000\nname web.default none\necho 192.168.1.7 RemoteAddr: 172.31.1.10:4711\n"
-    failed = canary.judge(tried, (echo,), bad, me).failed
-    assert [words.split()[0] for words in failed] == ["http://a/", "web.default", "default/web-1"]
-    assert "not 172.20.0.9" in failed[2]
-    assert len(canary.judge(tried, (echo,), "", me).failed) == 3
-
-
 def test_quantities() -> None:
     assert [millicores(text) for text in ("250m", "2", 1, "0.5")] == [250, 2000, 1000, 500]
     assert [octets(text) for text in ("64Mi", "1Gi", "1e3", "1M")] == [64 << 20, 1 << 30, 1000, 10**6]
     with pytest.raises(ValueError, match="no quantity"):
         octets("Mi")
-
-
-def test_the_request_round_trips_and_tells_what_is_wrong() -> None:
-    desired = Desired(
-        "cluster-pool", (IPv4Network("172.20.0.0/16"),), IPv4Network("192.168.0.0/16"), 24,
-        {"nodes": IPv4Network("172.31.0.0/20")}, False, False, ("a/b",), ("c/d",), Canary("x", ("u",), ("n",), "e/f"),
-        Limits(agent=5.0),
-    )  # fmt: skip
-    request = parse(json.dumps({**render(desired), "kubeconfig": "secret"}))
-    assert (request.desired, request.kubeconfig) == (desired, "secret")
-    for text in ("", "[]", "{}", json.dumps({**render(desired), "kubeconfig": "x", "limits": {"nope": 1}})):
-        with pytest.raises(RequestError):
-            parse(text)

@@ -21,6 +21,7 @@ from cilium_lab.kube.conditions import Clock, Waiter
 from cilium_lab.kube.objects import State
 from cilium_lab.rollout.commands import preflight, run
 from cilium_lab.rollout.engine import Engine
+from cilium_lab.rollout.journal import Journal
 from cilium_lab.rollout.request import Limits, render
 from tests.helpers.kubectl_stand_in import KubectlStandIn, answer
 from tests.helpers.simulated_api import SimulatedApi
@@ -86,6 +87,47 @@ def test_progress_that_nobody_reads_any_more_ends_the_run_and_releases_its_nodes
     reached = Cluster(SimulatedApi(cluster), want.non_masquerade_cidrs)
     with pytest.raises(BrokenPipeError):
         run(want, reached, say=say, clock=Clock(lambda: cluster.now, cluster.advance))
+    assert_released(cluster)
+    finish(cluster)
+
+
+@pytest.mark.parametrize("broken", ["/apis/policy/v1/poddisruptionbudgets", "/apis/cilium.io/v2/ciliumendpoints"])
+def test_an_object_that_cannot_be_read_ends_the_run_and_releases_its_nodes(tmp_path: Path, broken: str) -> None:
+    """In a condition or between two: what reads the cluster after that must not need the same object."""
+
+    class Strange(SimulatedApi):
+        def get(self, path: str) -> dict[str, Any]:
+            cordoned = any(node["cordoned"] for node in self.cluster.nodes.values())
+            return {"items": [{}]} if path == broken and cordoned else super().get(path)
+
+    cluster = SimulatedCluster()
+    configure(cluster, "cluster-pool")
+    want = desired("cluster-pool", limits=Limits(pods=10.0))
+    told: list[str] = []
+    reached = Cluster(Strange(cluster), want.non_masquerade_cidrs)
+    clock = Clock(lambda: cluster.now, cluster.advance)
+    with pytest.raises(KeyError):
+        run(want, reached, say=told.append, clock=clock, journal=Journal(tmp_path / "runs"))
+    assert "by a fault of this program: KeyError" in "\n".join(told)
+    assert_released(cluster)
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert json.loads((folder / "run.json").read_text())["outcome"].startswith("stopped: KeyError")
+    finish(cluster)
+
+
+def test_a_condition_on_an_object_that_cannot_be_read_releases_the_nodes_too() -> None:
+    class Strange(SimulatedApi):
+        def get(self, path: str) -> dict[str, Any]:
+            cordoned = any(node["cordoned"] for node in self.cluster.nodes.values())
+            return {"items": [{}]} if path.endswith("/deployments") and cordoned else super().get(path)
+
+    cluster = SimulatedCluster()
+    configure(cluster, "cluster-pool")
+    want = desired("cluster-pool", limits=Limits(drain=10.0))
+    done, told = migrate(cluster, want, Strange(cluster))
+    assert not done
+    assert "drained on k8s-w1: not within 10 s" in "\n".join(told)
+    assert "uncordoned: k8s-w1" in told
     assert_released(cluster)
     finish(cluster)
 
