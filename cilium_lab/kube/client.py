@@ -40,9 +40,9 @@ _LINES = 20
 class ApiError(Exception):
     """A request that failed: the request, the HTTP status (0: no answer), the server's message and its causes."""
 
-    def __init__(self, request: str, status: int, said: str, causes: Sequence[str] = ()) -> None:
+    def __init__(self, request: str, status: int, message: str, causes: Sequence[str] = ()) -> None:
         """`causes` are the reasons in the Status object's details (meta/v1, StatusCause)."""
-        super().__init__(f"{request}: {status or 'no answer'}: {said[:400]}")
+        super().__init__(f"{request}: {status or 'no answer'}: {message[:400]}")
         self.status = status
         self.causes = tuple(causes)
 
@@ -96,7 +96,7 @@ class KubectlApi:
         self._folder = Path()
         self._environment: dict[str, str] = {}
         self._proxy: subprocess.Popen[bytes] | None = None
-        self._said: deque[str] = deque(maxlen=_LINES)
+        self._last_lines: deque[str] = deque(maxlen=_LINES)
         self._drain: threading.Thread | None = None
 
     def __enter__(self) -> Self:
@@ -154,14 +154,14 @@ class KubectlApi:
         except OSError as error:
             raise ApiError(shown, 0, f"cannot be started: {error}; install kubectl") from error
         errors = cast(IO[bytes], self._proxy.stderr)
-        # Nobody else reads the pipe, and a proxy whose pipe is full answers nothing any more.
-        self._drain = threading.Thread(target=_keep_last, args=(errors, self._said), daemon=True)
+        # A proxy whose pipe is full answers nothing any more.
+        self._drain = threading.Thread(target=_keep_last, args=(errors, self._last_lines), daemon=True)
         self._drain.start()
         deadline = time.monotonic() + _START
         while not self._socket.exists():
             if self._proxy.poll() is not None:
                 self._drain.join(timeout=1.0)
-                raise ApiError(shown, 0, "\n".join(self._said) or f"exit status {self._proxy.returncode}")
+                raise ApiError(shown, 0, "\n".join(self._last_lines) or f"exit status {self._proxy.returncode}")
             if time.monotonic() > deadline:
                 raise ApiError(shown, 0, f"does not listen within {_START:.0f} s")
             time.sleep(0.02)
@@ -199,7 +199,7 @@ class KubectlApi:
             headers = {"Accept": JSON, **({"Content-Type": kind} if body is not None else {})}
             connection.request(method, path, body, headers)
             answer = connection.getresponse()
-            said = answer.read().decode(errors="replace")
+            text = answer.read().decode(errors="replace")
         except TimeoutError as error:
             raise ApiError(f"{method} {path}", 0, f"nothing within {seconds:.0f} s") from error
         except (OSError, http.client.HTTPException) as error:
@@ -207,8 +207,8 @@ class KubectlApi:
         finally:
             connection.close()
         if answer.status >= 400:
-            raise _failure(f"{method} {path}", answer.status, said)
-        return said
+            raise _failure(f"{method} {path}", answer.status, text)
+        return text
 
     def execute(self, namespace: str, pod: str, container: str, script: str) -> str:
         chosen = ("-c", container) if container else ()
@@ -239,13 +239,13 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(str(self._path))
 
 
-def _failure(request: str, status: int, said: str) -> ApiError:
+def _failure(request: str, status: int, text: str) -> ApiError:
     """From a Status object (meta/v1), or from a text where the server sends none."""
     try:
-        answer: dict[str, Any] = json.loads(said)
+        answer: dict[str, Any] = json.loads(text)
         message = str(answer["message"])
     except (ValueError, KeyError, TypeError):
-        return ApiError(request, status, said)
+        return ApiError(request, status, text)
     details = cast(dict[str, Any], answer.get("details") or {})
     causes = cast(list[dict[str, str]], details.get("causes") or [])
     return ApiError(request, status, message, [cause.get("reason", "") for cause in causes])

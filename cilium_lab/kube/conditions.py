@@ -14,7 +14,7 @@ Tell = Callable[[str], None]
 PENDING = "waiting: "
 """Before the name of a condition that does not hold yet, in a reminder."""
 _LEAST = 2.0
-"""Seconds that the last assessment of a timeout may take at least: one without time says nothing."""
+"""Seconds that the last assessment of a timeout may take at least: one without time shows nothing."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ class Waiter:
     pause: float = 0.3
     """Seconds between two assessments."""
     reminder: float = 10.0
-    """Seconds after which a line says what is still pending."""
+    """Seconds between two lines about what is still pending."""
 
     def wait(self, condition: Condition) -> Result:
         """Wait until the condition holds. Raises ConditionTimeout."""

@@ -151,7 +151,7 @@ class Route:
 
 @dataclass(frozen=True)
 class AgentView:
-    """How an agent runs, as it reports itself: a ConfigMap only tells what its next start will read."""
+    """How an agent runs, as it reports itself: a ConfigMap only holds what its next start will read."""
 
     node: str
     mode: str | None

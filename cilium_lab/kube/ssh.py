@@ -15,7 +15,7 @@ from cilium_lab.kube.deadline import concurrently, seconds_left
 
 
 class HostError(Exception):
-    """A command on a host failed: which host, and what it said."""
+    """A command on a host failed: which host, and its output."""
 
 
 class Shell(Protocol):
@@ -42,8 +42,8 @@ class Ssh:
         except OSError as error:
             raise HostError(f"{host}: ssh cannot be started: {error}") from error
         if done.returncode:
-            said = (done.stderr or done.stdout).strip()[-400:]
-            raise HostError(f"{host}: exit status {done.returncode}: {said or 'it said nothing'}")
+            output = (done.stderr or done.stdout).strip()[-400:]
+            raise HostError(f"{host}: exit status {done.returncode}: {output or 'no output'}")
         return done.stdout
 
 

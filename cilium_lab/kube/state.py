@@ -74,7 +74,7 @@ def _creator(pod: Mapping[str, Any]) -> dict[str, Any]:
         if entry.get("subresource", "") == "" and "f:containers" in entry.get("fieldsV1", {}).get("f:spec", {})
     ]
     if not creators:
-        raise ValueError(f"pod {pod['metadata']['name']}: managedFields names nobody who set its containers")
+        raise ValueError(f"pod {pod['metadata']['name']}: no manager in managedFields has set its containers")
     return min(creators, key=lambda entry: entry["operation"] != "Apply")
 
 

@@ -146,8 +146,8 @@ def _end_journal(journal: Journal | None, cluster: Cluster, waiter: Waiter, outc
         waiter.tell(f"the addresses are not in the journal: {type(error).__name__}: {error}")
     waiter.on_event = lambda _event: None
     try:
-        if said := journal.end(waiter, outcome, snapshot):
-            waiter.tell(said)
+        if line := journal.end(waiter, outcome, snapshot):
+            waiter.tell(line)
     except ProbesError as error:
         waiter.tell(str(error))
 

@@ -78,7 +78,7 @@ def next_evictions(snapshot: Snapshot, wanted: tuple[Pod, ...]) -> tuple[Pod, ..
     chosen: dict[tuple[str, str, str], Pod] = {}
     for pod in wanted:
         workload = snapshot.workload(pod)
-        # A pod that is not ready serves nobody: it may leave now, or a broken workload would hold its node for ever.
+        # A pod that is not ready serves no request: it may leave now, or a broken workload blocks its node for ever.
         if pod.ready and workload is not None and not (workload.complete and workload.ready >= workload.replicas):
             continue
         kind, name = pod.owner or ("", pod.name)
@@ -116,7 +116,7 @@ class Drain:
         self._waiter.wait(Condition(Name.BARE_DELETED, self._bare_deleted, limit, self._node))
 
     def _drained(self) -> Result:
-        """Moves the next workload that may leave now, and tells what is still here."""
+        """Moves the next workload that may leave now; `seen` lists what is still here."""
         snapshot = self._snapshot()
         left = drain_plan(snapshot, self._node, self._pod_cidr)
         held = self._move_one(snapshot, left)

@@ -159,7 +159,7 @@ class Engine:
         now = snapshot.configured
         if now is None or now.mode != self._desired.mode:
             seen = now.mode if now else "no Cilium"
-            return unmet(expected=f"cilium-config says {self._desired.mode}", seen=seen, next="the Helm release")
+            return unmet(expected=f"{self._desired.mode} in cilium-config", seen=seen, next="the Helm release")
         if snapshot.operator() is None:
             return unmet(expected="a ready operator", seen="none", next="the log of deployment/cilium-operator")
         outside = [
@@ -220,7 +220,9 @@ class Engine:
             wrong = [name for name, wanted in pod_cidrs if snapshot.pod_cidrs(name) != wanted]
             if wrong:
                 seen = "; ".join(f"{name} has {', '.join(map(str, snapshot.pod_cidrs(name)))}" for name in wrong)
-                return unmet(expected="the pod CIDRs as written", seen=seen, next="who else writes CiliumNodes")
+                return unmet(
+                    expected="the pod CIDRs as written", seen=seen, next="another program that writes CiliumNodes"
+                )
             found = invariants.routes_complete(snapshot, direct=self._desired.direct_routes)
             return _result(found, f"{len(snapshot.views)} nodes have all routes", "`ip route` on the node")
 
@@ -265,7 +267,7 @@ class Engine:
         result = unmet(
             expected="the step to take effect",
             seen=f"{_REPEATS} tries: {step.reason}",
-            next="who else changes the cluster",
+            next="another program that changes the cluster",
         )
         raise ConditionTimeout(Condition(f"step {step.stage}", lambda: result, 0.0, step.node), result)
 

@@ -176,7 +176,7 @@ def nothing_left(steps: Iterable[object]) -> Violations:
 def violated(
     desired: Desired, snapshot: Snapshot, modes: Mapping[str, str], also_in_use: Iterable[IPv4Network] = ()
 ) -> Violations:
-    """I1 to I7: all that can be told from one snapshot.
+    """I1 to I7: all that one snapshot shows.
 
     `also_in_use` are pod CIDRs outside the configuration that nodes may have until their rollout.
     """

@@ -91,16 +91,16 @@ class Journal:
         if snapshot:
             with self._writing():
                 self._folder.addresses("after", addresses(snapshot))
-        said = ""
+        summary = ""
         try:
             with self._writing():
-                said = self._probing(waiter).end(self._folder) if self._probing else ""
+                summary = self._probing(waiter).end(self._folder) if self._probing else ""
         except (ApiError, HostError, ConditionTimeout) as error:
             raise ProbesError(f"the probes' lines cannot be collected: {error}") from error
         finally:
             with self._writing():
                 self._folder.end(outcome)
-        return f"{said}; journal: {self._folder.path}" if said else f"journal: {self._folder.path}"
+        return f"{summary}; journal: {self._folder.path}" if summary else f"journal: {self._folder.path}"
 
     @contextmanager
     def _writing(self) -> Generator[None]:

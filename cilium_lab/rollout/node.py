@@ -247,7 +247,7 @@ class NodeRollout:
     def _canary_reaches(self) -> Result:
         canary, pod = self._desired.canary, self._canary()
         if canary is None or pod is None or pod.address is None:
-            return unmet(expected="a canary with an address", seen="none", next="who else deletes pods")
+            return unmet(expected="a canary with an address", seen="none", next="another program that deletes pods")
         echoes = trial.echo_pods(canary, self._cluster.snapshot())
         output = self._cluster.api.execute(pod.namespace, pod.name, trial.CONTAINER, trial.script(canary, echoes))
         found = trial.judge(canary, echoes, output, pod.address)

@@ -173,7 +173,7 @@ def _pod_cidrs(desired: Desired, snapshot: Snapshot) -> Failures:
         direct = (
             "iptables spares one range, so pods of the old and of the new one would see node addresses of each other"
         )
-        tunnel = "with iptables in a tunnel nobody has tried pods of two ranges"
+        tunnel = "with iptables in a tunnel, pods of two ranges are untested"
         found.append(
             PreflightFailure(
                 f"nodes cannot move without the ip-masq-agent: {direct if desired.direct_routes else tunnel}",
@@ -201,8 +201,8 @@ def _budgets(snapshot: Snapshot, moving: Goal) -> Failures:
     evicted = [pod for name, cidr in moving.items() for pod in drain_plan(snapshot, name, cidr).evict]
     return tuple(
         PreflightFailure(
-            f"the disruption budget {budget.namespace}/{budget.name} wants {budget.desired} of {budget.expected} pods "
-            "healthy, so none of them may ever move",
+            f"the disruption budget {budget.namespace}/{budget.name} requires {budget.desired} of {budget.expected} "
+            "pods healthy, so none of them may ever move",
             "raise the replicas or lower minAvailable",
         )
         for budget in snapshot.budgets
@@ -238,7 +238,7 @@ def _capacity(snapshot: Snapshot, moving: Goal) -> Failures:
         if workload.one_per_node and workload.replicas >= len(snapshot.nodes) and moving:
             found.append(
                 PreflightFailure(
-                    f"{workload.key} wants {workload.replicas} nodes for as many replicas, so no node can be drained",
+                    f"{workload.key} requires {workload.replicas} nodes for its replicas, so no node can be drained",
                     "lower its replicas or prefer instead of require its anti-affinity",
                 )
             )

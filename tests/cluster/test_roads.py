@@ -107,7 +107,7 @@ def test_refused_for_a_budget_and_a_bare_pod_with_nothing_changed(checkout: Chec
     was, known = objects(checkout), records(checkout)
     refused = checkout.lab("pulumi", *_UP, check=False)
     assert refused.returncode != 0
-    for words in ("is refused, nothing was changed", "default/stiff wants 2 of 2", "migration.recreate"):
+    for words in ("is refused, nothing was changed", "default/stiff requires 2 of 2", "migration.recreate"):
         assert words in refused.stdout + refused.stderr
     assert changed(was, objects(checkout)) == []
     assert records(checkout) == known

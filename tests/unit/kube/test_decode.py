@@ -193,7 +193,7 @@ def test_a_bare_pods_manifest_is_what_its_maker_set() -> None:
             "containers": [container],
         },
     }
-    with pytest.raises(ValueError, match="names nobody"):
+    with pytest.raises(ValueError, match="no manager in managedFields"):
         pod_manifest({"metadata": {"name": "x"}, "spec": {}})
 
 

@@ -128,7 +128,7 @@ def test_back_to_kubernetes_without_blocks_of_nodes() -> None:
 
 def test_without_the_ip_masq_agent_nodes_cannot_move_but_may_adopt() -> None:
     refused(replace(FORWARD, ip_masq_agent=False), world(), "iptables spares one range", "bpf")
-    refused(replace(FORWARD, ip_masq_agent=False, direct_routes=False), world(), "in a tunnel nobody has tried")
+    refused(replace(FORWARD, ip_masq_agent=False, direct_routes=False), world(), "pods of two ranges are untested")
     assert preflight_failures(replace(FORWARD, ip_masq_agent=False, pools=(POD_CIDR,)), world()) == ()
 
 
@@ -193,7 +193,7 @@ def test_no_room_on_the_other_nodes() -> None:
 
 def test_no_free_node_for_a_workload_with_a_node_for_each_replica() -> None:
     spread = Workload("Deployment", "default", "web", 3, 3, True, True, one_per_node=True)
-    refused(FORWARD, world(workloads=(spread,)), "wants 3 nodes", "lower its replicas")
+    refused(FORWARD, world(workloads=(spread,)), "requires 3 nodes", "lower its replicas")
 
 
 def test_ranges_that_must_stay_on_the_lists() -> None:
