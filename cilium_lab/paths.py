@@ -20,4 +20,4 @@ CACHE = Path(os.environ.get("CILIUM_LAB_CACHE") or _xdg("XDG_CACHE_HOME", ".cach
 STATE = Path(os.environ.get("CILIUM_LAB_STATE") or _xdg("XDG_STATE_HOME", ".local/state") / "cilium-lab")
 
 CURRENT = CACHE / "current"
-"""Symbolic links to the parts that this checkout's recipes name: `current/bundle`, `current/rootfs`, ..."""
+"""Symbolic links to the artifacts that this checkout's recipes made: `current/bundle`, `current/rootfs`, ..."""

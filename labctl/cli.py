@@ -28,8 +28,8 @@ _COMMANDS: dict[str, tuple[str, Callable[[Sequence[str]], int]]] = {
         "a shell inside the lab, with pulumi, kubectl, hubble and the rest on the PATH",
         commands.shell,
     ),
-    "build": ("build the toolchain and the bundle, or the parts named", commands.build),
-    "clean": ("remove parts from the cache that were made from other inputs than today's", commands.clean),
+    "build": ("build the toolchain and the bundle, or the artifacts named", commands.build),
+    "clean": ("remove artifacts from the cache that no recipe of this checkout makes", commands.clean),
     "doctor": (
         "what this machine offers, which stack fits it, what to do about what is missing",
         commands.doctor,

@@ -80,7 +80,7 @@ BUNDLED: Mapping[str, str] = {
 class Download:
     """A file that the project fetches itself. `{version}` and `{arch}` stand in `url` and `sums`.
 
-    `sha256` belongs to `version`. Of another version, which a configuration may ask for, the sum is read from the list
+    `sha256` belongs to `version`. Of another version, which a configuration may name, the sum is read from the list
     that its publisher keeps at `sums`.
     """
 

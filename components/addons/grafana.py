@@ -1,6 +1,6 @@
 """Grafana, with Prometheus as its data source and one dashboard of the lab's own.
 
-The dashboard shows what the study looks at: agents, addresses in use, drops and Hubble's flows. Cilium's own
+The dashboard shows agents, addresses in use, drops and Hubble's flows. Cilium's own
 large dashboards can be imported through Grafana's page.
 """
 

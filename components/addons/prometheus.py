@@ -25,7 +25,7 @@ SCRAPE_SECONDS = 10
 _LABELS = {"app": NAME}
 _ACCOUNT = "prometheus-k8s"
 _ROLE = "cilium-lab-prometheus"
-# Prometheus needs no root: nobody, with a group that owns the data volume.
+# The user and group `nobody`: Prometheus needs no root, and the group owns the data volume.
 _NOBODY = 65534
 
 

@@ -31,7 +31,7 @@ def wait_for(notes: Path, count: int) -> list[int]:
 
 
 def gone(pid: int) -> bool:
-    """Whether a process has ended (a zombie that nobody has collected yet has)."""
+    """Whether a process has ended (a zombie has)."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except (FileNotFoundError, ProcessLookupError):

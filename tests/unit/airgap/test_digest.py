@@ -133,7 +133,7 @@ Plant = Callable[..., list[str]]
 
 @pytest.fixture
 def plant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plant:
-    """Describes the code of a recipe that uses a helper module, both written anew."""
+    """Describes the code of a recipe that uses a helper module, each written to a new file."""
     count = 0
 
     def load(source: str) -> ModuleType:

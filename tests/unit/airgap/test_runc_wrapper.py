@@ -1,4 +1,4 @@
-"""The runc wrapper takes one capability out of a container's description, and only where nobody can have it."""
+"""The runc wrapper removes one capability from a container's specification, only where no process can have it."""
 
 from __future__ import annotations
 

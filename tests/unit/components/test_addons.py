@@ -5,20 +5,24 @@ from __future__ import annotations
 import json
 import logging
 import re
-from typing import Any
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pulumi_kubernetes as k8s
 import pytest
 
 from cilium_lab.artifacts.bundle import Artifacts
 from cilium_lab.config import model
-from cilium_lab.config.addons import ADDONS, HUBBLE_UI, option_name
+from cilium_lab.config.addons import ADDONS, HUBBLE_UI, Addon, Page, option_name
 from cilium_lab.config.load import parse
 from cilium_lab.config.schema import BY_PATH
 from cilium_lab.config.versions import IMAGES as DEFAULT_IMAGES
+from components.addons import addons as addons_module
 from components.addons import grafana, prometheus, storage
+from components.addons import plan as plan_module
 from components.addons.addons import Addons
-from components.addons.descriptor import checksum, descriptors
+from components.addons.descriptor import Descriptor, Object, checksum, descriptors
 from components.addons.plan import addon_plan, checked_pages, page_urls, plan_addons
 from tests.helpers.pulumi_recorder import Recording, record
 
@@ -287,6 +291,45 @@ def test_a_changed_config_changes_the_pod_template_and_nothing_else_does() -> No
 
 
 # --- the component
+
+
+def test_an_addon_more_is_a_row_an_image_and_a_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The model's fields, which the configuration makes, are planted beside."""
+    echo = Addon("echo-server", "Echo.", image="echo", page=Page("echo", 30009))
+    fields: list[tuple[str, str, object]] = [
+        ("addons", "echo_server", True),
+        ("node_ports", "echo", 30009),
+        ("images", "echo", "docker.io/echo/echo:1.0"),
+    ]
+    widened = {part: SimpleNamespace(**vars(getattr(LAB, part)), **{name: value}) for part, name, value in fields}
+    config = replace(LAB, **cast(Any, widened))
+
+    def objects(lab: model.LabConfig) -> list[Object]:
+        image = getattr(lab.images, echo.image)
+        return [Object("namespace", prometheus.namespace()), Object("pod", pod(image), after=("namespace",))]
+
+    def pod(image: str) -> dict[str, Any]:
+        metadata = {"name": "echo", "namespace": prometheus.NAMESPACE}
+        return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": [{"image": image}]}}
+
+    described = {**descriptors(), echo.name: Descriptor(echo.name, objects, component="cilium-lab:addons:Echo")}
+    for module in (plan_module, addons_module):
+        monkeypatch.setattr(module, "ADDONS", (*ADDONS, echo))
+    monkeypatch.setattr(addons_module, "descriptors", lambda: described)
+    plan = addon_plan(config, Artifacts())
+
+    def program() -> None:
+        Addons("addons", config, plan, provider=k8s.Provider("cluster"))
+
+    recording = record(program)
+    found = recording.by_name()
+    assert found["addons-echo-server"].token == "cilium-lab:addons:Echo"
+    assert found["addons-echo-server-pod"].parent == "addons-echo-server"
+    assert found["addons-echo-server-pod"].inputs["spec"]["containers"] == [{"image": "docker.io/echo/echo:1.0"}]
+    assert recording.outputs["addons"]["pages"]["echo-server"] == "http://172.31.1.10:30009"
+    assert checked_pages(config, plan)["echo-server"] == "http://172.31.1.10:30009"
+    lacking = addon_plan(config, Artifacts(images=frozenset(), missing={"echo-server": "not built yet"}))
+    assert "echo-server: not built yet" in [str(missing) for missing in lacking.missing]
 
 
 def build(images: dict[str, str]) -> Recording:
