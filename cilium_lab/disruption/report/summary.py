@@ -13,6 +13,9 @@ from cilium_lab.disruption.report.figures import Figures, Window, figures
 from cilium_lab.disruption.stages import PENDING, Name
 from cilium_lab.disruption.thresholds import Criterion, failed_requests, longest_outage, resets, slowest_p99
 
+_LATE = 30.0
+"""Seconds that stopping the probes may take at the end of a run; its own events are later than their last lines."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -149,6 +152,8 @@ class Summary:
     assessment: Assessment
     unread: Mapping[str, int]
     missing: tuple[str, ...]
+    unseen: Mapping[str, float]
+    """Probe and source -> seconds of the run after its last line, for probes that ended early: see `unseen`."""
 
     @property
     def done(self) -> bool:
@@ -175,7 +180,22 @@ def summarise(record: RunRecord) -> Summary:
         assessment=assess(probes),
         unread=record.unread,
         missing=record.missing,
+        unseen=unseen(record),
     )
+
+
+def unseen(record: RunRecord) -> dict[str, float]:
+    """Seconds between a probe's end and the last event, where the end of probing itself does not explain them.
+
+    A probe runner ends by itself after a time (`targets`), also when the run takes longer.
+    """
+    last = max((event.time for event in record.events), default=record.begun)
+    ends: dict[str, float] = {}
+    for run in record.probe_runs:
+        name = f"{run.probe} from {run.source}"
+        known = max((second.at + 1.0 for second in run.seconds), default=run.begun)
+        ends[name] = max(ends.get(name, 0.0), known if run.ended is None else run.ended)
+    return {name: last - end for name, end in sorted(ends.items()) if last - end > _LATE}
 
 
 def per_probe(runs: Sequence[ProbeRun], windows: Sequence[Window] | None = None) -> tuple[Figures, ...]:

@@ -92,6 +92,10 @@ def notes(summary: Summary) -> tuple[str, ...]:
         f"{name}: {counted_words(count, 'process has', 'processes have')} recorded no end; a last second may be missing"
         for name, count in cut
     ]
+    said += [
+        f"{name} ended {duration(seconds)} before the run did, of which its figures say nothing"
+        for name, seconds in summary.unseen.items()
+    ]
     said += [f"{name} is missing: {_MISSING.get(name, 'not there')}" for name in summary.missing]
     said += [
         f"{name}: {counted_words(count, 'line was', 'lines were')} not whole and not counted"

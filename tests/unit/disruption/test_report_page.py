@@ -134,6 +134,9 @@ def test_every_colour_of_a_plot_follows_the_reader(tmp_path: Path) -> None:
         assert "prefers-color-scheme:dark" in svg
 
 
+ROOT = Path(__file__).parents[3]
+
+
 def drawn_shapes(element: ElementTree.Element, inherited: dict[str, str]) -> Iterator[tuple[str, dict[str, str]]]:
     """Each shape's tag with its fill and stroke, as a viewer sees them that drops a declaration with a variable."""
     tag = element.tag.rpartition("}")[2]
@@ -166,6 +169,15 @@ def test_a_viewer_without_variables_shows_every_colour(tmp_path: Path) -> None:
         assert {LIGHT[role] for role in roles} <= seen <= {"none", *LIGHT.values()}
         for style, role, colour in re.findall(r"(fill|stroke): var\(--(\w+), (#[0-9a-f]{6})\)", svg):
             assert LIGHT[role] == colour, style
+
+
+@pytest.mark.parametrize("name", ["migration.svg", "migration-by-hand.svg"])
+def test_the_plots_of_the_documentation_do_as_well(name: str) -> None:
+    svg = (ROOT / "docs" / name).read_text()
+    shapes = list(drawn_shapes(ElementTree.fromstring(svg), {}))
+    assert len(shapes) > 50
+    assert all("fill" in paints for _, paints in shapes)
+    assert {paint for _, paints in shapes for paint in paints.values()} <= {"none", *LIGHT.values()}
 
 
 @pytest.mark.parametrize("kind", ["no probes", "no events", "nothing", "killed", "silent"])

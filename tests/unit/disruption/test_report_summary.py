@@ -12,8 +12,9 @@ from cilium_lab.disruption.record import read_record
 from cilium_lab.disruption.report.figures import percentile
 from cilium_lab.disruption.report.summary import Summary, summarise
 from cilium_lab.disruption.report.text import one_line, text
+from cilium_lab.disruption.stages import Name, Stage
 from tests.helpers import recorded_migration as made
-from tests.helpers.recorded_migration import EVENTS, LATENCY, START, begins, happened, probe, second, write
+from tests.helpers.recorded_migration import EVENTS, LATENCY, START, begins, event, happened, probe, second, write
 
 PAGE, STREAM, DATAGRAMS = "http:10.97.1.2:80@100", "tcp:10.97.1.2:7@100", "udp:10.97.1.2:7@100"
 
@@ -97,6 +98,15 @@ def test_a_killed_process_is_noted(tmp_path: Path) -> None:
     )
     assert found.probes[0].cut == 1
     assert "service from router: 1 process has recorded no end" in text(found)
+
+
+@pytest.mark.parametrize(("end", "seconds"), [(40, None), (55, 37.0)])
+def test_a_run_that_outlives_its_probes_says_so(tmp_path: Path, end: int, seconds: float | None) -> None:
+    """They end by themselves after a time; figures of the rest of the run do not exist, and look like good ones."""
+    events = [*EVENTS, event(end, Stage.FINISH, "", Name.DONE)]
+    found = summary(tmp_path, events=events, ended=made.iso(START + end))
+    assert dict(found.unseen) == ({"service from router": seconds} if seconds else {})
+    assert ("service from router ended 37.0 s before the run did" in text(found)) is (seconds is not None)
 
 
 def test_failures_of_a_second_without_lines_of_their_own_count(tmp_path: Path) -> None:
