@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import subprocess
@@ -13,13 +14,16 @@ from typing import Any
 import pytest
 
 from cilium_lab.disruption.probe_lines import Moment, ProbeRun, Second
-from cilium_lab.disruption.record import DONE, Event, Kind, RunRecord
+from cilium_lab.disruption.record import DONE, Event, Kind, RunRecord, read_record
+from cilium_lab.disruption.report.summary import summarise
 from cilium_lab.disruption.stages import PENDING, Name, Stage
 from labctl.bench import command
 from labctl.bench.command import bench
 from labctl.bench.judge import missed, outcome, side_by_side
 from labctl.bench.kills import moments, render
 from labctl.bench.stack import marked
+from tests.unit.rollout.test_engine import desired
+from tests.unit.rollout.test_journal import World
 
 T = 1000.0
 
@@ -162,6 +166,22 @@ def test_moments_are_spread_over_the_stages_and_repeat_with_their_seed() -> None
     for moment in chosen:
         assert moment.seconds >= 0
         assert moment.after is None or (moment.after in known and not moment.after[2].startswith(PENDING))
+
+
+def test_what_the_engine_records_is_what_is_read(tmp_path: Path) -> None:
+    """A whole migration of a simulated cluster: every node rollout is known, and what is indispensable in it."""
+    world = World(tmp_path)
+    assert world.up(desired("cluster-pool")), "\n".join(world.told)
+    (directory,) = world.folders()
+    found = read_record(directory)
+    ratios = outcome("forward", found).ratios
+    assert [node for node, _, _ in ratios] == ["k8s-w1", "k8s-w2", "k8s-cp"]
+    assert all(math.isfinite(ratio) for _, _, ratio in ratios)
+    assert {event.stage for event in found.events} <= set(Stage)
+    assert {event.what.removeprefix(PENDING) for event in found.events} <= set(Name)
+    chosen = {moment.after[:2] for moment in moments(found, random.Random(1), 50) if moment.after}
+    assert {(Stage.MOVE_NODE, node) for node, _, _ in ratios} <= chosen
+    assert all(step.complete for step in summarise(found).steps)
 
 
 def test_the_end_names_what_is_not_as_it_should_be() -> None:
