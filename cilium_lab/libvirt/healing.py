@@ -233,9 +233,11 @@ def _pool_conflict(held: Held, taken: Seen) -> Conflict:
 
 
 def _define(seen: Seen) -> None:
-    """An object that is not persistent is defined as it runs."""
-    dump, define = {"domain": ("dumpxml", "define"), "network": ("net-dumpxml", "net-define")}[seen.kind]
-    virsh(seen.uri, define, "/dev/stdin", stdin=virsh(seen.uri, dump, seen.name))
+    """An object that is not persistent is defined as it runs; what started by itself does so again."""
+    prefix = "net-" if seen.kind == "network" else ""
+    virsh(seen.uri, f"{prefix}define", "/dev/stdin", stdin=virsh(seen.uri, f"{prefix}dumpxml", seen.name))
+    if not seen.path:  # containers do not
+        virsh(seen.uri, f"{prefix}autostart", seen.name)
 
 
 def _works(uri: str, *words: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from cilium_lab.libvirt.ownership import pool_uuid
 from tests.helpers.pulumi_recorder import Recording, Registered
 from tests.helpers.recorded_lab import IDENTITY, KUBECONFIG, PRIVATE_KEY, STACKS, record_lab
 
@@ -235,3 +236,41 @@ def test_both_kinds_on_one_machine_share_one_pair_of_networks() -> None:
 @stacks
 def test_a_preview_on_an_empty_state_knows_every_resource_but_no_result(stack: str) -> None:
     assert record_lab(stack, preview=True).by_name().keys() == lab(stack).by_name().keys()
+
+
+@stacks
+def test_whatever_libvirt_can_mark_carries_the_stacks_identity_and_is_not_replaced_for_it(stack: str) -> None:
+    identity = IDENTITY.strip()
+    for item in of(stack, "libvirt:index/network:", *(["libvirt:index/domain:"] if stack == "lab" else [])):
+        assert f'stack="cilium-lab/test" identity="{identity}"' in item.inputs["xml"]["xslt"], item.name
+        assert "xml" in item.request.ignoreChanges, item.name
+        assert item.request.deleteBeforeReplace, item.name
+    nodes = next(item for item in of(stack, "libvirt:index/network:") if item.name.endswith("-nodes"))
+    # what else the stylesheet says replaces it
+    assert [value.string_value for value in nodes.request.replacement_trigger.list_value.values] == ["172.31.0.2"]
+    if stack == "embedded":
+        for host in HOSTS:
+            domain = lab(stack).by_name()[f"{host}-domain"]
+            assert domain.inputs["delete"].endswith(f" {identity}")
+    else:
+        pool = lab(stack).by_name()["image-local-vm-pool"]
+        assert f"<uuid>{pool_uuid(identity, 'cilium-lab')}</uuid>" in pool.inputs["xml"]["xslt"]
+        assert pool.request.ignoreChanges == ["xml"]
+        kept = lab(stack).by_name()["image-local-vm-room"].inputs["delete"].split()
+        assert kept[1:5] == ["qemu:///system", "cilium-lab", "image-local-vm-pool-id", identity]
+        volumes = {item.inputs["name"] for item in of(stack, "libvirt:index/volume:", "libvirt:index/cloudInitDisk:")}
+        assert set(kept[5:]) == volumes
+
+
+def test_two_hypervisors_of_one_libvirt_share_its_pool() -> None:
+    hypervisors = [{"name": name, "uri": "qemu:///system"} for name in ("one", "two")]
+    hosts = [
+        {"name": "k8s-cp", "role": "control-plane", "address": "172.31.1.10", "hypervisor": "one", "memoryMiB": 4096},
+        {"name": "k8s-w1", "role": "worker", "address": "172.31.1.11", "hypervisor": "two"},
+        {"name": "router", "role": "router", "address": "172.31.1.20", "hypervisor": "two"},
+    ]
+    found = record_lab("lab", hypervisors=hypervisors, hosts=hosts).by_name()
+    pools = [item.name for item in found.values() if item.token == "libvirt:index/pool:Pool"]
+    assert pools == ["image-one-pool"]
+    assert {found[f"{host['name']}-disk"].inputs["baseVolumeId"] for host in hosts} == {"image-one-base-id"}
+    assert "k8s-w1.qcow2" in found["image-one-room"].inputs["delete"].split()

@@ -240,6 +240,7 @@ def test_what_was_undefined_while_it_ran_is_defined_as_it_runs(fake: FakeLibvirt
     assert healing.main(["destroy", "--stack", "lab"]) == 0
     found = look(Scope({}, frozenset({URI})))
     assert found == [Seen("network", URI, "cilium-lab", "n1", MARK, active=True, persistent=True)]
+    assert fake.changes == ["net-define /dev/stdin", "net-autostart cilium-lab"]
 
 
 def test_a_container_is_given_again_what_the_state_keeps_secret(
