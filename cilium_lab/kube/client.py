@@ -158,13 +158,18 @@ class KubectlApi:
         self._drain = threading.Thread(target=_keep_last, args=(errors, self._last_lines), daemon=True)
         self._drain.start()
         deadline = time.monotonic() + _START
-        while not self._socket.exists():
+        while not self._listens():
             if self._proxy.poll() is not None:
                 self._drain.join(timeout=1.0)
                 raise ApiError(shown, 0, "\n".join(self._last_lines) or f"exit status {self._proxy.returncode}")
             if time.monotonic() > deadline:
                 raise ApiError(shown, 0, f"does not listen within {_START:.0f} s")
             time.sleep(0.02)
+
+    def _listens(self) -> bool:
+        """Whether the proxy accepts connections: its socket is there a moment before it does."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            return probe.connect_ex(str(self._socket)) == 0
 
     def get(self, path: str) -> dict[str, Any]:
         return json.loads(self._request("GET", path, None, JSON))

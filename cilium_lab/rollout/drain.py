@@ -78,7 +78,7 @@ def next_evictions(snapshot: Snapshot, wanted: tuple[Pod, ...]) -> tuple[Pod, ..
     chosen: dict[tuple[str, str, str], Pod] = {}
     for pod in wanted:
         workload = snapshot.workload(pod)
-        # A pod that is not ready serves no request: it may leave now, or a broken workload blocks its node for ever.
+        # A pod that is not ready serves no request: it may leave now, or a broken workload keeps its node for ever.
         if pod.ready and workload is not None and not (workload.complete and workload.ready >= workload.replicas):
             continue
         kind, name = pod.owner or ("", pod.name)

@@ -161,14 +161,14 @@ def test_an_eviction_that_a_budget_forbids_is_not_repeated(tmp_path: Path) -> No
 
 
 def test_a_server_that_hangs_costs_one_timeout_not_five(tmp_path: Path) -> None:
-    with serving(tmp_path, answer(200, {}, seconds=30), timeout=0.5) as (api, _):
+    with serving(tmp_path, answer(200, {}, seconds=45), timeout=1.0) as (api, kubectl):
         started = time.monotonic()
         with pytest.raises(ApiError, match="no answer: nothing within"):
             api.get("/x")
-        assert time.monotonic() - started < 3
+        assert len(kubectl.requests) == 1
         with pytest.raises(ApiError, match="no end within"):
-            api.execute("default", "web-1", "main", "sleep 30")
-        assert time.monotonic() - started < 6
+            api.execute("default", "web-1", "main", "exec sleep 45")
+        assert time.monotonic() - started < 30
 
 
 @pytest.mark.parametrize("many", [False, True])
@@ -188,20 +188,20 @@ def test_a_condition_ends_in_its_time_though_the_server_hangs(tmp_path: Path, *,
         started = time.monotonic()
         with pytest.raises(ConditionTimeout, match="not within 3 s") as caught:
             Waiter(lambda _: None).wait(Condition("answers", whole_look if many else one_object, 3.0))
-        assert 2.9 < time.monotonic() - started < 8
+        assert 2.9 < time.monotonic() - started < 30
         assert "no answer" in caught.value.result.seen
 
 
 def test_scripts_in_threads_end_with_the_condition(tmp_path: Path) -> None:
     def agents() -> Any:
-        concurrently(lambda pod: api.execute("default", pod, "main", "exec sleep 30"), ["a", "b"])
+        concurrently(lambda pod: api.execute("default", pod, "main", "exec sleep 45"), ["a", "b"])
         return met("never")
 
     with serving(tmp_path) as (api, _):
         started = time.monotonic()
         with pytest.raises(ConditionTimeout, match="no end within"):
             Waiter(lambda _: None).wait(Condition("scripts end", agents, 2.0))
-        assert time.monotonic() - started < 8
+        assert time.monotonic() - started < 30
 
 
 def test_an_interrupt_of_the_terminal_does_not_reach_the_proxy(tmp_path: Path) -> None:

@@ -67,10 +67,10 @@ def test_scripts_on_all_hosts_end_with_the_condition_that_waits_for_them(tmp_pat
     config.touch()
 
     def look() -> Result:
-        on_all({"router": "exec sleep 30", "k8s-cp": "exec sleep 30"}, Ssh(config))
+        on_all({"router": "exec sleep 45", "k8s-cp": "exec sleep 45"}, Ssh(config))
         return met("never")
 
     started = time.monotonic()
     with pytest.raises(ConditionTimeout, match="no end within"):
         Waiter(lambda _: None).wait(Condition("hosts answer", look, 2.0))
-    assert time.monotonic() - started < 8
+    assert time.monotonic() - started < 30
