@@ -100,7 +100,7 @@ def test_another_place_of_the_checkout_changes_no_key(tmp_path: Path) -> None:
 
 def test_a_release_of_cilium_changes_the_keys_of_what_holds_cilium(tmp_path: Path) -> None:
     path = copy(tmp_path) / "cilium_lab/config/versions.py"
-    text, count = re.subn(r'^CILIUM = ".*"$', 'CILIUM = "1.17.99"', path.read_text(), flags=re.MULTILINE)
+    text, count = re.subn(r'^CILIUM = ".*"$', 'CILIUM = "9.9.9"', path.read_text(), flags=re.MULTILINE)
     assert count == 1
     path.write_text(text)
     before, after = unchanged(), keys(tmp_path)

@@ -13,6 +13,7 @@ from typing import Any, cast
 import pytest
 
 from cilium_lab.checks.expectation import Expectation
+from cilium_lab.config.versions import KUBERNETES
 from cilium_lab.disruption.record import DONE, Kind, RunDirectory, RunRecord, read_record
 from cilium_lab.disruption.report.summary import steps
 from labctl.bench import migration
@@ -56,7 +57,7 @@ def test_the_document_is_what_the_probes_read(tmp_path: Path) -> None:
 
 def expectation(mode: str, *ranges: str) -> Expectation:
     return Expectation(
-        {"cp": "172.31.1.10"}, "cp", "1.33.3", "router", "172.31.1.20", "10.10.1.200", (), "", "ens160", mode, ranges,
+        {"cp": "172.31.1.10"}, "cp", KUBERNETES, "router", "172.31.1.20", "10.10.1.200", (), "", "ens160", mode, ranges,
         24, "native", "bpf", "",
     )  # fmt: skip
 
