@@ -46,7 +46,7 @@ class Fleet(pulumi.ComponentResource):
         # not before all hosts take the new key: whoever has the old one gets in everywhere, or nowhere
         ready = [machine.ready for machine in self.machines.values()]
         for machine in self.machines.values():
-            machine.run("only-keys", "only-keys.sh", stdin=user.public, depends_on=ready)
+            machine.run("only-keys", "revoke-old-keys.sh", stdin=user.public, depends_on=ready)
         self.register_outputs({})
 
     def _prepare(self, hypervisor: Hypervisor) -> None:

@@ -39,7 +39,7 @@ def resources() -> int:
 
     def program() -> None:
         with (
-            patch("components.lab.missing", lambda *_: []),
+            patch("components.prerequisites.missing", lambda *_: []),
             patch("components.lab.refuse_conflicts", lambda *_: None),
         ):
             Lab("lab", lab)

@@ -75,7 +75,7 @@ def test_the_pair_of_a_lab_from_before_there_were_epochs_stays() -> None:
     assert list(read_pairs(new_key(2, old).stdout))[1:] == kept
 
 
-# --- give-keys.sh, take-keys.sh and only-keys.sh
+# --- give-keys.sh, install-keys.sh and revoke-old-keys.sh
 
 
 class Host:
@@ -128,7 +128,7 @@ class Host:
         )
 
     def only(self, user: Pair) -> subprocess.CompletedProcess[str]:
-        return self.sandbox.run("host/only-keys.sh", stdin=user.public)
+        return self.sandbox.run("host/revoke-old-keys.sh", stdin=user.public)
 
 
 @pytest.fixture

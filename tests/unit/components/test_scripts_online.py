@@ -12,7 +12,7 @@ import pytest
 
 from cilium_lab.config.load import parse
 from cilium_lab.config.versions import CONTAINERD, KUBERNETES, REPOSITORIES, TOOLS
-from components.nodes.online import online_list
+from components.nodes.artifacts import online_list
 from tests.helpers.script_sandbox import Sandbox, needs_root
 
 pytestmark = needs_root
