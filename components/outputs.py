@@ -61,12 +61,12 @@ def next_steps(config: LabConfig) -> list[str]:
 
 def ssh_config(topology: Topology) -> str:
     """ssh_config(5) with pinned host keys, for every host by its name."""
-    blocks = [
+    entries = [
         f"Host {host.name}\n  HostName {host.address}\n  User root\n  IdentityFile {SSH_FOLDER}/key\n"
         f"  IdentitiesOnly yes\n  UserKnownHostsFile {SSH_FOLDER}/known_hosts\n  StrictHostKeyChecking yes\n"
         for host in topology.hosts
     ]
-    return "\n".join(blocks)
+    return "\n".join(entries)
 
 
 def known_hosts(topology: Topology, public_keys: Mapping[str, str]) -> str:

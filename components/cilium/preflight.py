@@ -51,7 +51,7 @@ def passed(answer: str) -> Passed:
 
 
 def desired_cluster(lab: LabConfig) -> Desired:
-    """What `preflight` and `run` are told to reach. Of the API server the canary tries its Service and its own port."""
+    """The goal of `preflight` and `run`. The canary tries the API server by its Service and by its own port."""
     topology = lab.topology
     behind = topology.router_network
     routers = (topology.router.address, *(link.interface.ip for link in behind.links[:1]))

@@ -20,8 +20,8 @@ from cilium_lab.config.model import LabConfig
 from components.cilium.ipam import (
     MASQUERADE_CONFIG_MAP,
     masquerade_agent,
-    masquerade_cidrs,
     masquerade_config,
+    non_masquerade_cidrs,
     pools,
 )
 from components.cilium.preflight import Passed
@@ -68,7 +68,7 @@ class Cilium(pulumi.ComponentResource):
                 kubernetes.core.v1.ConfigMap(
                     f"{name}-masquerade",
                     metadata={"name": MASQUERADE_CONFIG_MAP, "namespace": NAMESPACE},
-                    data=in_use.apply(lambda ranges: masquerade_config(masquerade_cidrs(config, ranges))),
+                    data=in_use.apply(lambda ranges: masquerade_config(non_masquerade_cidrs(config, ranges))),
                     opts=child,
                 )
             )

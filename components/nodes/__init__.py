@@ -1,1 +1,1 @@
-"""What turns a machine into a host of the lab: programs and images, and the router."""
+"""What makes a machine a host of the lab: programs and images, and the router."""

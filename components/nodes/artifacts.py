@@ -50,7 +50,7 @@ def install_router_packages(machine: Machine, config: LabConfig, *, parent: pulu
 
 
 def _open_firewall(machine: Machine, config: LabConfig, parent: pulumi.Resource) -> remote.Command:
-    """A distribution's firewall would close the ports of Kubernetes and Cilium, and drop what pods send."""
+    """Else a distribution's firewall closes the ports of Kubernetes and Cilium, and drops what pods send."""
     pools = [config.pod_cidr, *config.cluster_pool.cidrs, *([config.sample_pool] if config.sample_pool else [])]
     networks = [config.topology.network.cidr, *pools]
     return machine.run("firewall", "open-firewall.sh", *map(str, networks), parent=parent)

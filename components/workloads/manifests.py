@@ -103,12 +103,12 @@ def webpod_service() -> dict[str, Any]:
 
 
 def webpod_budget() -> dict[str, Any]:
-    """At most one webpod may be evicted at a time; a broken one never blocks the drain of its node."""
+    """At most one webpod may be evicted at a time; a broken one never prevents the drain of its node."""
     return disruption_budget(WEBPOD, WEBPOD_LABELS)
 
 
 def disruption_budget(name: str, labels: dict[str, str]) -> dict[str, Any]:
-    """Of the pods with these labels one may be evicted at a time; one that is not ready may always be."""
+    """Of the pods with these labels one may be evicted at a time; a pod that is not ready may always be."""
     return {
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",

@@ -1,8 +1,8 @@
 """The probes' workload: pages and echoes behind a Service, which serve on while nodes are drained.
 
 It is made like webpod (see `manifests`) with what a measurement needs besides: a port that echoes TCP and UDP, and the
-same three on a port of every node. It comes before Cilium and its preflight, so that whoever turns probes on and
-changes the mode in one update has them as well.
+same three on a port of every node. It comes before Cilium and its preflight, so that an update that enables probes and
+changes the mode has them as well.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ class Host:
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
         self._daemon: subprocess.Popen[str] | None = None
-        sandbox.run("usermod", "--password", "*", "root")  # sshd without PAM lets nobody in whose account is locked
+        sandbox.run("usermod", "--password", "*", "root")  # sshd without PAM refuses locked accounts
         sandbox.write("/sshd_config", _SSHD)
         sandbox.write("/run/sshd/.keep", "")
         sandbox.stand_in("systemctl", "kill -HUP $(cat /run/sshd.pid)")

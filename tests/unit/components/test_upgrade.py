@@ -1,8 +1,8 @@
-"""A stack that commit 011d9e9 made is taken over as it is: nothing of it is orphaned, and nothing replaced.
+"""A stack that commit 011d9e9 made is updated in place: none of its resources is orphaned or replaced.
 
 `tests/golden/urns-011d9e9.json` holds, for each stack, what that commit registers against the mocked engine: type and
 name of every resource with the types of its parents (a URN without stack and project), and the inputs whose change
-replaces it. It is never made again: it stands for the stacks that exist. The stack `embedded` has the probes as well.
+replaces it. It is never updated: it stands for the stacks that exist. The stack `embedded` has the probes as well.
 """
 
 from __future__ import annotations
@@ -46,17 +46,17 @@ def aliases(item: Registered) -> set[str]:
 
 
 def successors(stack: str) -> dict[str, Registered]:
-    """Who takes a URN over, by its own or by an alias."""
+    """The registration that takes a URN over, by its own URN or by an alias."""
     return {urn.removeprefix(URN): item for item in registered(stack) for urn in (item.urn, *aliases(item))}
 
 
 def replacing_inputs(item: Registered) -> Inputs:
     """The inputs of which a change replaces the resource, as the golden file has them.
 
-    Commands: the triggers. `k8s-cp-kubeconfig` also by its line: a command that runs again prints, in a preview, what
-    nobody knows yet, and the Kubernetes provider takes a kubeconfig that is not known for that of another cluster
-    (pulumi-kubernetes, provider.go, DiffConfig): everything in the cluster would be shown as replaced. Objects of
-    Kubernetes: name and namespace. Libvirt: name, pool, bridge and mode.
+    Commands: the triggers. `k8s-cp-kubeconfig` also by its line: the output of a command that runs again is unknown in
+    a preview, and the Kubernetes provider takes an unknown kubeconfig for that of another cluster (pulumi-kubernetes,
+    provider.go, DiffConfig): everything in the cluster would be shown as replaced. Objects of Kubernetes: name and
+    namespace. Libvirt: name, pool, bridge and mode.
     """
     inputs = item.inputs
     found: dict[str, Any] = {}

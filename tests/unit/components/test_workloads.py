@@ -152,13 +152,13 @@ def test_a_second_pool_comes_with_both_ways_to_request_it() -> None:
     assert found["workloads-pool"].token == "kubernetes:cilium.io/v2alpha1:CiliumPodIPPool"
     assert found["workloads-pool"].inputs["spec"]["ipv4"] == {"cidrs": ["172.21.0.0/16"], "maskSize": 24}
     pool = found["workloads-pool"].inputs["metadata"]["name"]
-    asks = {POOL_ANNOTATION: pool}
+    annotations = {POOL_ANNOTATION: pool}
     own = found["workloads-pooled-by-pod"].inputs["spec"]["template"]["metadata"]
-    assert own["annotations"] == asks
+    assert own["annotations"] == annotations
     other = found["workloads-pooled-by-namespace"].inputs
     namespace = found["workloads-pooled-namespace"].inputs["metadata"]
     assert other["spec"]["template"]["metadata"]["annotations"] == {}
-    assert (other["metadata"]["namespace"], namespace["annotations"]) == (namespace["name"], asks)
+    assert (other["metadata"]["namespace"], namespace["annotations"]) == (namespace["name"], annotations)
     for name in ("workloads-pooled-by-pod", "workloads-pooled-by-namespace"):
         behind = {urn.rpartition("::")[2] for urn in found[name].request.dependencies}
         assert {"workloads-pool", "workloads-pooled-namespace"} <= behind
