@@ -1,8 +1,7 @@
 """Declares one Kubernetes object from its manifest.
 
-A manifest is the dict that `kubectl apply` would read. The pure functions of this project build it once, and
-the program, the tests and the IPAM migration (which re-creates bare pods) all read that same dict. A typed
-resource class would need a second, translated form of it.
+A manifest is the dict that `kubectl apply` would read. Pure functions build it once, and the program, the tests and the
+migration (which re-creates bare pods) all read that same dict. A typed resource class would need a second form of it.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ def type_token(manifest: Manifest) -> str:
 def declare(name: str, manifest: Manifest, *, opts: pulumi.ResourceOptions) -> pulumi.CustomResource:
     """Register the object under the Pulumi name `name`.
 
-    `metadata.name` has to be set: these objects are known by the study's names, so autonaming would be wrong.
+    `metadata.name` has to be set: these objects have the study's names, so autonaming would be wrong.
     Raises ValueError if it is not.
     """
     if not manifest.get("metadata", {}).get("name"):
@@ -35,9 +34,9 @@ def declare(name: str, manifest: Manifest, *, opts: pulumi.ResourceOptions) -> p
 
 
 def _without_wait(manifest: Manifest) -> dict[str, Any]:
-    """The manifest as it is given to the provider, which is told not to wait for Services.
+    """The manifest for the provider, which must not wait for Services.
 
-    It would watch each for ten quiet seconds. That a Service has ready pods is what its Deployment waits for.
+    It would watch each for ten seconds without a change. The Deployment behind a Service waits for ready pods already.
     """
     if manifest["kind"] != "Service":
         return dict(manifest)

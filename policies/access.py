@@ -1,8 +1,8 @@
-"""Access: hosts prove who they are, nothing is run on a host that goes, and secrets are neither shown nor kept open.
+"""Access: hosts prove their identity, nothing runs on a host that is deleted, and secrets are not readable.
 
-A policy is shown neither `deleted_with` nor which values are secrets. What it can judge instead: a remote command
-without a delete line has nothing to run when its host goes; outputs are named secret in the resource's options;
-and keys and tokens are known by how they look, once they are known.
+A policy sees neither `deleted_with` nor which values are secrets. What it can check instead: a remote command without
+a delete line has nothing to run when its host is deleted; outputs are named secret in the resource's options; and keys
+and tokens have known forms, once their values are known.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ _PRINTS_KEY = re.compile(
     r"\b(kubeconfig\.sh|new-key\.sh|ssh-keygen|token create|print-join-command|config view --raw)\b"
     r"|\bcat\b[^\n|;&]*\badmin\.conf\b"
 )
-"""What a command that prints a secret says in its line."""
+"""Words in the line of a command that prints a secret."""
 _TOKEN = re.compile(r"token create\b(?P<rest>[^\n]*)")
 _TTL = re.compile(r"--ttl[ =](\S+)")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|s)")
 ACCEPTED_ENDS: Mapping[str, str] = {
-    "node-leave.sh": "it is run on the control plane, before the machine of a worker goes, and is skipped when the "
-    "control plane's own machine goes"
+    "node-leave.sh": "it runs on the control plane, before the machine of a worker is deleted, and is skipped when the "
+    "control plane's own machine is"
 }
 """Scripts that a delete line may run."""
 
@@ -52,7 +52,7 @@ def host_keys(resources: Sequence[Resource], _options: Options) -> Iterator[Find
 
 
 def end_with_host(resources: Sequence[Resource], options: Options) -> Iterator[Finding]:
-    """A remote command comes after what runs its host, and has nothing to run on it when that goes."""
+    """A remote command comes after what runs its host, and has nothing to run on it when that is deleted."""
     accepted = reasons(options, "deletes")
     by_urn = {resource.urn: resource for resource in resources}
     hosts = machines(resources)
@@ -60,7 +60,7 @@ def end_with_host(resources: Sequence[Resource], options: Options) -> Iterator[F
         if resource.type not in REMOTE:
             continue
         if not _nothing_at_end(resource) and resource.name not in accepted:
-            yield Finding(resource.urn, "has a delete line, which would be run on a host that is about to go")
+            yield Finding(resource.urn, "has a delete line, which would run on a host that is about to be deleted")
         before = _closure(resource, by_urn)
         own = {host.urn for host in hosts if resource.name.startswith(f"{name_of(machine_of(host))}-")}
         if hosts and not own & before:
@@ -83,7 +83,7 @@ def _closure(resource: Resource, by_urn: dict[str, Resource]) -> set[str]:
 
 
 def not_logged(resources: Sequence[Resource], _options: Options) -> Iterator[Finding]:
-    """A command that is given a key or prints a secret logs its standard error at most."""
+    """A command that gets a key or prints a secret logs its standard error at most."""
     for resource in resources:
         if resource.type not in COMMANDS or resource.at("logging") in ("none", "stderr"):
             continue
@@ -146,15 +146,15 @@ RULES = (
     Rule(
         "access-host-keys-pinned",
         "resource",
-        "Without a pinned key whoever answers at a host's address is given the commands and the secrets in them.",
+        "Without a pinned key, whatever answers at a host's address gets the commands and the secrets in them.",
         "give every connection and proxy a hostKey; Machine.run does",
         host_keys,
     ),
     Rule(
         "access-commands-end-with-host",
         "stack",
-        "A destroy must not wait for hosts that are going. With what a resource is deleted the engine shows to no "
-        "policy; that it has nothing to run, and comes after its host, can be seen.",
+        "A destroy must not wait for hosts that are being deleted. No policy sees what a resource is deleted with; "
+        "that it has nothing to run, and comes after its host, is visible.",
         "run it by Machine.run, which sets deleted_with, and give it no delete line; or state in the option deletes "
         "why it needs one: the resource's name -> why",
         end_with_host,
@@ -172,7 +172,7 @@ RULES = (
         "access-secrets-not-in-arguments",
         "resource",
         "A command line is in the process list of its host for everybody to read.",
-        "hand secrets over by stdin",
+        "pass secrets by stdin",
         not_in_arguments,
     ),
     Rule(
@@ -185,7 +185,7 @@ RULES = (
     Rule(
         "access-join-tokens-short-lived",
         "resource",
-        "A join token is all that a stranger needs to become a node.",
+        "Whoever has a join token can add a node.",
         "give every token a ttl; compare the CA when joining; the option maxMinutes says how long is too long",
         join_tokens,
         options=(Option("maxMinutes", 60, {"type": "number", "exclusiveMinimum": 0}),),

@@ -1,8 +1,8 @@
-"""Cilium: which traffic keeps its source address, what the pool may become, and who restarts agents.
+"""Cilium: which traffic keeps its source address, how the pool may change, and what restarts agents.
 
 A pod's packet keeps its source when its destination lies in ipv4NativeRoutingCIDR or, with bpf masquerading, in
-the ip-masq-agent's list (components/cilium/ipam.py names the places in Cilium's source). So either may cover a
-range of pods, and the range itself must hold some.
+the non-masquerade CIDRs of the ip-masq-agent (components/cilium/ipam.py names the places in Cilium's source). So either
+may cover a range of pods, and the native range itself must hold some.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from policies.study import (
     is_cilium,
     is_on,
     kubeadm,
-    masquerade_list,
     network,
     node_networks,
+    non_masquerade_cidrs,
     pod_subnets,
     pool,
     releases,
     routed_networks,
     service_networks,
-    uses_list,
+    uses_masquerade_agent,
 )
 from policies.typed_values import TYPED, leaves, under
 
@@ -33,18 +33,18 @@ from policies.typed_values import TYPED, leaves, under
 def _handed_out(resources: Sequence[Resource], release: Resource) -> list[Range]:
     """The ranges that pods may have addresses of.
 
-    With a list, kubeadm's range and the pool alike. Without one a cluster can't be carried from mode to mode, so
-    kubeadm's range, which ends the pool, is not handed out while the pool has another.
+    With non-masquerade CIDRs, kubeadm's range and the pool alike. Without them no migration is possible, so kubeadm's
+    range, which ends the pool, is not handed out while the pool has another.
     """
     subnets, ranges = pod_subnets(resources), pool(release)
-    if uses_list(release):
+    if uses_masquerade_agent(release):
         return [*subnets, *ranges]
     own = [one for one in ranges if one.cidr not in [subnet.cidr for subnet in subnets]]
     return own or ranges or subnets
 
 
 def native_routing(resources: Sequence[Resource], _options: Options) -> Iterator[Finding]:
-    """Every pod range lies in the native range or in the masquerade list, and the native range holds pods."""
+    """Every pod range lies in the native range or in the non-masquerade CIDRs, and the native range holds pods."""
     for release in releases(resources):
         given = release.at("values.ipv4NativeRoutingCIDR")
         if release.at("values.routingMode") != "native" or isinstance(given, Unknown):
@@ -53,13 +53,13 @@ def native_routing(resources: Sequence[Resource], _options: Options) -> Iterator
         if native is None:
             yield Finding(release.urn, f"ipv4NativeRoutingCIDR is {given!r}, and native routing needs an IPv4 range")
             continue
-        listed = masquerade_list(resources, release) if uses_list(release) else []
+        listed = non_masquerade_cidrs(resources, release) if uses_masquerade_agent(release) else []
         if isinstance(listed, Unknown):
             continue
         ranges = _handed_out(resources, release)
         for one in ranges:
             if not covered(one.cidr, [native, *(listed or ())]):
-                where = f"neither ipv4NativeRoutingCIDR {native} nor the masquerade list covers it"
+                where = f"neither ipv4NativeRoutingCIDR {native} nor nonMasqueradeCIDRs covers it"
                 yield Finding(release.urn, f"pods get addresses of {one.cidr} ({one.what}), and {where}")
         if ranges and not any(one.cidr.overlaps(native) for one in ranges):
             held = ", ".join(str(one.cidr) for one in ranges)
@@ -67,11 +67,11 @@ def native_routing(resources: Sequence[Resource], _options: Options) -> Iterator
 
 
 def masquerade(resources: Sequence[Resource], options: Options) -> Iterator[Finding]:
-    """The list is there, covers every range in use, and no range of anything but pods."""
+    """The non-masquerade CIDRs exist, cover every range in use, and no range of anything but pods."""
     in_use = [cidr for cidr in map(network, texts_in(options["inUse"])) if cidr]
     for release in releases(resources):
-        listed = masquerade_list(resources, release)
-        if not uses_list(release) or isinstance(listed, Unknown):
+        listed = non_masquerade_cidrs(resources, release)
+        if not uses_masquerade_agent(release) or isinstance(listed, Unknown):
             continue
         if not listed:
             seen = "no ConfigMap ip-masq-agent in its namespace" if listed is None else "an empty list"
@@ -80,26 +80,26 @@ def masquerade(resources: Sequence[Resource], options: Options) -> Iterator[Find
         ranges = [*pod_subnets(resources), *pool(release), *(Range("in use", cidr, release.urn) for cidr in in_use)]
         for one in ranges:
             if not covered(one.cidr, listed):
-                yield Finding(release.urn, f"the masquerade list lacks {one.cidr} ({one.what})")
+                yield Finding(release.urn, f"nonMasqueradeCIDRs lacks {one.cidr} ({one.what})")
         for other in [*node_networks(resources), *routed_networks(resources), *service_networks(resources)]:
             if any(cidr.overlaps(other.cidr) for cidr in listed):
-                yield Finding(release.urn, f"the masquerade list overlaps {other.cidr} ({other.what}, no pods)")
+                yield Finding(release.urn, f"nonMasqueradeCIDRs overlaps {other.cidr} ({other.what}, no pods)")
 
 
 def pool_only_grows(resources: Sequence[Resource], options: Options) -> Iterator[Finding]:
-    """The pool keeps the range that Kubernetes gave blocks of, and every range that the options name."""
+    """The pool holds the range that Kubernetes allocates pod CIDRs from, and every range that the options name."""
     held = [Range("named by the option held", cidr, "") for cidr in map(network, texts_in(options["held"])) if cidr]
     for release in releases(resources):
         ranges = [one.cidr for one in pool(release)]
-        adopted = pod_subnets(resources) if release.at("values.ipam.mode") == "cluster-pool" else []
-        for one in [*adopted, *held] if ranges else []:
+        taken_over = pod_subnets(resources) if release.at("values.ipam.mode") == "cluster-pool" else []
+        for one in [*taken_over, *held] if ranges else []:
             if not covered(one.cidr, ranges):
                 seen = ", ".join(map(str, ranges))
                 yield Finding(release.urn, f"the pool ({seen}) lacks {one.cidr}, {one.what}")
 
 
 def kube_proxy(resources: Sequence[Resource], _options: Options) -> Iterator[Finding]:
-    """Who replaces kube-proxy knows the API server's own address, and where there is no kube-proxy it is replaced."""
+    """A replacement of kube-proxy has the API server's own address; where there is no kube-proxy it is replaced."""
     disabled = [doc for _, doc in kubeadm(resources, "ClusterConfiguration") if at(doc, "proxy.disabled") is True]
     for release in releases(resources):
         if isinstance(release.at("values.kubeProxyReplacement"), Unknown):
@@ -129,7 +129,7 @@ def rollout(resources: Sequence[Resource], _options: Options) -> Iterator[Findin
 
 
 def values(resources: Sequence[Resource], options: Options) -> Iterator[Finding]:
-    """Every value is one of the program's own, or somebody stated why it is there."""
+    """Every value is one of the program's own, or the options state why it is there."""
     accepted = reasons(options, "reasons")
     for release in filter(is_cilium, resources):
         for path in leaves(mapping(release.at("values"))):
@@ -143,29 +143,29 @@ RULES = (
     Rule(
         "cilium-native-routing-covers-pods",
         "stack",
-        "A pod range that neither ipv4NativeRoutingCIDR nor the masquerade list covers is masqueraded between nodes: "
+        "A pod range that neither ipv4NativeRoutingCIDR nor nonMasqueradeCIDRs covers is masqueraded between nodes: "
         "pods see each other under node addresses. The study's own values do that (10.244.0.0/16 for pods in "
         "192.168.0.0/16).",
-        "set ipv4NativeRoutingCIDR to the pod range, or put the range on the ip-masq-agent's list; "
-        "leave it to the key podCidr and to no ciliumValues",
+        "set ipv4NativeRoutingCIDR to the pod range, or add the range to nonMasqueradeCIDRs of the ip-masq-agent; "
+        "leave both to the key podCidr and out of ciliumValues",
         native_routing,
     ),
     Rule(
         "cilium-masquerade-list-covers-ranges",
         "stack",
-        "Without its list the ip-masq-agent takes a built-in one with all private ranges. A list that lacks a range of "
-        "pods rewrites their sources; with any other range in it, pods reach that range under their own addresses.",
-        "list podCidr, every range of the pool and what live nodes still use, and nothing else",
+        "Without nonMasqueradeCIDRs the ip-masq-agent takes a built-in list of all private ranges. Where a pod range "
+        "is missing, sources of pods are rewritten; any other range is reached by pods under their own addresses.",
+        "set nonMasqueradeCIDRs to podCidr, every range of the pool and what live nodes still use, and nothing else",
         masquerade,
         options=(Option("inUse", [], _RANGES),),
     ),
     Rule(
         "cilium-pool-only-grows",
         "stack",
-        "A restarted operator adopts no block that lies outside the pool: its node is left with an error. A policy "
-        "sees the stack as it shall be, not as it was; so it judges that kubeadm's podSubnet stays, and what the "
+        "A restarted operator takes over no pod CIDR that lies outside the pool: its node is left with an error. A "
+        "policy sees the stack as it will be, not as it was; so it checks that kubeadm's podSubnet stays, and what the "
         "option held names. The migration compares with the live cluster.",
-        "add ranges before the others and remove none that a node has a block of; name those in held",
+        "add ranges before the others and remove none that a node has a pod CIDR of; name those in held",
         pool_only_grows,
         options=(Option("held", [], _RANGES),),
     ),
@@ -182,14 +182,14 @@ RULES = (
         "cilium-agents-roll-by-migration",
         "resource",
         "An agent that restarts with another configuration may drop the endpoints of its node; the migration "
-        "restarts one at a time and looks at each.",
+        "restarts one at a time and checks each.",
         "keep updateStrategy.type OnDelete, and rollOutCiliumPods, recreatePods and forceUpdate off",
         rollout,
     ),
     Rule(
         "cilium-values-typed",
         "resource",
-        "A value outside the typed set is checked by nobody, and Cilium's chart takes any key.",
+        "A value outside the typed set is not checked, and Cilium's chart takes any key.",
         "drop it from ciliumValues, or state the reason in the option reasons: its path (or one above it) -> why",
         values,
         options=(Option("reasons", {}, REASONS_SCHEMA),),

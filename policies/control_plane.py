@@ -1,4 +1,4 @@
-"""The control plane: what kubeadm tells the API server and kubelet lets nobody in who does not say who he is."""
+"""The control plane: the API server and kubelet refuse anonymous requests, and secrets are encrypted in etcd."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _arguments(document: Mapping[str, object], part: str) -> dict[str, str]:
 
 
 def hardened(resources: Sequence[Resource], _options: Options) -> Iterator[Finding]:
-    """Secrets are encrypted, nodes change themselves only, profiling is off, and kubelet knows everybody who asks."""
+    """Secrets are encrypted, nodes change themselves only, profiling is off, and kubelet authorizes every request."""
     for resource, document in kubeadm(resources, "ClusterConfiguration"):
         server = _arguments(document, "apiServer")
         if "encryption-provider-config" not in server:
@@ -29,31 +29,31 @@ def hardened(resources: Sequence[Resource], _options: Options) -> Iterator[Findi
         if "AlwaysAllow" in server.get("authorization-mode", "Node,RBAC").split(","):
             yield Finding(resource.urn, "the API server allows everybody everything")
         if "authentication-config" not in server and server.get("anonymous-auth") != "false":
-            yield Finding(resource.urn, "the API server answers the anonymous: it has no authentication-config")
+            yield Finding(resource.urn, "the API server answers anonymous requests: it has no authentication-config")
         for part in _SWITCHED_OFF:
             if _arguments(document, part).get("profiling") != "false":
                 yield Finding(resource.urn, f"profiling of {part} is not off")
     for resource in resources:
         for document in documents(resource):
             if document.get("kind") == "KubeletConfiguration":
-                yield from (Finding(resource.urn, text) for text in _open_doors(document))
+                yield from (Finding(resource.urn, text) for text in _unprotected(document))
 
 
-def _open_doors(kubelet: Mapping[str, object]) -> Iterator[str]:
+def _unprotected(kubelet: Mapping[str, object]) -> Iterator[str]:
     if at(kubelet, "authentication.anonymous.enabled") is not False:
-        yield "kubelet answers the anonymous"
+        yield "kubelet answers anonymous requests"
     if at(kubelet, "authorization.mode") != "Webhook":
-        yield "kubelet does not ask the API server who may do what"
+        yield "kubelet does not authorize requests by the API server"
     if kubelet.get("readOnlyPort") not in (None, 0):
-        yield f"kubelet tells everybody what runs, on port {kubelet['readOnlyPort']}"
+        yield f"kubelet lists its pods without authentication on port {kubelet['readOnlyPort']}"
 
 
 RULES = (
     Rule(
         "access-control-plane-hardened",
         "resource",
-        "kubeadm's defaults keep secrets readable in etcd, and answer anybody who reaches the API server.",
-        "leave kubeadm's documents to components/kubernetes/hardening.py; docs/hardening.md tells what it sets",
+        "kubeadm's defaults leave secrets readable in etcd, and the API server answers anonymous requests.",
+        "leave kubeadm's documents to components/kubernetes/hardening.py; docs/hardening.md lists what it sets",
         hardened,
     ),
 )

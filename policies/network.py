@@ -23,10 +23,10 @@ from policies.texts import REMOTE, arguments, program
 
 
 def ranges_disjoint(resources: Sequence[Resource], _options: Options) -> Iterator[Finding]:
-    """No two ranges share an address. The pool may name kubeadm's podSubnet: it is the same range, taken over."""
+    """No two ranges share an address. The pool may name kubeadm's podSubnet: it is the same range."""
     pools = [one for release in releases(resources) for one in pool(release)]
-    taken = {one.cidr for one in pod_subnets(resources)}
-    own = _distinct([one for one in pools if one.cidr not in taken])
+    subnets = {one.cidr for one in pod_subnets(resources)}
+    own = _distinct([one for one in pools if one.cidr not in subnets])
     others = (node_networks, routed_networks, service_networks, pod_subnets)
     every = [*(one for find in others for one in _distinct(find(resources))), *own]
     for first, second in combinations(every, 2):
@@ -39,12 +39,12 @@ def ranges_disjoint(resources: Sequence[Resource], _options: Options) -> Iterato
 
 
 def _distinct(ranges: Sequence[Range]) -> list[Range]:
-    """Each range once: every host is told of the same network."""
+    """Each range once: every host has a route to the same network."""
     return list({one.cidr: one for one in reversed(ranges)}.values())[::-1]
 
 
 def addresses_inside(resources: Sequence[Resource], _options: Options) -> Iterator[Finding]:
-    """Hosts and the API server have addresses of the node network, links those of the router's, nobody another's."""
+    """Hosts and the API server have addresses of the node network, links those of the router's; none occurs twice."""
     nodes, routed = node_networks(resources), routed_networks(resources)
     for what, text, urn in _on_node_network(resources):
         yield from _misplaced(what, text, urn, nodes)
@@ -86,7 +86,7 @@ def _misplaced(what: str, text: object, urn: str, networks: Sequence[Range]) -> 
     try:
         address = IPv4Address(str(text))
     except ValueError:
-        return  # a name: whether it resolves to an address of the network, only the lab knows
+        return  # a name: only the lab can resolve it
     if not any(_usable(address, one.cidr) for one in networks):
         where = ", ".join(f"{one.cidr} ({one.what})" for one in _distinct(networks))
         yield Finding(urn, f"{what} has {address}, which no host can have in {where}")
@@ -97,7 +97,7 @@ def _usable(address: IPv4Address, cidr: IPv4Network) -> bool:
 
 
 def node_ports(resources: Sequence[Resource], options: Options) -> Iterator[Finding]:
-    """Every NodePort that somebody asked for lies in the API server's range, and nobody else has it."""
+    """Every NodePort that a Service requests lies in the API server's range, and no other Service has it."""
     low, high = int(number(options, "lowest")), int(number(options, "highest"))
     owners: dict[tuple[int, str], str] = {}
     for urn, port, protocol in _ports(resources):
@@ -112,9 +112,9 @@ def _ports(resources: Sequence[Resource]) -> Iterator[tuple[str, int, str]]:
     for resource in resources:
         if resource.type == "kubernetes:core/v1:Service":
             for port in map(mapping, items(resource.at("spec.ports"))):
-                asked = port.get("nodePort")
-                if isinstance(asked, int | float):
-                    yield resource.urn, int(asked), str(port.get("protocol", "TCP"))
+                number = port.get("nodePort")
+                if isinstance(number, int | float):
+                    yield resource.urn, int(number), str(port.get("protocol", "TCP"))
     for release in releases(resources):
         port = release.at("values.hubble.ui.service.nodePort")
         if release.at("values.hubble.ui.enabled") is True and isinstance(port, int | float):
@@ -141,7 +141,7 @@ RULES = (
     Rule(
         "network-node-ports",
         "stack",
-        "The API server refuses a NodePort that is taken or out of its range, after the cluster is up.",
+        "The API server refuses a NodePort that is in use or out of its range, after the cluster is up.",
         "choose free ports of 30000 to 32767; set lowest and highest where --service-node-port-range differs",
         node_ports,
         options=(Option("lowest", 30000, _PORT), Option("highest", 32767, _PORT)),

@@ -1,7 +1,7 @@
-"""Rules become Pulumi policies here, and nowhere else is Pulumi known.
+"""Rules become Pulumi policies here; no other module of the pack imports Pulumi.
 
-Stack policies are called with what resources became, which is nothing at all for a cluster that does not exist
-yet. So every resource's inputs are remembered when the engine shows them, and judged together at the end.
+Stack policies get the outputs of resources, which a cluster that does not exist yet has none of. So every resource's
+inputs are remembered when the engine shows them, and checked together at the end.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Memory:
         self._shown: dict[str, Resource] = {}
 
     def show(self, args: ResourceValidationArgs) -> Resource:
-        """The resource that is being judged, remembered."""
+        """The resource that is being checked, remembered."""
         resource = Resource(
             type=args.resource_type,
             name=args.name,
@@ -57,7 +57,7 @@ class Memory:
         return resource
 
     def recall(self, found: PolicyResource) -> Resource:
-        """A resource of the finished stack with its inputs; those that were not shown (--target) by their outputs."""
+        """A resource of the finished stack with its inputs, or its outputs where they were not shown (--target)."""
         outputs = plain_object(found.props)
         shown = self._shown.get(found.urn)
         return Resource(
@@ -82,15 +82,15 @@ def policies() -> list[Policy]:
 def policy(rule: Rule, memory: Memory) -> Policy:
     """One rule as a policy of its scope."""
 
-    def judge(resources: Sequence[Resource], given: Mapping[str, object], report: ReportViolation) -> None:
+    def check(resources: Sequence[Resource], given: Mapping[str, object], report: ReportViolation) -> None:
         for finding in rule.check(resources, rule.settings(given)):
             report(finding.message, finding.urn)
 
     def resource(args: ResourceValidationArgs, report: ReportViolation) -> None:
-        judge([memory.show(args)], args.get_config(), report)
+        check([memory.show(args)], args.get_config(), report)
 
     def stack(args: StackValidationArgs, report: ReportViolation) -> None:
-        judge([memory.recall(found) for found in args.resources], args.get_config(), report)
+        check([memory.recall(found) for found in args.resources], args.get_config(), report)
 
     level = EnforcementLevel(rule.level)
     description = f"{rule.reason} Remedy: {rule.remedy}."

@@ -1,7 +1,7 @@
 """One resource as a policy sees it: plain properties, without Pulumi.
 
-The engine shows a policy the inputs of a resource, its parent and its dependencies. It does not show what the
-stack was before, which values are secrets, and with what a resource is deleted.
+The engine shows a policy the inputs of a resource, its parent and its dependencies. It does not show what the stack
+was before, which values are secrets, and what a resource is deleted with.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Unknown:
 
 
 UNKNOWN: Final = Unknown()
-"""Stands for a value that a preview can't know yet. No check may find fault with it, nor take it for missing."""
+"""A value that a preview can't know yet. To a check it is neither wrong nor missing."""
 
 Props = Mapping[str, object]
 
@@ -82,5 +82,5 @@ def name_of(urn: str) -> str:
 
 def type_of(urn: str) -> str:
     """The resource's own type in a URN, without those of its parents."""
-    parts = urn.split("::")
-    return parts[2].rpartition("$")[2] if len(parts) > 3 else ""
+    fields = urn.split("::")
+    return fields[2].rpartition("$")[2] if len(fields) > 3 else ""

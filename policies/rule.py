@@ -1,4 +1,4 @@
-"""What a policy of this pack is: a name, a level, why it is there, what to do about it, and a pure check."""
+"""A policy of this pack: a name, a level, why it exists, what to do about it, and a pure check."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from policies.resource import Resource
 Level = Literal["mandatory", "advisory"]
 Scope = Literal["resource", "stack"]
 Options = Mapping[str, object]
-"""A rule's settings by name: what the pack's configuration says, and the defaults of the rest."""
+"""A rule's settings by name: those of the pack's configuration, and the defaults of the rest."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One violation: the URN of the resource that is at fault, and what was seen where something else was expected."""
+    """One violation: the URN of the resource, and what was seen where something else was expected."""
 
     urn: str
     message: str
@@ -36,7 +36,7 @@ class Option:
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule of scope `resource` is given one resource at a time, one of scope `stack` all of them at once."""
+    """A rule of scope `resource` gets one resource at a time, one of scope `stack` all of them at once."""
 
     name: str
     scope: Scope
@@ -52,7 +52,7 @@ class Rule:
 
 
 def number(options: Options, name: str) -> float:
-    """A numeric option; TypeError when it is none, which the option's schema keeps from happening."""
+    """A numeric option. TypeError when it is none, which the option's schema prevents."""
     value = options[name]
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"option {name} is {value!r}, not a number")

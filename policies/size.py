@@ -26,12 +26,12 @@ _POOLS = "/var/lib/libvirt/images"
 def memory(resources: Sequence[Resource], options: Options) -> Iterator[Finding]:
     """The hosts' memory, in MiB, against the hypervisor's."""
     limits = mapping(options["memoryMiB"])
-    asked: dict[str, list[tuple[Resource, float]]] = defaultdict(list)
+    wanted: dict[str, list[tuple[Resource, float]]] = defaultdict(list)
     for host in machines(resources):
         size = _memory(host)
         if size is not None:
-            asked[_hypervisor(host)].append((host, size))
-    for uri, hosts in asked.items():
+            wanted[_hypervisor(host)].append((host, size))
+    for uri, hosts in wanted.items():
         limit = _limit(limits, uri) or (_machine_memory() if local(uri) else None)
         yield from _over(uri, "MiB of memory", hosts, limit)
 
@@ -39,12 +39,12 @@ def memory(resources: Sequence[Resource], options: Options) -> Iterator[Finding]
 def disk(resources: Sequence[Resource], options: Options) -> Iterator[Finding]:
     """The hosts' disks, in GiB, against the file system that they lie on."""
     limits = mapping(options["diskGiB"])
-    asked: dict[str, list[tuple[Resource, float]]] = defaultdict(list)
+    wanted: dict[str, list[tuple[Resource, float]]] = defaultdict(list)
     for resource in resources:
         size = resource.at("size")
         if resource.type == "libvirt:index/volume:Volume" and isinstance(size, int | float):
-            asked[_hypervisor(resource)].append((resource, size / _GIB))
-    for uri, volumes in asked.items():
+            wanted[_hypervisor(resource)].append((resource, size / _GIB))
+    for uri, volumes in wanted.items():
         limit = _limit(limits, uri) or (_machine_disk() if local(uri) else None)
         yield from _over(uri, "GiB of disk", volumes, limit)
 
@@ -54,12 +54,12 @@ def local(uri: str) -> bool:
     return bool(uri) and not urlsplit(uri).netloc
 
 
-def _over(uri: str, what: str, asked: Sequence[tuple[Resource, float]], limit: float | None) -> Iterator[Finding]:
-    total = sum(size for _, size in asked)
+def _over(uri: str, what: str, wanted: Sequence[tuple[Resource, float]], limit: float | None) -> Iterator[Finding]:
+    total = sum(size for _, size in wanted)
     if limit is not None and total > limit:
-        largest = sorted(asked, key=lambda one: (-one[1], one[0].name))
+        largest = sorted(wanted, key=lambda one: (-one[1], one[0].name))
         names = ", ".join(f"{resource.name} {size:.0f}" for resource, size in largest)
-        yield Finding(largest[0][0].urn, f"{uri} has {limit:.0f} {what}, and {total:.0f} are asked for: {names}")
+        yield Finding(largest[0][0].urn, f"{uri} has {limit:.0f} {what}, and its hosts need {total:.0f}: {names}")
 
 
 def _memory(host: Resource) -> float | None:
@@ -88,7 +88,7 @@ def _machine_memory() -> float:
 
 
 def _machine_disk() -> float:
-    """The whole file system that libvirt keeps pools on: what is used of it may be these very disks."""
+    """The size of the file system of libvirt's pools: used space counts, since these disks may be what uses it."""
     folder = Path(_POOLS)
     while not folder.exists():
         folder = folder.parent

@@ -1,7 +1,7 @@
-"""What the resources of a stack say about the lab as a whole: ranges, releases, hosts. Pure.
+"""The lab as a whole, read from the resources of a stack: ranges, releases, hosts. Pure.
 
-Everything is found by type, by the names of upstream's objects and by the scripts that hosts are given; nothing
-is asked of the program that made the resources.
+Everything is found by type, by the names of upstream's objects and by the scripts that run on hosts: the rules are
+independent of the program that made the resources.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def network(value: object) -> IPv4Network | None:
 
 def covered(cidr: IPv4Network, by: Iterable[IPv4Network]) -> bool:
     """Whether every address of the range is in one of the others."""
-    return any(cidr.subnet_of(block) for block in collapse_addresses(by))
+    return any(cidr.subnet_of(one) for one in collapse_addresses(by))
 
 
 def is_cilium(resource: Resource) -> bool:
@@ -80,7 +80,7 @@ def cluster_ranges(resources: Sequence[Resource], field: str, what: str) -> list
 
 
 def pod_subnets(resources: Sequence[Resource]) -> list[Range]:
-    """The ranges that Kubernetes gives blocks of to its nodes."""
+    """The ranges that Kubernetes allocates the pod CIDRs of its nodes from."""
     return cluster_ranges(resources, "podSubnet", "kubeadm's podSubnet")
 
 
@@ -105,8 +105,8 @@ def masquerade_map(resources: Sequence[Resource], release: Resource) -> Resource
     return None
 
 
-def masquerade_list(resources: Sequence[Resource], release: Resource) -> list[IPv4Network] | Unknown | None:
-    """The destinations that the release's agents don't masquerade; None where they have no list of the stack's own."""
+def non_masquerade_cidrs(resources: Sequence[Resource], release: Resource) -> list[IPv4Network] | Unknown | None:
+    """The release's non-masquerade CIDRs; None where its agents have no list of the stack's own."""
     own = release.at("values.ipMasqAgent.config")
     if own is None:
         found = masquerade_map(resources, release)
@@ -118,8 +118,8 @@ def masquerade_list(resources: Sequence[Resource], release: Resource) -> list[IP
     return [cidr for cidr in map(network, items(mapping(own).get("nonMasqueradeCIDRs"))) if cidr]
 
 
-def uses_list(release: Resource) -> bool:
-    """Whether the release's agents have a masquerade list at all: it needs bpf masquerading."""
+def uses_masquerade_agent(release: Resource) -> bool:
+    """Whether the release's agents use non-masquerade CIDRs at all: that needs bpf masquerading."""
     return is_on(release, "ipMasqAgent.enabled") and is_on(release, "bpf.masquerade")
 
 

@@ -104,7 +104,7 @@ def versions(resources: Sequence[Resource], _options: Options) -> Iterator[Findi
         if resource.type in COMMANDS:
             moving = {word for line in LINES for word in _MOVING.findall(resource.text(line))}
             for word in sorted(moving):
-                yield Finding(resource.urn, f"the command asks for what is {word} when it runs")
+                yield Finding(resource.urn, f"the command fetches what is {word} when it runs")
     for resource, document in kubeadm(resources, "ClusterConfiguration"):
         version = str(document.get("kubernetesVersion", ""))
         if not _EXACT.fullmatch(version):
@@ -135,7 +135,7 @@ RULES = (
     Rule(
         "supply-images-pinned",
         "resource",
-        "What a tag such as latest names changes between two nodes, and nobody can say later what ran.",
+        "A tag such as latest may name two images on two nodes, and later it is unknown which one ran.",
         "name registry, repository and a tag of one release, or a digest",
         images_pinned,
     ),
@@ -150,7 +150,7 @@ RULES = (
     Rule(
         "supply-versions-pinned",
         "stack",
-        "A lab that asks for the newest version is another lab next week.",
+        "A lab that installs the newest version is another lab next week.",
         "set an exact version in the key versions, and none of latest and stable in commands",
         versions,
     ),
@@ -158,7 +158,7 @@ RULES = (
         "supply-downloads-checked",
         "resource",
         "A download that nothing is compared with may be damaged or replaced, and one that is piped into a shell has "
-        "run before anybody could look.",
+        "run before anybody could check it.",
         "save it, compare it by sha256sum with a sum that the program knows, then use it; or state in the option "
         "unchecked why not: the script's name -> why",
         downloads,

@@ -37,7 +37,7 @@ def program(resource: Resource) -> str:
 
 
 def arguments(resource: Resource) -> list[str]:
-    """What that program is given."""
+    """The arguments of that program."""
     return words(resource)[1:]
 
 

@@ -1,6 +1,6 @@
 """The Helm values that components/cilium/values.py sets, by path: the typed set.
 
-Kept apart from the program on purpose: a value that the program begins to set has to be allowed here as well.
+Independent of the program on purpose: a value that the program begins to set has to be allowed here as well.
 """
 
 from __future__ import annotations
@@ -67,5 +67,5 @@ def leaves(values: Mapping[str, object], prefix: str = "") -> Iterator[str]:
 
 def under(path: str, parents: Mapping[str, object]) -> bool:
     """Whether the path, or something that holds it, is among the parents."""
-    parts = path.split(".")
-    return any(".".join(parts[:n]) in parents for n in range(1, len(parts) + 1))
+    names = path.split(".")
+    return any(".".join(names[:n]) in parents for n in range(1, len(names) + 1))

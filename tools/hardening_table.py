@@ -27,25 +27,25 @@ _HEAD = f"""\
 ```
 
 It ends with 1 when a node fails a recommendation that has no reason below, and when a reason is not needed any more.
-kube-bench is no part of the bundle: it is built when it is first asked for.
+kube-bench is no part of the bundle: `./lab cis` builds it at its first run.
 
 ## What is set
 
 `components/kubernetes/hardening.py` holds every setting, for both stacks.
 
-- **API server**: only kubelet's probes and the cluster's public CA (for `kubeadm join` by token) are shown to the
-  anonymous; NodeRestriction; profiling off; TLS 1.2 and up with forward secrecy; tokens of pods end after an hour.
-- **Secrets in etcd** are encrypted (secretbox) with a key that the control plane makes for itself, and that nobody else
-  is given: not Pulumi, not its state. It lies beside etcd, so it protects copies of etcd's data, not the host.
+- **API server**: anonymous requests get kubelet's probes and the cluster's public CA (for `kubeadm join` by token)
+  alone; NodeRestriction; profiling off; TLS 1.2 and up with forward secrecy; tokens of pods end after an hour.
+- **Secrets in etcd** are encrypted (secretbox) with a key that the control plane makes and that never leaves it: it is
+  not in Pulumi's state. It lies beside etcd, so it protects copies of etcd's data, not the host.
 - **Audit log** (`kubernetes.audit`): `/var/log/kubernetes/audit/audit.log` on the control plane; who did what to which
   object, never the contents; at most 1100 MB and 30 days.
-- **kubelet**: nobody anonymous, the API server is asked who may what, no read-only port, 4096 processes a pod. On
-  virtual machines it insists on the kernel's settings (`protectKernelDefaults`), which the host is given; a container
-  finds those of its machine.
+- **kubelet**: no anonymous requests, authorization by the API server, no read-only port, 4096 processes a pod. On
+  virtual machines it requires the kernel's settings (`protectKernelDefaults`), which the host gets; a container has
+  those of its machine.
 - **Files** that describe the control plane and kubelet are root's alone. **sshd** takes keys and nothing else.
 
-A running lab is brought to changed settings by `pulumi up`: kubeadm writes the manifests again, kubelet restarts what
-changed, every secret is written again, and each node takes kubelet's settings from the cluster. Version, ranges and
+`pulumi up` applies changed settings to a running lab: kubeadm writes the manifests again, kubelet restarts what
+changed, every secret is written again, and each node gets kubelet's settings from the cluster. Version, ranges and
 addresses can't be changed like that, and such a change is refused.
 
 ## What kube-bench counts

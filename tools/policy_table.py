@@ -21,10 +21,10 @@ _HEAD = """\
 ```sh
 pulumi preview --policy-pack policies
 pulumi up --policy-pack policies --policy-pack-config my-policies.json
-./lab pulumi preview --policy-pack policies      # in the room of the embedded stack
+./lab pulumi preview --policy-pack policies      # in the sandbox of the embedded stack
 ```
 
-A mandatory violation fails the preview, and `pulumi up` then makes nothing; an advisory one is told. Levels
+A mandatory violation fails the preview, and `pulumi up` then makes nothing; an advisory one is a warning. Levels
 (`mandatory`, `advisory`, `disabled`) and options are set in a file:
 
 ```json
@@ -39,18 +39,18 @@ A mandatory violation fails the preview, and `pulumi up` then makes nothing; an 
 
 The engine shows a policy the inputs of every resource, its parent and its dependencies. It does not show
 
-- what the stack was before: that the pool only grows is judged by kubeadm's range and by the option `held`; against
-  the live cluster the migration compares;
-- with what a resource is deleted: judged is that a remote command comes after its host and has no delete line; that
-  `deleted_with` is set on all of them is tested in `tests/unit/policies/test_policies_access.py`;
-- which values are secrets: outputs are judged by the resource's options and, after an update, by how keys look; that
-  exports are secret is tested in the same file;
+- what the stack was before: that the pool only grows is checked by kubeadm's range and by the option `held`; the
+  migration compares with the live cluster;
+- what a resource is deleted with: the policies check that a remote command comes after its host and has no delete line;
+  that `deleted_with` is set on all of them is tested in `tests/unit/policies/test_policies_access.py`;
+- which values are secrets: outputs are checked by the resource's options and, after an update, by the form of keys;
+  that exports are secret is tested in the same file;
 - in a first preview, whatever depends on a key that is not made yet (connections, the definitions of containers): in
-  the update it is judged by the policies on one resource before that is made, and by those on all at the end.
+  the update the policies on one resource check it before it is made, and those on all at the end.
 
 Known exceptions are listed with their reasons: in `policies/supply.py` (`ACCEPTED_TAGS`) two images of the stack `lab`
-that go by tag, in `policies/access.py` (`ACCEPTED_ENDS`) the script that takes a worker out of the cluster. A test
-fails when one of them is not needed any more.
+that are named by tag, in `policies/access.py` (`ACCEPTED_ENDS`) the script that removes a worker from the cluster. A
+test fails when one of them is not needed any more.
 """
 
 
@@ -64,7 +64,7 @@ def _section(rule: Rule) -> Iterator[str]:
     if rule is first:
         yield f"\n## {_family(rule).capitalize()}\n"
     scope = "each resource by itself" if rule.scope == "resource" else "all resources together"
-    yield f"\n### `{rule.name}`\n\n{rule.level.capitalize()}; judges {scope}. {rule.reason}\n\n"
+    yield f"\n### `{rule.name}`\n\n{rule.level.capitalize()}; checks {scope}. {rule.reason}\n\n"
     yield f"**Remedy:** {rule.remedy}.\n"
     for option in rule.options:
         yield f"\n**Option** `{option.name}`, by default `{json.dumps(option.default)}`.\n"

@@ -6,7 +6,6 @@ keep a core busy that the cluster's users need.
 
 from __future__ import annotations
 
-import ctypes
 import http.client
 import json
 import os
@@ -14,6 +13,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -33,6 +33,16 @@ BUDGET = "DisruptionBudget"
 _PAUSE = 1.0
 _START = 15.0
 """Seconds until the proxy listens."""
+_UNTIL_PARENT_ENDS = """\
+import ctypes, os, signal, sys
+ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+"""Runs a command that the kernel ends with this program, however that ends (prctl(2), PR_SET_PDEATHSIG).
+
+Not a preexec_fn: that takes a real fork, and in a Pulumi program, whose threads call gRPC, gRPC then prints that it
+skips its fork handlers. Without one Python starts the process by vfork.
+"""
 _LINES = 20
 """How much of the proxy's standard error is kept."""
 
@@ -141,15 +151,16 @@ class KubectlApi:
     def _start_proxy(self) -> None:
         """In a session of its own: the interrupt that a terminal sends to this program leaves it to the clean-up."""
         shown = f"{self._command[-1]} proxy"
+        if shutil.which(self._command[0], path=self._environment.get("PATH")) is None:
+            raise ApiError(shown, 0, f"cannot be started: no {self._command[0]}; install kubectl")
         try:
             self._proxy = subprocess.Popen(
-                [*self._command, "proxy", f"--unix-socket={self._socket}"],
+                [sys.executable, "-c", _UNTIL_PARENT_ENDS, *self._command, "proxy", f"--unix-socket={self._socket}"],
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 start_new_session=True,
-                preexec_fn=_end_with_parent,
             )
         except OSError as error:
             raise ApiError(shown, 0, f"cannot be started: {error}; install kubectl") from error
@@ -261,8 +272,3 @@ def _keep_last(stream: IO[bytes], lines: deque[str]) -> None:
     with stream:
         while part := stream.readline(4096):
             lines.append(part.decode(errors="replace").rstrip())
-
-
-def _end_with_parent() -> None:
-    """The kernel ends the proxy with this program, however that ends (prctl(2), PR_SET_PDEATHSIG)."""
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)

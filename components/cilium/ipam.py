@@ -1,20 +1,20 @@
-"""The IPAM modes as pure functions: pools, native range, the list that is not masqueraded, and their Helm values.
+"""The IPAM modes as pure functions: pools, native range, non-masquerade CIDRs, and their Helm values.
 
 Which traffic keeps its source address (read in the source of Cilium 1.17):
 - With bpf masquerading and the ip-masq-agent, a pod's packet keeps its source when its destination lies in
-  the *explicit* ipv4-native-routing-cidr, or in the agent's list, or is a node. The range is compiled into
-  the datapath (pkg/datapath/linux/config/config.go: `excludeCIDR = option.Config.IPv4NativeRoutingCIDR`, and
+  the *explicit* ipv4-native-routing-cidr, or in the agent's nonMasqueradeCIDRs, or is a node. The range is compiled
+  into the datapath (pkg/datapath/linux/config/config.go: `excludeCIDR = option.Config.IPv4NativeRoutingCIDR`, and
   bpf/lib/nat.h, snat_v4_needs_masquerade: IPV4_SNAT_EXCLUSION_DST_CIDR before IP_MASQ_AGENT_IPV4), so
   changing it means a restart; the list is a BPF map that follows the ConfigMap (pkg/ipmasq/ipmasq.go).
-- Without the ip-masq-agent an unset range falls back to the node's own block (pkg/datapath/types/config.go,
+- Without the ip-masq-agent an unset range falls back to the node's own pod CIDR (pkg/datapath/types/config.go,
   RemoteSNATDstAddrExclusionCIDRv4), with it to nothing.
 - No file, or an empty one, means a built-in list with all private ranges (ipmasq.go, defaultNonMasqCIDRs):
   pods would reach the router under their own addresses. So the ConfigMap exists before the agents and is
   never deleted.
 - installNoConntrackIptablesRules covers the native range alone (pkg/datapath/iptables/iptables.go).
 
-Hence the native range is the pod CIDR in every mode, for it can never change in the life of a cluster, and
-the list carries every range: a migration changes the list and never the compiled range.
+Hence the native range is `podCidr` in every mode, for it can never change in the life of a cluster, and the list has
+every range: a migration changes the list and never the compiled range.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ DEFAULT_POOL = "default"
 
 
 def pools(lab: LabConfig, in_use: Iterable[IPv4Network] = ()) -> tuple[IPv4Network, ...]:
-    """The ranges that the operator may hand out, in the order in which it uses them; empty in the mode kubernetes.
+    """The ranges that the operator may allocate from, in the order in which it uses them; empty in the mode kubernetes.
 
-    In cluster-pool the pod CIDR comes last: the operator then adopts blocks that nodes have from their time
-    in the mode kubernetes, and gives no new one from it while the pool has room. `in_use` are further ranges
-    that nodes still have blocks of, for a change from one pool to another.
+    In cluster-pool the range `podCidr` comes last: the operator then takes over the pod CIDRs that nodes have from
+    their time in the mode kubernetes, and allocates no new one from it while the pool has free ones. `in_use` are
+    further ranges that nodes still have pod CIDRs of, for a change from one pool to another.
     """
     if lab.ipam_mode == "kubernetes":
         return ()
@@ -62,8 +62,8 @@ def masquerade_agent(lab: LabConfig) -> bool:
 def native_cidr(lab: LabConfig) -> IPv4Network | None:
     """ipv4NativeRoutingCIDR, or None where it has no meaning (tunnel).
 
-    With iptables there is no list, so the range is the one that the mode uses; the configuration's checks
-    make sure that it is one, and a live migration is not possible there.
+    With iptables there are no non-masquerade CIDRs, so the range is the one that the mode uses; the configuration's
+    checks ensure that it is a single one, and a live migration is not possible there.
     """
     if lab.routing_mode == "tunnel":
         return None
@@ -72,20 +72,19 @@ def native_cidr(lab: LabConfig) -> IPv4Network | None:
     return lab.cluster_pool.cidrs[0]
 
 
-def masquerade_cidrs(lab: LabConfig, in_use: Iterable[IPv4Network] = ()) -> tuple[IPv4Network, ...]:
-    """The destinations that pods reach under their own addresses: all pod ranges, and what nodes still use.
+def non_masquerade_cidrs(lab: LabConfig, in_use: Iterable[IPv4Network] = ()) -> tuple[IPv4Network, ...]:
+    """The non-masquerade CIDRs: all pod ranges, and what nodes still use.
 
-    The pool is on it from the first day, whatever the mode: nothing but pods can have its addresses, and a
-    migration then has nothing to wait for. Sorted, so that the order of the configuration makes no
-    difference.
+    The pool is among them from the first day, whatever the mode: nothing but pods can have its addresses, and a
+    migration then has nothing to wait for. Sorted, so that the order of the configuration makes no difference.
     """
     return tuple(sorted(_distinct((*pod_ranges(lab), *in_use))))
 
 
 def masquerade_config(cidrs: Iterable[IPv4Network]) -> dict[str, str]:
-    """The data of the ConfigMap `ip-masq-agent` for these destinations.
+    """The data of the ConfigMap `ip-masq-agent` for these CIDRs.
 
-    The link-local switches are on, so that the agents' maps hold these destinations and nothing else.
+    The link-local switches are on, so that the agents' maps hold these CIDRs and nothing else.
     """
     config = {
         "nonMasqueradeCIDRs": [str(cidr) for cidr in cidrs],

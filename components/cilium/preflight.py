@@ -27,7 +27,7 @@ from cilium_lab.disruption.targets import Hosts
 from cilium_lab.rollout.preview import preview_live
 from cilium_lab.rollout.request import Canary, Desired, render
 from components.cilium.ipam import masquerade_agent
-from components.workloads import curl_pod, webpod
+from components.workloads.manifests import CURL_POD, NAMESPACE, WEBPOD, WEBPOD_LABELS
 
 PROGRAM = ".venv/bin/python -m cilium_lab.rollout"
 _DOMAIN = "svc.cluster.local"
@@ -51,11 +51,11 @@ def passed(answer: str) -> Passed:
 
 
 def desired_cluster(lab: LabConfig) -> Desired:
-    """What `preflight` and `run` are told to reach. Of the API server the canary tries its Service and its own port."""
+    """The goal of `preflight` and `run`. The canary tries the API server by its Service and by its own port."""
     topology = lab.topology
     behind = topology.router_network
     routers = (topology.router.address, *(link.interface.ip for link in behind.links[:1]))
-    service = f"{webpod.NAME}.{webpod.NAMESPACE}.{_DOMAIN}"
+    service = f"{WEBPOD}.{NAMESPACE}.{_DOMAIN}"
     pages = (
         f"http://{service}/",
         _API,
@@ -74,9 +74,9 @@ def desired_cluster(lab: LabConfig) -> Desired:
         },
         direct_routes=lab.routing_mode == "native",
         ip_masq_agent=masquerade_agent(lab),
-        recreate=(f"{curl_pod.NAMESPACE}/{curl_pod.NAME}", *lab.migration_recreate),
-        services=("kube-system/kube-dns", f"{webpod.NAMESPACE}/{webpod.NAME}"),
-        canary=Canary(lab.images.debug, pages, (service,), f"{webpod.NAMESPACE}/{webpod.LABELS['app']}"),
+        recreate=(f"{NAMESPACE}/{CURL_POD}", *lab.migration_recreate),
+        services=("kube-system/kube-dns", f"{NAMESPACE}/{WEBPOD}"),
+        canary=Canary(lab.images.debug, pages, (service,), f"{NAMESPACE}/{WEBPOD_LABELS['app']}"),
     )
 
 

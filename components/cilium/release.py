@@ -1,12 +1,16 @@
-"""Cilium itself: the list of what is not masqueraded, and the chart.
+"""Cilium itself: the ConfigMap of the non-masquerade CIDRs, and the chart.
 
-The list's ConfigMap stands outside the chart and before it: without it the agents would take a built-in list of all
-private ranges, and pods would reach the router under their own addresses.
+The ConfigMap stands outside the chart and before it: without it the agents would take a built-in list of all private
+ranges, and pods would reach the router under their own addresses.
 """
 
 from __future__ import annotations
 
+import os
+import subprocess
+import tempfile
 from ipaddress import IPv4Network
+from pathlib import Path
 
 import pulumi
 import pulumi_kubernetes as kubernetes
@@ -16,11 +20,10 @@ from cilium_lab.config.model import LabConfig
 from components.cilium.ipam import (
     MASQUERADE_CONFIG_MAP,
     masquerade_agent,
-    masquerade_cidrs,
     masquerade_config,
+    non_masquerade_cidrs,
     pools,
 )
-from components.cilium.leftovers import without_leftover_release
 from components.cilium.preflight import Passed
 from components.cilium.values import merge, values
 
@@ -29,31 +32,32 @@ _NAME = "cilium"
 _REPOSITORY = "https://helm.cilium.io/"
 _TIMEOUT = 600
 """Seconds that Helm waits for the agents, the operator and the relay."""
+_PENDING = "status in (pending-install, pending-upgrade, pending-rollback)"
 
 
 class Cilium(pulumi.ComponentResource):
-    """The Helm release and what has to be there before it. `release` is up when the nodes are ready."""
+    """The Helm release and the ConfigMap before it. `release` is up when the nodes are ready."""
 
     release: kubernetes.helm.v3.Release
     resources: list[pulumi.Resource]
-    """Everything that has to be as wanted before the agents are led to it."""
+    """The ConfigMap, where there is one, and the release: a migration comes behind them."""
 
     def __init__(
         self,
         name: str,
         config: LabConfig,
         artifacts: Artifacts,
-        chart: str | None,
+        bundle: Path | None,
         kubeconfig: pulumi.Output[str],
         passed: pulumi.Output[Passed],
         *,
         provider: kubernetes.Provider,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """`chart` is a chart's folder; None takes it from upstream's repository.
+        """`bundle` is the folder of a bundle, which holds the chart; None takes it from upstream's repository.
 
         `passed` is the preflight's answer. It names the ranges besides the configuration's own that nodes still have
-        blocks of, so that what holds a pod is neither masqueraded nor dropped.
+        pod CIDRs of, so that no range with a pod is masqueraded or dropped.
         """
         super().__init__("cilium-lab:cilium:Cilium", name, None, opts)
         child = pulumi.ResourceOptions(parent=self, provider=provider)
@@ -64,21 +68,21 @@ class Cilium(pulumi.ComponentResource):
                 kubernetes.core.v1.ConfigMap(
                     f"{name}-masquerade",
                     metadata={"name": MASQUERADE_CONFIG_MAP, "namespace": NAMESPACE},
-                    data=in_use.apply(lambda ranges: masquerade_config(masquerade_cidrs(config, ranges))),
+                    data=in_use.apply(lambda ranges: masquerade_config(non_masquerade_cidrs(config, ranges))),
                     opts=child,
                 )
             )
-        hooks = without_leftover_release(_NAME, NAMESPACE, kubeconfig)
+        hooks = without_interrupted_release(_NAME, NAMESPACE, kubeconfig)
         self.release = kubernetes.helm.v3.Release(
             f"{name}-release",
             name=_NAME,
             namespace=NAMESPACE,
-            chart=chart or "cilium",
-            version=None if chart else config.versions.cilium,
-            repository_opts=None if chart else {"repo": _REPOSITORY},
+            chart=str(bundle / "charts" / "cilium") if bundle else "cilium",
+            version=None if bundle else config.versions.cilium,
+            repository_opts=None if bundle else {"repo": _REPOSITORY},
             values=_values(config, artifacts, in_use),
-            # Another one after each preflight. Else a release that was killed half way and then turned round would
-            # look to Pulumi as if nothing had changed since the last run that ended well.
+            # Another one after each preflight. Else a release that was killed half way and then reversed would look to
+            # Pulumi as if nothing had changed since the last update that ended well.
             description=passed.apply(lambda answer: f"after the preflight of {answer.run}"),
             timeout=_TIMEOUT,
             opts=pulumi.ResourceOptions.merge(
@@ -98,3 +102,52 @@ def _values(
         return known
     pool = in_use.apply(lambda ranges: [str(cidr) for cidr in pools(config, ranges)])
     return merge(known, {"ipam": {"operator": {"clusterPoolIPv4PodCIDRList": pool}}})
+
+
+def without_interrupted_release(
+    name: str, namespace: str, kubeconfig: pulumi.Output[str]
+) -> pulumi.ResourceHookBinding:
+    """Hooks that remove Helm's records: all of them before a release is created, unfinished ones before it is updated.
+
+    Helm keeps one Secret for each revision of a release. A run that is killed leaves one that says `pending-...`, and
+    from then on Helm refuses every further run of that release; killed after its end but before Pulumi's note, Pulumi
+    would install a release that exists, which Helm refuses too. The objects that the chart made stay as they are and
+    bear the release's name, by which Helm takes them over.
+    """
+
+    async def before_create(_args: pulumi.ResourceHookArgs) -> None:
+        _remove_records(f"owner=helm,name={name}", namespace, await _value(kubeconfig))
+
+    async def before_update(_args: pulumi.ResourceHookArgs) -> None:
+        _remove_records(f"owner=helm,name={name},{_PENDING}", namespace, await _value(kubeconfig))
+
+    return pulumi.ResourceHookBinding(
+        before_create=[pulumi.ResourceHook(f"without-interrupted-release-{name}", before_create)],
+        before_update=[pulumi.ResourceHook(f"without-unfinished-release-{name}", before_update)],
+    )
+
+
+async def _value(output: pulumi.Output[str]) -> str:
+    value = await output.future()
+    if not value:
+        raise RuntimeError("whether Helm was interrupted can't be read: the kubeconfig is not known")
+    return value
+
+
+def _remove_records(selector: str, namespace: str, kubeconfig: str) -> None:
+    with tempfile.NamedTemporaryFile("w", prefix="cilium-lab-") as file:  # mode 0600
+        file.write(kubeconfig)
+        file.flush()
+        words = ["kubectl", "delete", "secret", "--namespace", namespace, "--selector", selector]
+        done = subprocess.run(
+            [*words, "--output=name"],
+            env={**os.environ, "KUBECONFIG": file.name},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if done.returncode:
+        raise RuntimeError(f"removing the records of an interrupted Helm: {' '.join(words)}: {done.stderr.strip()}")
+    removed = [line for line in done.stdout.splitlines() if line.startswith("secret/")]  # else: No resources found
+    if removed:
+        pulumi.log.warn(f"Helm was interrupted; its records are removed: {' '.join(removed)}")

@@ -1,9 +1,8 @@
 """The Helm values of Cilium's chart, typed by the chart's own schema: a pure function of the configuration.
 
-They are the study's, but for what it got wrong: ipv4NativeRoutingCIDR is derived (its 10.244.0.0/16 contained
-no pod, so that pods saw each other under node addresses), the ip-masq-agent carries the ranges that are not
-masqueraded (see `ipam`), and the agents' DaemonSet is OnDelete: Helm never restarts an agent, the migration
-does, one at a time.
+They are the study's with three corrections: ipv4NativeRoutingCIDR is derived (its 10.244.0.0/16 contained no pod, so
+that pods saw each other under node addresses), the ip-masq-agent has the non-masquerade CIDRs (see `ipam`), and the
+agents' DaemonSet is OnDelete: Helm never restarts an agent, the migration does, one at a time.
 """
 
 from __future__ import annotations
@@ -41,12 +40,12 @@ ENVOY_REPOSITORY = "quay.io/cilium/cilium-envoy"
 
 
 def has_envoy(artifacts: Artifacts) -> bool:
-    """Whether Envoy can be had; without it policies on layer 7 are not enforced, all else is."""
+    """Whether the artifacts hold Envoy; without it policies on layer 7 are not enforced, all others are."""
     return artifacts.has_repository(ENVOY_REPOSITORY)
 
 
 def has_hubble_ui(lab: LabConfig, artifacts: Artifacts) -> bool:
-    """Whether Hubble's web interface is wanted and can be had."""
+    """Whether Hubble's web interface is configured and the artifacts hold it."""
     return lab.addons.hubble_ui and all(artifacts.has_repository(r) for r in HUBBLE_UI.repositories)
 
 
@@ -57,15 +56,14 @@ def values(lab: LabConfig, artifacts: Artifacts = ONLINE, in_use: Iterable[IPv4N
 
 
 def chart_values(lab: LabConfig, artifacts: Artifacts = ONLINE, in_use: Iterable[IPv4Network] = ()) -> ChartValues:
-    """The program's own values. `in_use` are ranges that live nodes still have blocks of (see `ipam.pools`)."""
+    """The program's own values. `in_use` are ranges that live nodes still have pod CIDRs of (see `ipam.pools`)."""
     native = lab.routing_mode == "native"
     chart: ChartValues = {
         "k8sServiceHost": str(lab.topology.control_plane.address),
         "k8sServicePort": API_SERVER_PORT,
         "kubeProxyReplacement": True,
         "ipam": ipam.ipam_values(lab, in_use),
-        # Only multi-pool has no block per node that the agent could wait for (pkg/option/config.go sets the
-        # same).
+        # Only multi-pool has no pod CIDR per node that the agent could wait for (pkg/option/config.go sets the same).
         "k8s": {"requireIPv4PodCIDR": lab.ipam_mode != "multi-pool"},
         "routingMode": lab.routing_mode,
         # The agent refuses both in tunnel mode (daemon/cmd/daemon_main.go).
@@ -101,7 +99,7 @@ def chart_values(lab: LabConfig, artifacts: Artifacts = ONLINE, in_use: Iterable
 def _hubble(lab: LabConfig, artifacts: Artifacts) -> ChartHubble:
     hubble: ChartHubble = {
         "enabled": True,
-        # With the chart's own value a relay that moves is away until its successor is ready.
+        # With the chart's own value a relay that is drained is down until its successor is ready.
         "relay": {"enabled": True, "updateStrategy": {"rollingUpdate": {"maxUnavailable": 0}}},
         "ui": {"enabled": False},
         "metrics": {"enableOpenMetrics": True, "enabled": list(HUBBLE_METRICS)},
@@ -124,7 +122,7 @@ def _operator(lab: LabConfig, artifacts: Artifacts) -> ChartOperator:
 
 
 def merge(under: Mapping[str, object], over: Mapping[str, object]) -> dict[str, object]:
-    """Both as one tree; where both have a leaf, `over` has the say (the configuration's checks refuse that case)."""
+    """Both as one tree; where both have a leaf, `over` wins (the configuration's checks refuse that case)."""
     merged = dict(under)
     for key, value in over.items():
         below = merged.get(key)

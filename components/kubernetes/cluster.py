@@ -1,12 +1,12 @@
 """kubeadm on prepared hosts: one control plane, then all workers at once.
 
-No join token is kept anywhere. Workers hold, while they join, an SSH key that can do one thing on the control plane:
-have a token made that is good for 15 minutes. So a worker that joins days later, after an interruption or because it
-was added, joins like the first.
+No join token is kept anywhere. While they join, workers hold an SSH key that can do one thing on the control plane:
+make a token that is good for 15 minutes. So a worker that joins days later, after an interruption or because it was
+added, joins like the first.
 
-A worker whose machine is replaced or no longer wanted is emptied and taken out of the cluster first; a new machine
-joins again by itself. A control plane that is replaced is a new cluster, and the preview says so: everything that was
-in the old one is shown as replaced.
+A worker whose machine is replaced or removed is drained and leaves the cluster first; a new machine joins again by
+itself. A control plane that is replaced is a new cluster, and the preview shows it: everything in the old one is
+replaced.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Cluster(pulumi.ComponentResource):
 
     kubeconfig: pulumi.Output[str]
     nodes: list[remote.Command]
-    """The last step of each node: it is a member of the cluster."""
+    """The last steps of each node: it has joined the cluster."""
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class Cluster(pulumi.ComponentResource):
                 str(config.topology.control_plane.address),
                 init.stdout,
                 stdin=files,
-                # so that whatever has left joins again
+                # so that a node that has left joins again
                 again_with=[leaving],
                 secret=True,
                 parent=self,
@@ -118,7 +118,7 @@ class Cluster(pulumi.ComponentResource):
         self.register_outputs({"kubeconfig": self.kubeconfig})
 
     def _set_kubelet(self, machine: Machine, settings: str, member: remote.Command) -> remote.Command:
-        """After init, which gives the cluster its settings, and after a node is its member."""
+        """After init, which gives the cluster its settings, and after a node has joined."""
         return machine.run("kubelet-settings", "kubelet-settings.sh", settings, parent=self, depends_on=[member])
 
     def _prepare(self, machine: Machine) -> remote.Command:

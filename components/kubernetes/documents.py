@@ -1,4 +1,4 @@
-"""kubeadm's documents as pure functions: what `kubeadm init` and `kubeadm join` are told.
+"""kubeadm's documents as pure functions: the configuration of `kubeadm init` and `kubeadm join`.
 
 They are kubeadm.k8s.io/v1beta4, and hold no secret: a worker finds CA and token in a file of its own.
 """
@@ -22,10 +22,10 @@ CRI_SOCKET = "unix:///run/containerd/containerd.sock"
 PAUSE_IMAGE = f"registry.k8s.io/pause:{PAUSE}"
 """The sandbox's image for Kubernetes 1.31 to 1.33 (cmd/kubeadm/app/constants, PauseVersion)."""
 DISCOVERY_FILE = "/run/cilium-lab-discovery.conf"
-"""Where a worker keeps, while it joins, a kubeconfig with the cluster's CA and a short-lived token."""
+"""Where a worker has, while it joins, a kubeconfig with the cluster's CA and a short-lived token."""
 INIT_TOKEN_TTL = "1m0s"
-"""kubeadm init makes a bootstrap token whether asked or not, good for 24 hours unless one is described
-(v1beta4/defaults.go, SetDefaults_BootstrapTokens). Nothing uses it: workers are given their own.
+"""kubeadm init always makes a bootstrap token, good for 24 hours unless one is described (v1beta4/defaults.go,
+SetDefaults_BootstrapTokens). Nothing uses it: workers get their own.
 """
 
 
@@ -75,12 +75,12 @@ def cluster_configuration(lab: LabConfig) -> Document:
 def kubelet_configuration(lab: LabConfig) -> Document:
     """KubeletConfiguration of every node: kubeadm keeps one for the cluster.
 
-    The configuration's checks see to it that all nodes are of one kind. In containers, which share the
-    machine's kernel, disk and swap:
-    - the machine's swap is seen and is not the lab's to switch off;
-    - free disk is the machine's, and evicting pods or deleting images for its sake helps nobody;
-    - sysctls of the kernel are not to be written: KubeletInUserNamespace makes a failure to do so a warning,
-      and kubelet is not to insist on them (protectKernelDefaults).
+    The configuration's checks ensure that all nodes are of one kind. In containers, which share the machine's kernel,
+    disk and swap:
+    - the machine's swap is visible and the lab must not switch it off;
+    - free disk is the machine's, and evicting pods or deleting images does not free it;
+    - sysctls of the kernel cannot be written: KubeletInUserNamespace makes a failure to do so a warning, and kubelet
+      must not require them (protectKernelDefaults).
     """
     control_plane = lab.topology.control_plane
     document: Document = {
@@ -109,8 +109,7 @@ def kubelet_configuration(lab: LabConfig) -> Document:
 def cgroup_driver(host: Host) -> Literal["systemd", "cgroupfs"]:
     """What manages the pods' cgroups, for kubelet and containerd alike.
 
-    Systemd as everywhere; in a container the runtime itself, because systemd there has no controllers to
-    delegate.
+    Systemd as everywhere; in a container the runtime itself, because systemd there has no controllers to delegate.
     """
     return "cgroupfs" if host.machine == "container" else "systemd"
 
@@ -128,7 +127,7 @@ def join_configuration(lab: LabConfig, host: Host) -> Document:
 
 
 def ignored_preflight_errors(lab: LabConfig, host: Host) -> list[str]:
-    """The checks of kubeadm that fail here for a reason that does no harm, and no others.
+    """The checks of kubeadm that fail here for a harmless reason, and no others.
 
     Containers: SystemVerification wants the kernel's configuration or modules, which a container does not
     have, and Swap sees the machine's. Bundle: HTTPProxyCIDR writes an IPv4 address in brackets into a URL,

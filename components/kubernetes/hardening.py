@@ -1,7 +1,7 @@
-"""What the cluster's parts are told beyond kubeadm's defaults to give away less, as pure functions.
+"""Settings of the control plane and kubelet that are stricter than kubeadm's defaults, as pure functions.
 
-From the CIS benchmark for Kubernetes 1.32 to 1.34. What of it is left out is listed with its reasons in
-`labctl/cis/exceptions.py`. The key that encrypts secrets is none of this: the control plane makes it and keeps it.
+From the CIS benchmark for Kubernetes 1.32 to 1.34. What is left out of it is listed with its reasons in
+`labctl/cis/exceptions.py`. The key that encrypts secrets is not here: the control plane makes it, and it stays there.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 Document = dict[str, Any]
 
 FOLDER = "/etc/kubernetes/hardening"
-"""On the control plane, root's alone: what the API server reads besides kubeadm's own files."""
+"""On the control plane, readable by root alone: what the API server reads besides kubeadm's own files."""
 AUTHENTICATION = f"{FOLDER}/authentication.yaml"
 AUDIT_POLICY = f"{FOLDER}/audit.yaml"
 ENCRYPTION = f"{FOLDER}/encryption.yaml"
@@ -69,7 +69,7 @@ def scheduler() -> Document:
 
 
 def kubelet() -> Document:
-    """Fields of KubeletConfiguration. Some are kubeadm's defaults: they are wanted, whatever its defaults become."""
+    """Fields of KubeletConfiguration. Some are kubeadm's defaults today: they are set, whatever its defaults become."""
     return {
         "authentication": {"anonymous": {"enabled": False}, "webhook": {"enabled": True}},
         "authorization": {"mode": "Webhook"},
@@ -84,8 +84,8 @@ def kubelet() -> Document:
 
 
 def authentication() -> Document:
-    """Who may ask without saying who he is, and what: kubelet's probes of the API server, and kubeadm, when somebody
-    joins a node by token, for the cluster's CA (RBAC shows the anonymous one nothing else).
+    """The paths that answer anonymous requests: kubelet's probes of the API server, and the cluster's CA, which kubeadm
+    reads when a node joins by token (RBAC shows anonymous requests nothing else).
     """
     paths = ["/livez", "/readyz", "/healthz", "/api/v1/namespaces/kube-public/configmaps/cluster-info"]
     return {
@@ -97,7 +97,7 @@ def authentication() -> Document:
 
 
 def audit_policy() -> Document:
-    """Who did what to which object, never the contents. Left out is what parts of the cluster say every second."""
+    """Who did what to which object, never the contents; without the requests that components send every second."""
     return {
         "apiVersion": "audit.k8s.io/v1",
         "kind": "Policy",

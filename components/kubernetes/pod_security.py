@@ -1,7 +1,7 @@
 """Pod Security labels of the namespaces that the program does not make itself.
 
-Those that it makes carry their labels from the start. The level is enforced; what would break a stricter one that
-nobody can keep to is only warned of.
+Those that it makes have their labels from the start. One level is enforced; of a stricter one, which not every pod of
+the namespace can meet, violations are warnings.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Level = Literal["privileged", "baseline", "restricted"]
 
 @dataclass(frozen=True)
 class PodSecurity:
-    """The level that the namespace's pods must keep to, one that they are told to miss, and why no stricter one."""
+    """The level that the namespace's pods must meet, the one whose violations are warnings, and why no stricter one."""
 
     namespace: str
     enforce: Level
@@ -41,7 +41,10 @@ GIVEN = (
         "`kubectl debug node/...` starts its pods here, and the prober writes to a folder of its node",
     ),
     PodSecurity(
-        "kube-system", "privileged", "privileged", "Cilium's agents and the control plane are parts of their hosts"
+        "kube-system",
+        "privileged",
+        "privileged",
+        "Cilium's agents and the control plane use their hosts' namespaces",
     ),
     PodSecurity("kube-public", "restricted", "restricted", "no pod belongs there"),
     PodSecurity("kube-node-lease", "restricted", "restricted", "no pod belongs there"),
@@ -51,7 +54,7 @@ GIVEN = (
 
 
 class PodSecurityLabels(pulumi.ComponentResource):
-    """Sets them; to be made when Cilium's release is."""
+    """Sets them, after Cilium's release, whose chart makes one of the namespaces."""
 
     def __init__(
         self,

@@ -43,10 +43,8 @@ class Fleet(pulumi.ComponentResource):
         for host in topology.hosts:
             key = new_key_pair(f"{host.name}-host-key", host.name, config.key_epoch, opts=self._child)
             self.machines[host.name] = self._make(host, Access(user, key))
-        # not before all hosts take the new key: whoever has the old one gets in everywhere, or nowhere
-        ready = [machine.ready for machine in self.machines.values()]
         for machine in self.machines.values():
-            machine.run("only-keys", "only-keys.sh", stdin=user.public, depends_on=ready)
+            machine.finish(self.machines.values())
         self.register_outputs({})
 
     def _prepare(self, hypervisor: Hypervisor) -> None:

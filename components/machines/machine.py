@@ -7,7 +7,7 @@ about to go), show their progress, and keep quiet about secrets in the same way.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from shlex import quote
 
@@ -33,7 +33,7 @@ class Access:
 
 
 class Machine(pulumi.ComponentResource):
-    """A running host. Subclasses create `domain` and then call `_await_ready`."""
+    """A running host. Subclasses create `domain` and then call `_await_ready`; the fleet calls `finish`."""
 
     host: Host
     access: Access
@@ -61,6 +61,11 @@ class Machine(pulumi.ComponentResource):
             add_previous_output_in_env=False,
             opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[keys])),
         )
+
+    def finish(self, machines: Iterable[Machine]) -> None:
+        """Revoke the keys of earlier epochs, once all `machines` accept today's: an earlier key opens all or none."""
+        ready = [machine.ready for machine in machines]
+        self.run("only-keys", "revoke-old-keys.sh", stdin=self.access.user.public, depends_on=ready)
         self.register_outputs({"address": str(self.host.address)})
 
     def run(

@@ -4,7 +4,7 @@
 2. `give_keys` reaches the host with whichever pair it has, and gives it the new ones: its host key, and the user's
    beside those that may log in. It ends when the host shows the new host key to the new user key.
 3. Every other remote command of the host follows with the new keys: their connection has changed, so they run again.
-4. When all hosts are that far, `only-keys.sh` ends the earlier user keys.
+4. When all hosts are that far, `revoke-old-keys.sh` ends the earlier user keys.
 
 A run that is killed in between is finished by the next: nothing is read but the state's list of pairs and the host.
 """

@@ -1,1 +1,1 @@
-"""What is done on a host by remote command: programs, preparation to be a node, the router's part."""
+"""What makes a machine a host of the lab: programs and images, and the router."""

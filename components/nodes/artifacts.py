@@ -5,10 +5,27 @@ from __future__ import annotations
 import pulumi
 from pulumi_command import remote
 
-from cilium_lab.config.model import LabConfig
+from cilium_lab.config.model import Arch, LabConfig, Versions
+from cilium_lab.config.versions import REPOSITORIES, TOOLS
 from components.machines.container_domain import BUNDLE
 from components.machines.machine import Machine
-from components.nodes.online import online_list
+
+PACKAGES = (
+    # certificates and join tokens depend on the clock
+    "chrony",
+    # the policy under which containers run while SELinux stays enforcing
+    "container-selinux",
+    "conntrack-tools",
+    "socat",
+    "ethtool",
+    "iproute-tc",
+    "jq",
+    "tar",
+    "tcpdump",
+    # the study's termshark drives it
+    "wireshark-cli",
+)
+"""Of the distribution itself, signed by its own keys: what kubeadm's preflight needs, and the study's tools."""
 
 
 def install_artifacts(machine: Machine, config: LabConfig, *, parent: pulumi.Resource) -> remote.Command:
@@ -20,7 +37,7 @@ def install_artifacts(machine: Machine, config: LabConfig, *, parent: pulumi.Res
         "install-online.sh",
         stdin=online_list(config.arch, config.versions),
         parent=parent,
-        depends_on=[_trust(machine, config, parent)],
+        depends_on=[_open_firewall(machine, config, parent)],
     )
 
 
@@ -28,12 +45,38 @@ def install_router_packages(machine: Machine, config: LabConfig, *, parent: pulu
     """What the router serves its page with; the root file system of containers holds it already."""
     if config.artifacts == "bundle" or machine.host.machine == "container":
         return []
-    trusted = _trust(machine, config, parent)
-    return [machine.run("packages", "install-packages.sh", "httpd", "tcpdump", parent=parent), trusted]
+    opened = _open_firewall(machine, config, parent)
+    return [machine.run("packages", "install-packages.sh", "httpd", "tcpdump", parent=parent), opened]
 
 
-def _trust(machine: Machine, config: LabConfig, parent: pulumi.Resource) -> remote.Command:
-    """A distribution's firewall would close the ports of Kubernetes and Cilium, and drop what pods send."""
+def _open_firewall(machine: Machine, config: LabConfig, parent: pulumi.Resource) -> remote.Command:
+    """Else a distribution's firewall closes the ports of Kubernetes and Cilium, and drops what pods send."""
     pools = [config.pod_cidr, *config.cluster_pool.cidrs, *([config.sample_pool] if config.sample_pool else [])]
     networks = [config.topology.network.cidr, *pools]
-    return machine.run("firewall", "trust.sh", *map(str, networks), parent=parent)
+    return machine.run("firewall", "open-firewall.sh", *map(str, networks), parent=parent)
+
+
+def online_list(arch: Arch, versions: Versions) -> str:
+    """What install-online.sh reads: one line for each repository, package and tool. Pure.
+
+    A tool of another version than the pinned one has no sum here, but the address of its publisher's.
+    """
+    minor = versions.kubernetes.rpartition(".")[0]
+    lines = [
+        f"repository {r.name} {r.url.format(minor=minor)} {r.key.format(minor=minor)} {r.fingerprint}"
+        for r in REPOSITORIES
+    ]
+    kubernetes = (f"{name}-{versions.kubernetes}" for name in ("kubeadm", "kubelet", "kubectl"))
+    packages = (*kubernetes, f"containerd.io-{versions.containerd}", *PACKAGES)
+    lines += [f"package {package}" for package in packages]
+    wanted = {
+        "cilium": versions.cilium_cli,
+        "hubble": versions.hubble,
+        "k9s": versions.k9s,
+        "termshark": versions.termshark,
+    }
+    for name, version in wanted.items():
+        tool = TOOLS[name]
+        sum_ = tool.pinned(version, arch) or f"from {tool.published(version, arch)}"
+        lines.append(f"tool {name} {version} {tool.address(version, arch)} {sum_}")
+    return "".join(f"{line}\n" for line in lines)

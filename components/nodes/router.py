@@ -1,8 +1,8 @@
-"""The study's router: forwards, has the addresses behind it, and serves one page. Nodes get a lasting route to it."""
+"""The study's router: it forwards, has the addresses behind it and serves a page. Nodes get a lasting route to it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import pulumi
 
@@ -19,19 +19,19 @@ class Router(pulumi.ComponentResource):
         self,
         name: str,
         config: LabConfig,
-        router: Machine,
-        nodes: Sequence[Machine],
+        machines: Mapping[str, Machine],
         *,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("cilium-lab:hosts:Router", name, None, opts)
         topology = config.topology
         behind = topology.router_network
+        router = machines[topology.router.name]
         packages = install_router_packages(router, config, parent=self)
         links = [f"{link.name}={link.interface}" for link in behind.links]
         router.run("router", "router.sh", *links, parent=self, depends_on=packages)
-        for node in nodes:
-            node.run(
+        for node in topology.nodes:
+            machines[node.name].run(
                 "route",
                 "static-route.sh",
                 str(behind.cidr),

@@ -100,7 +100,7 @@ def test_a_worker_whose_machine_is_replaced_is_emptied_and_joins_again(checkout:
     listed = checkout.lab("pulumi", "stack", "--stack", "embedded", "--show-urns").stdout
     (urn,) = re.findall(r"urn:\S+::k8s-w1-domain", listed)
     printed = checkout.lab("pulumi", "up", "--yes", "--skip-preview", "--stack", "embedded", "--replace", urn).stdout
-    for line in ("k8s-cp: moving the pods of k8s-w1", "k8s-cp: k8s-w1 has left", "k8s-cp: k8s-w1 is a member"):
+    for line in ("k8s-cp: draining k8s-w1", "k8s-cp: k8s-w1 has left", "k8s-cp: k8s-w1 is a member"):
         assert line in printed
     after = node(checkout, "k8s-w1")
     assert after["metadata"]["uid"] != before

@@ -1,4 +1,4 @@
-"""A room of its own for these tests: the real engine, the real providers, a real libvirt, and no hosts."""
+"""A sandbox for these tests: the real engine, the real providers, a real libvirt, and no hosts."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from tests.helpers.checkout import Checkout, copy_checkout
 
 
 @pytest.fixture(scope="session")
-def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
-    """A clean copy of the project whose room is open."""
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    """A clean copy of the project whose sandbox runs."""
     made = copy_checkout(tmp_path_factory.mktemp("engine"))
     made.lab("shell", "true")
     yield made

@@ -26,13 +26,13 @@ _NAMES = ("router", "k8s-w1")
 
 
 class Somebody:
-    """What somebody else has in the room's libvirt."""
+    """What somebody else has in the sandbox's libvirt."""
 
-    def __init__(self, room: Checkout) -> None:
-        self._room = room
+    def __init__(self, sandbox: Checkout) -> None:
+        self._sandbox = sandbox
 
     def shell(self, *words: str, stdin: str = "") -> str:
-        return self._room.lab("shell", join(words), stdin=stdin).stdout
+        return self._sandbox.lab("shell", join(words), stdin=stdin).stdout
 
     def virsh(self, kind: str, *words: str, stdin: str = "") -> str:
         return self.shell("virsh", "-q", "-c", _URIS[kind], *words, stdin=stdin)
@@ -71,28 +71,28 @@ class Somebody:
 
 
 @pytest.fixture
-def somebody(room: Checkout) -> Iterator[Somebody]:
-    made = Somebody(room)
+def somebody(sandbox: Checkout) -> Iterator[Somebody]:
+    made = Somebody(sandbox)
     made.make()
     yield made
     made.end()
 
 
 @pytest.fixture
-def stack_file(room: Checkout) -> Iterator[Path]:
+def stack_file(sandbox: Checkout) -> Iterator[Path]:
     """The file of the stack embedded, which is put back afterwards."""
-    file = room.folder / "Pulumi.embedded.yaml"
+    file = sandbox.folder / "Pulumi.embedded.yaml"
     before = file.read_text()
     yield file
     file.write_text(before)
 
 
-def lab(room: Checkout, *words: str) -> tuple[int, str]:
-    done = room.lab("pulumi", *words, "--stack", "embedded", "--non-interactive", check=False)
+def lab(sandbox: Checkout, *words: str) -> tuple[int, str]:
+    done = sandbox.lab("pulumi", *words, "--stack", "embedded", "--non-interactive", check=False)
     return done.returncode, done.stdout + done.stderr
 
 
-def test_everything_of_somebody_elses_is_refused_at_once_and_survives(room: Checkout, somebody: Somebody) -> None:
+def test_everything_of_somebody_elses_is_refused_at_once_and_survives(sandbox: Checkout, somebody: Somebody) -> None:
     before = somebody.all()
     seen = [
         "network cilium-lab of qemu:///system",
@@ -101,7 +101,7 @@ def test_everything_of_somebody_elses_is_refused_at_once_and_survives(room: Chec
         "domain router of lxc:///system",
     ]
     for words in (("preview",), ("up", "--yes", "--skip-preview"), ("up", "--yes")):
-        code, text = lab(room, *words)
+        code, text = lab(sandbox, *words)
         assert code != 0
         message = text.partition("Diagnostics:")[2]
         assert "objects that stack cilium-lab/embedded did not make are in its way; nothing was changed" in message
@@ -110,20 +110,20 @@ def test_everything_of_somebody_elses_is_refused_at_once_and_survives(room: Chec
         assert message.count("next: ") == len(seen)
         assert "Traceback" not in text
         assert somebody.all() == before
-    code, text = lab(room, "destroy", "--yes")
+    code, text = lab(sandbox, "destroy", "--yes")
     assert code == 0, text
     assert somebody.all() == before
-    exported = json.loads(room.lab("pulumi", "stack", "export", "--stack", "embedded").stdout)
+    exported = json.loads(sandbox.lab("pulumi", "stack", "export", "--stack", "embedded").stdout)
     made = [one["urn"] for one in exported["deployment"].get("resources") or []]
     assert [urn for urn in made if "pulumi:pulumi:Stack" not in urn] == []
 
 
 def test_the_pool_and_the_volumes_of_virtual_machines_are_refused_as_well(
-    room: Checkout, somebody: Somebody, stack_file: Path
+    sandbox: Checkout, somebody: Somebody, stack_file: Path
 ) -> None:
     before = somebody.all()
-    room.lab("pulumi", "config", "set", "machines", "vm", "--stack", "embedded")
-    code, text = lab(room, "preview")
+    sandbox.lab("pulumi", "config", "set", "machines", "vm", "--stack", "embedded")
+    code, text = lab(sandbox, "preview")
     assert code != 0
     assert "pool cilium-lab of qemu:///system\n" in text
     assert "volume router.qcow2 in pool cilium-lab of qemu:///system\n" in text

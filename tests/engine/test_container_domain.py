@@ -19,17 +19,17 @@ pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.mark.parametrize("host", LAB.hosts, ids=lambda host: host.name)
-def test_libvirt_accepts_the_definition_and_keeps_it(room: Checkout, tmp_path: Path, host: Host) -> None:
+def test_libvirt_accepts_the_definition_and_keeps_it(sandbox: Checkout, tmp_path: Path, host: Host) -> None:
     behind = LAB.router_network if host.role == "router" else None
     paths = ContainerPaths(tmp_path / host.name, tmp_path / "bundle")
     text = domain_xml(host, LAB.network, behind, paths, MARK)
     (tmp_path / "domain.xml").write_text(text)
     try:
-        virsh(room, "define", "--validate", str(tmp_path / "domain.xml"))
-        virsh(room, "define", "--validate", str(tmp_path / "domain.xml"))  # as a second run does
-        kept = ET.fromstring(virsh(room, "dumpxml", host.name))
+        virsh(sandbox, "define", "--validate", str(tmp_path / "domain.xml"))
+        virsh(sandbox, "define", "--validate", str(tmp_path / "domain.xml"))  # as a second run does
+        kept = ET.fromstring(virsh(sandbox, "dumpxml", host.name))
     finally:
-        virsh(room, "undefine", host.name)
+        virsh(sandbox, "undefine", host.name)
     assert mark_of(kept) == MARK
     given = ET.fromstring(text)
     for path in ("devices/interface/mac", "devices/interface/ip", "devices/filesystem/target", "uuid"):
@@ -38,5 +38,5 @@ def test_libvirt_accepts_the_definition_and_keeps_it(room: Checkout, tmp_path: P
         )
 
 
-def virsh(room: Checkout, *words: str) -> str:
-    return room.lab("shell", " ".join(["virsh", "-q", "-c", "lxc:///system", *words])).stdout
+def virsh(sandbox: Checkout, *words: str) -> str:
+    return sandbox.lab("shell", " ".join(["virsh", "-q", "-c", "lxc:///system", *words])).stdout

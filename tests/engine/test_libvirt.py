@@ -21,16 +21,16 @@ POOL_FOLDER = "/var/lib/libvirt/images/cilium-lab"
 
 
 class Stack:
-    """The test program's stack, driven by the real command line in the room."""
+    """The test program's stack, driven by the real command line in the sandbox."""
 
-    def __init__(self, room: Checkout, name: str, **settings: str) -> None:
-        self._room = room
+    def __init__(self, sandbox: Checkout, name: str, **settings: str) -> None:
+        self._sandbox = sandbox
         self.name = name
-        self._program = room.folder / "tests" / "engine" / "libvirt_program"
+        self._program = sandbox.folder / "tests" / "engine" / "libvirt_program"
         # its commands name scripts, and healing finds its project, from its own folder
         for name in ("components", "cilium_lab"):
             if not (self._program / name).exists():
-                (self._program / name).symlink_to(room.folder / name)
+                (self._program / name).symlink_to(sandbox.folder / name)
         self.pulumi("stack", "init", name)
         for key, value in settings.items():
             self.pulumi("config", "set", f"engine:{key}", value, "--stack", name)
@@ -43,16 +43,16 @@ class Stack:
         return self.shell("virsh", "-q", "-c", "qemu:///system", *words, check=check)
 
     def shell(self, *words: str, check: bool = True, stdin: str = "") -> str:
-        done = self._room.lab("shell", join(words), check=check, stdin=stdin)
+        done = self._sandbox.lab("shell", join(words), check=check, stdin=stdin)
         return done.stdout + ("" if check else done.stderr)
 
     def heal(self, verb: str) -> str:
-        python = str(self._room.folder / ".venv" / "bin" / "python")
+        python = str(self._sandbox.folder / ".venv" / "bin" / "python")
         words = ["cd", str(self._program), "&&", python, "-m"]
         return self.shell_line(" ".join([*words, "cilium_lab.libvirt.healing", verb, "--stack", self.name]))
 
     def shell_line(self, line: str) -> str:
-        done = self._room.lab("shell", line)
+        done = self._sandbox.lab("shell", line)
         return done.stdout + done.stderr
 
     def state(self) -> State:
@@ -94,8 +94,8 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def stack(room: Checkout, settings: dict[str, str]) -> Iterator[Stack]:
-    made = Stack(room, "test", **settings)
+def stack(sandbox: Checkout, settings: dict[str, str]) -> Iterator[Stack]:
+    made = Stack(sandbox, "test", **settings)
     yield made
     made.pulumi("destroy", "--yes")
     assert made.virsh("net-list", "--all", "--name").split() == []
@@ -257,10 +257,10 @@ def test_files_that_were_in_the_pools_folder_are_refused_and_stay(stack: Stack) 
 
 
 def test_a_second_stack_is_refused_by_the_name_of_the_first_which_stays(
-    stack: Stack, room: Checkout, settings: dict[str, str]
+    stack: Stack, sandbox: Checkout, settings: dict[str, str]
 ) -> None:
     before = stack.definitions()
-    second = Stack(room, "second", **settings)
+    second = Stack(sandbox, "second", **settings)
     try:
         printed = second.pulumi("up", "--yes", "--skip-preview", check=False)
         assert "carries the mark of another stack: engine-libvirt/test" in printed

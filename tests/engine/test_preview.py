@@ -20,16 +20,16 @@ pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture
-def stack(room: Checkout) -> Iterator[Path]:
+def stack(sandbox: Checkout) -> Iterator[Path]:
     """The file of the stack embedded, which is put back afterwards."""
-    file = room.folder / "Pulumi.embedded.yaml"
+    file = sandbox.folder / "Pulumi.embedded.yaml"
     before = file.read_text()
     yield file
     file.write_text(before)
 
 
-def preview(room: Checkout) -> tuple[int, str]:
-    done = room.lab("pulumi", "preview", "--stack", "embedded", "--non-interactive", check=False)
+def preview(sandbox: Checkout) -> tuple[int, str]:
+    done = sandbox.lab("pulumi", "preview", "--stack", "embedded", "--non-interactive", check=False)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -39,7 +39,7 @@ def resources() -> int:
 
     def program() -> None:
         with (
-            patch("components.lab.missing", lambda *_: []),
+            patch("components.prerequisites.missing", lambda *_: []),
             patch("components.lab.refuse_conflicts", lambda *_: None),
         ):
             Lab("lab", lab)
@@ -48,20 +48,20 @@ def resources() -> int:
     return len(made | {("pulumi:pulumi:Stack", "cilium-lab-test")})
 
 
-def held(room: Checkout) -> list[str]:
+def held(sandbox: Checkout) -> list[str]:
     """The resources in the state."""
-    exported = json.loads(room.lab("pulumi", "stack", "export", "--stack", "embedded").stdout)
+    exported = json.loads(sandbox.lab("pulumi", "stack", "export", "--stack", "embedded").stdout)
     return [resource["urn"] for resource in exported["deployment"].get("resources") or []]
 
 
-def test_a_preview_needs_no_cluster_and_no_hosts(room: Checkout, stack: Path) -> None:
-    code, text = preview(room)
+def test_a_preview_needs_no_cluster_and_no_hosts(sandbox: Checkout, stack: Path) -> None:
+    code, text = preview(sandbox)
     assert code == 0, text
     found = re.search(r"\+ (\d+) to create", text)
     assert found, text
     assert int(found[1]) == resources()
-    assert held(room) == []
-    assert not (room.state / "hosts").exists()
+    assert held(sandbox) == []
+    assert not (sandbox.state / "hosts").exists()
 
 
 @pytest.mark.parametrize(
@@ -76,26 +76,30 @@ def test_a_preview_needs_no_cluster_and_no_hosts(room: Checkout, stack: Path) ->
     ids=["unknown-mode", "cloud-mode", "overlap", "duplicate-address", "arch"],
 )
 def test_a_wrong_configuration_is_refused_before_anything_exists(
-    room: Checkout, stack: Path, settings: dict[str, str], words: list[str]
+    sandbox: Checkout, stack: Path, settings: dict[str, str], words: list[str]
 ) -> None:
-    configure(room, settings)
-    code, text = preview(room)
+    configure(sandbox, settings)
+    code, text = preview(sandbox)
     assert code != 0
     message = text.partition("Diagnostics:")[2]
     assert message.count("in the configuration; nothing was changed:") == 1, text
     assert all(word in message for word in words), text
     assert "right: cilium-lab:" in message
     assert "Traceback" not in text
-    done = room.lab("pulumi", "up", "--yes", "--skip-preview", "--stack", "embedded", "--non-interactive", check=False)
+    done = sandbox.lab(
+        "pulumi", "up", "--yes", "--skip-preview", "--stack", "embedded", "--non-interactive", check=False
+    )
     assert done.returncode != 0
     assert all(word in done.stdout + done.stderr for word in words)
-    assert [urn for urn in held(room) if "pulumi:pulumi:Stack" not in urn] == []
-    assert room.lab("shell", "virsh -q -c lxc:///system list --all --name").stdout.split() == []
+    assert [urn for urn in held(sandbox) if "pulumi:pulumi:Stack" not in urn] == []
+    assert sandbox.lab("shell", "virsh -q -c lxc:///system list --all --name").stdout.split() == []
 
 
-def test_every_error_is_in_one_message(room: Checkout, stack: Path) -> None:
-    configure(room, {"ipamMode": "gke", "podCidr": "172.31.0.0/16", "arch": "mips", "hosts[1].address": "172.31.1.10"})
-    code, text = preview(room)
+def test_every_error_is_in_one_message(sandbox: Checkout, stack: Path) -> None:
+    configure(
+        sandbox, {"ipamMode": "gke", "podCidr": "172.31.0.0/16", "arch": "mips", "hosts[1].address": "172.31.1.10"}
+    )
+    code, text = preview(sandbox)
     assert code != 0
     found = re.search(r"(\d+) errors in the configuration; nothing was changed:", text)
     assert found, text
@@ -104,14 +108,14 @@ def test_every_error_is_in_one_message(room: Checkout, stack: Path) -> None:
         assert f"cilium-lab:{key}: " in text
 
 
-def configure(room: Checkout, settings: dict[str, str]) -> None:
+def configure(sandbox: Checkout, settings: dict[str, str]) -> None:
     """As a person does, by `pulumi config set`."""
     if any(key.startswith("hosts[") for key in settings):
         for number, host in enumerate(_HOSTS):
             for key, value in host.items():
-                _set(room, f"hosts[{number}].{key}", value)
+                _set(sandbox, f"hosts[{number}].{key}", value)
     for key, value in settings.items():
-        _set(room, key, value)
+        _set(sandbox, key, value)
 
 
 _HOSTS = (
@@ -121,5 +125,5 @@ _HOSTS = (
 )
 
 
-def _set(room: Checkout, key: str, value: str) -> None:
-    room.lab("pulumi", "config", "set", "--stack", "embedded", "--path", key, value)
+def _set(sandbox: Checkout, key: str, value: str) -> None:
+    sandbox.lab("pulumi", "config", "set", "--stack", "embedded", "--path", key, value)

@@ -59,9 +59,9 @@ def record_lab(stack: str, *, preview: bool = False, held_back: str = "", **conf
     held = bundle(held_back) if lab.artifacts == "bundle" else ONLINE
     with (
         patch("components.lab.find_artifacts", lambda *_: held),
-        # What this machine lacks is no matter of what the lab is.
-        patch("components.lab.missing", lambda *_: []),
-        # Nor is what its libvirt holds.
+        # The lab is the same, whatever this machine lacks,
+        patch("components.prerequisites.missing", lambda *_: []),
+        # and whatever its libvirt holds.
         patch("components.lab.refuse_conflicts", lambda *_: None),
     ):
         return record(

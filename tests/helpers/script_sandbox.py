@@ -59,7 +59,7 @@ class Sandbox:
         self.write(f"/stand-ins/{program}", f'#!/bin/bash\necho "{program} $*" >> /calls\n{body}\n', 0o755)
 
     def calls(self) -> list[str]:
-        """How stand-ins were called since the last time that this was asked."""
+        """How stand-ins were called since the last call of this."""
         path = self.path("/calls")
         lines = path.read_text().splitlines() if path.exists() else []
         path.unlink(missing_ok=True)

@@ -1,9 +1,9 @@
 #!/bin/bash
-# Lets the holder of one SSH key do one thing on the control plane: have a join token made that is good for 15 minutes.
+# Allows one SSH key to do one thing on the control plane: to make a join token that is good for 15 minutes.
 #
 # usage: allow-joining.sh NODE_NETWORK < public key
 #
-# So no token has to be kept: a worker asks for one at the moment in which it joins.
+# So no token has to be kept: a worker gets one at the moment in which it joins.
 . "$(dirname "$0")/lib.sh"
 network=$1 key=$(cat)
 alone
@@ -25,7 +25,7 @@ current-context: join
 FILE
 SCRIPT
 
-# A file of its own: the one of root is written anew whenever the host's identity is.
+# A file of its own: root's is written again whenever the host's keys are.
 keys=/etc/ssh/cilium-lab-join-keys
 put "$keys" 600 <<< "restrict,from=\"$network\",command=\"/usr/local/sbin/cilium-lab-join-file\" $key" || true
 if put /etc/ssh/sshd_config.d/10-cilium-lab-join.conf <<< "AuthorizedKeysFile .ssh/authorized_keys $keys"; then

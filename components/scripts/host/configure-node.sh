@@ -7,7 +7,7 @@
 driver=$1 pause=$2
 alone
 
-# A kernel without modules has no modprobe to ask; what it lacks then shows in kubeadm's preflight.
+# A kernel without modules has nothing to load; kubeadm's preflight reports what it lacks.
 if [ -e /proc/modules ]; then
     put /etc/modules-load.d/cilium-lab.conf <<< $'overlay\nbr_netfilter' || true
     modprobe -a overlay br_netfilter
@@ -21,7 +21,7 @@ net.ipv4.conf.default.rp_filter = 0
 CONF
     sysctl -q -p /etc/sysctl.d/90-cilium-lab.conf
 fi
-# kubelet insists on these (protectKernelDefaults); a container finds what its machine has.
+# kubelet does not start without these (protectKernelDefaults); in a container the values are those of its machine.
 if [ "$driver" = systemd ] && put /etc/sysctl.d/91-cilium-lab-kubelet.conf << 'CONF'; then
 vm.overcommit_memory = 1
 vm.panic_on_oom = 0
@@ -32,7 +32,7 @@ kernel.keys.root_maxbytes = 25000000
 CONF
     sysctl -q -p /etc/sysctl.d/91-cilium-lab-kubelet.conf
 fi
-# The machine's swap is not a container's to switch off, and kubelet is told to bear with it there.
+# A container cannot switch off its machine's swap; kubelet tolerates it there (failSwapOn).
 if [ "$driver" = systemd ] && [ "$(wc -l < /proc/swaps)" -gt 1 ]; then
     swapoff -a
     sed -i -E 's/^([^#].*[[:space:]]swap[[:space:]].*)$/# cilium-lab: \1/' /etc/fstab

@@ -3,7 +3,7 @@
 #
 # usage: control-plane-files.sh FOLDER AUDIT_FOLDER < bundle of files
 #
-# The key is made here, once, and leaves this host never: not even the program that made the host knows it.
+# The key is made here, once, and never leaves this host: the program that made the host does not have it either.
 . "$(dirname "$0")/lib.sh"
 folder=$1 logs=$2
 files=$(mktemp -d -p /run)

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Makes a bundle's programs this host's own, and imports its images.
+# Links a bundle's programs into this host's PATH, and imports its images.
 #
 # usage: install-bundle.sh BUNDLE
 . "$(dirname "$0")/lib.sh"
@@ -11,7 +11,7 @@ alone
     cd "$bundle"
     jq -r '.files | to_entries[] | select(.key | test("^(bin|cni)/")) | "\(.value.sha256)  \(.key)"' index.json |
         sha256sum --check --quiet
-) || fail 'the bundle is damaged' 'every file as index.json says' 'the sums above differ' 'build it anew: ./lab build'
+) || fail 'the bundle is damaged' 'every file as index.json says' 'the sums above differ' 'build it again: ./lab build'
 
 mkdir -p /opt/cni/bin /usr/local/bin
 ln -sfn "$bundle"/bin/* /usr/local/bin/

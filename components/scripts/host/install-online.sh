@@ -16,10 +16,10 @@ mkdir -p "$done_folder"
 
 download() {
     curl --fail --location --silent --show-error --output "$2" "$1" ||
-        fail "downloading $1" 'exit status 0' "curl's words above" 'see that the host reaches it'
+        fail "downloading $1" 'exit status 0' "curl's words above" 'check that the host reaches it'
 }
 
-# What comes from the repository comes by this script alone: `dnf upgrade` on a node leaves Kubernetes as it is.
+# Only this script installs from the repository (exclude=*): `dnf upgrade` on a node leaves Kubernetes as it is.
 repository() {
     local name=$1 url=$2 key=$3 expected=$4 file=/etc/pki/rpm-gpg/cilium-lab-$1 seen
     if [ "$(cat "$done_folder/key-$name" 2> /dev/null)" != "$expected" ] || [ ! -e "$file" ]; then
@@ -73,7 +73,7 @@ while read -r kind words; do
     esac
 done <<< "$list"
 say "installing ${packages[*]}"
-quietly 'dnf install' 'see that the repositories are reached' \
+quietly 'dnf install' 'check that the host reaches the repositories' \
     dnf install -y --disableexcludes=all "${packages[@]}"
 systemctl enable -q --now chronyd
 while read -r kind words; do

@@ -7,5 +7,5 @@ alone
 
 if ! rpm --quiet --query "$@"; then
     say "installing $*"
-    quietly 'dnf install' 'see that the repositories are reached' dnf install -y "$@"
+    quietly 'dnf install' 'check that the host reaches the repositories' dnf install -y "$@"
 fi

@@ -3,8 +3,8 @@
 #
 # usage: kubeadm-init.sh < kubeadm's documents (YAML)
 #
-# An init that was cut off anywhere is reset and done again. A finished one is brought to changed documents, as far as
-# a running cluster can be; what it can't change is refused.
+# An init that was interrupted anywhere is reset and done again. On a finished one changed documents are applied, as far
+# as a running cluster allows; any other change is an error.
 . "$(dirname "$0")/lib.sh"
 mkdir -p "$done_folder" /etc/kubernetes
 documents=/etc/kubernetes/kubeadm.yaml
@@ -13,8 +13,8 @@ alone
 (umask 077 && cat > "$wanted")
 export KUBECONFIG=/etc/kubernetes/admin.conf
 
-# what_stays FILE: the lines that a running cluster stands on
-what_stays() { grep -E '^ *(kubernetesVersion|podSubnet|serviceSubnet|advertiseAddress|bindPort): ' "$1" | sort; }
+# fixed_settings FILE: the lines that cannot change on a running cluster
+fixed_settings() { grep -E '^ *(kubernetesVersion|podSubnet|serviceSubnet|advertiseAddress|bindPort): ' "$1" | sort; }
 
 # runs_as_written PART: its process has every argument that its manifest has
 runs_as_written() {
@@ -25,18 +25,18 @@ runs_as_written() {
     done < <(sed -n 's/^    - \(--.*\)$/\1/p' "/etc/kubernetes/manifests/$1.yaml")
 }
 
-# write_secrets_again: so that each is encrypted by today's key
+# write_secrets_again: so that each is encrypted with the current key
 write_secrets_again() { kubectl get secrets --all-namespaces --output json | kubectl replace --filename -; }
 
-# bring_to_documents: what kubeadm's "Reconfiguring a kubeadm cluster" tells to do by hand
-bring_to_documents() {
-    local part next='mend the cause and run pulumi up again: it starts over'
-    diff <(what_stays "$documents") <(what_stays "$wanted") >&2 ||
+# apply_documents: the steps of kubeadm's "Reconfiguring a kubeadm cluster"
+apply_documents() {
+    local part next='fix the cause and run pulumi up again: it starts over'
+    diff <(fixed_settings "$documents") <(fixed_settings "$wanted") >&2 ||
         fail 'changing a running cluster' 'the same version, ranges and addresses' 'the differences above' \
-            'take the change back, or make the cluster anew: pulumi destroy, then pulumi up'
-    say 'bringing the control plane to its changed settings'
+            'revert the change, or make the cluster again: pulumi destroy, then pulumi up'
+    say 'applying changed settings to the control plane'
     quietly 'writing the manifests' "$next" kubeadm init phase control-plane all --config "$wanted"
-    quietly 'keeping the settings' "$next" kubeadm init phase upload-config all --config "$wanted"
+    quietly 'storing the settings' "$next" kubeadm init phase upload-config all --config "$wanted"
     for part in kube-apiserver kube-controller-manager kube-scheduler; do
         until_true 180 "$part runs with its new arguments" runs_as_written "$part"
     done
@@ -45,7 +45,7 @@ bring_to_documents() {
 }
 
 if [ ! -e "$done_folder/initialised" ]; then
-    next='mend the cause and run pulumi up again: it starts over'
+    next='fix the cause and run pulumi up again: it starts over'
     quietly 'kubeadm config validate' "$next" kubeadm config validate --config "$wanted"
     if compgen -G '/etc/kubernetes/pki/*' > /dev/null || compgen -G '/etc/kubernetes/manifests/*' > /dev/null ||
         [ -d /var/lib/etcd/member ]; then
@@ -56,7 +56,7 @@ if [ ! -e "$done_folder/initialised" ]; then
     quietly 'kubeadm init' "$next" kubeadm init --config "$wanted" --skip-token-print
     touch "$done_folder/initialised"
 elif ! cmp -s "$documents" "$wanted"; then
-    bring_to_documents
+    apply_documents
 fi
 mv "$wanted" "$documents"
 until_true 120 'the API server is ready' kubectl get --raw /readyz

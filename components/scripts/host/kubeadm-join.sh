@@ -3,9 +3,9 @@
 #
 # usage: kubeadm-join.sh CONTROL_PLANE CA_HASH < bundle of files
 #   CONTROL_PLANE  its address; CA_HASH  sha256:... of the cluster CA's public key
-# stdin: kubeadm.yaml (its documents), key (the SSH key that may ask for a token), known_hosts (the control plane's pinned host key).
+# stdin: kubeadm.yaml (its documents), key (the SSH key that gets a token), known_hosts (the control plane's pinned host key).
 #
-# A join that was cut off anywhere is reset and done again, and so is one of a node that has been taken out of the
+# A join that was interrupted anywhere is reset and done again, and so is one of a node that has been removed from the
 # cluster since; any other is left alone.
 . "$(dirname "$0")/lib.sh"
 control_plane=$1 expected=$2
@@ -14,9 +14,9 @@ trap 'rm -rf "$files"' EXIT
 unpack "$files"
 alone
 
-next='mend the cause and run pulumi up again: it starts over'
+next='fix the cause and run pulumi up again: it starts over'
 mkdir -p "$done_folder"
-# A disk outlives its machine, so what it says is compared with the cluster; no answer is no reason to start over.
+# A disk outlives its machine, so its mark is compared with the cluster; no answer is no reason to start over.
 left() {
     local known
     known=$(kubectl --kubeconfig /etc/kubernetes/kubelet.conf get node "$(hostname)" \
@@ -31,13 +31,13 @@ if [ -e /etc/kubernetes/kubelet.conf ] || [ -e /etc/kubernetes/bootstrap-kubelet
     quietly 'kubeadm reset' "$next" kubeadm reset --force
 fi
 
-say 'asking the control plane for a join token'
+say 'getting a join token from the control plane'
 discovery=/run/cilium-lab-discovery.conf # named in kubeadm.yaml
 trap 'rm -rf "$files" "$discovery"' EXIT
 (umask 077 && : > "$discovery")
 ssh -T -i "$files/key" -o UserKnownHostsFile="$files/known_hosts" -o StrictHostKeyChecking=yes -o BatchMode=yes \
     -o ConnectTimeout=10 -o ServerAliveInterval=5 "root@$control_plane" > "$discovery" ||
-    fail 'asking for a join token' "a kubeconfig from $control_plane" "ssh's words above" \
+    fail 'getting a join token' "a kubeconfig from $control_plane" "ssh's words above" \
         "see that sshd and the API server run on $control_plane"
 seen=$(sed -n 's/.*certificate-authority-data: "\([^"]*\)".*/\1/p' "$discovery" | base64 -d | public_key_hash) ||
     seen='no certificate'

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Gives the kubelet of a member the settings that the cluster keeps for all of them.
+# Gives the kubelet of a joined node the settings that the cluster holds for all nodes.
 #
 # usage: kubelet-settings.sh DIGEST
 #   DIGEST  of the settings, so that this runs again when they change
@@ -11,7 +11,7 @@ config=/var/lib/kubelet/config.yaml
 
 if [ "$(cat "$done_folder/kubelet-settings" 2> /dev/null)" != "$digest" ]; then
     before=$(sha256sum "$config")
-    quietly 'reading the settings' 'mend the cause and run pulumi up again' kubeadm upgrade node phase kubelet-config
+    quietly 'reading the settings' 'fix the cause and run pulumi up again' kubeadm upgrade node phase kubelet-config
     if [ "$(sha256sum "$config")" != "$before" ]; then
         say 'restarting kubelet with changed settings'
         systemctl restart kubelet

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Waits, on the control plane, until a worker is a member of the cluster; where Cilium runs already, until it takes pods.
+# Waits, on the control plane, until a worker has joined the cluster; where Cilium runs already, until it is ready.
 #
 # usage: node-joined.sh NODE
 . "$(dirname "$0")/lib.sh"

@@ -42,7 +42,7 @@ CONF
 put /etc/sysctl.d/90-cilium-lab.conf <<< 'net.ipv4.ip_forward = 1' || true
 sysctl -q -p /etc/sysctl.d/90-cilium-lab.conf
 
-# A bundle's measuring tool asks from here as well.
+# Probes run on the router as well.
 [ ! -e /opt/bundle/bin/probe ] || ln -sfn /opt/bundle/bin/probe /usr/local/bin/probe
 
 page="<h1>Web Server : $(hostname)</h1>"

@@ -6,7 +6,7 @@
 # stdin: base64 of a tar with
 #   user-NN          the user's private keys of all epochs, the newest is 00
 #   known_hosts      the host keys of all epochs; known_hosts-now: the newest alone
-#   for-host         what take-keys.sh gets
+#   for-host         what install-keys.sh gets
 #
 # Can be run again after it was stopped anywhere: whatever the host has by then is on these lists.
 set -euo pipefail
@@ -15,7 +15,7 @@ address=$1 end=$((EPOCHSECONDS + $2))
 files=$(mktemp -d)
 trap 'rm -rf "$files"' EXIT
 base64 -d | tar -x -C "$files"
-take=$(< "$(dirname "$0")/../host/take-keys.sh")
+take=$(< "$(dirname "$0")/../host/install-keys.sh")
 user_keys=("$files"/user-*)
 
 # at_host KEY KNOWN_HOSTS COMMAND: by this user key alone, at a host with one of these host keys

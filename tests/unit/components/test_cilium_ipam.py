@@ -1,4 +1,4 @@
-"""Pools, and the list that is not masqueraded, through a migration and back."""
+"""Pools and non-masquerade CIDRs, through a migration and back."""
 
 from __future__ import annotations
 
@@ -33,18 +33,20 @@ def test_pools_in_the_order_of_use(
 
 
 def test_the_list_is_the_same_in_every_mode() -> None:
-    lists = {ipam.masquerade_cidrs(parse({"ipamMode": mode})) for mode in ("kubernetes", "cluster-pool", "multi-pool")}
+    lists = {
+        ipam.non_masquerade_cidrs(parse({"ipamMode": mode})) for mode in ("kubernetes", "cluster-pool", "multi-pool")
+    }
     assert lists == {(NEW, OLD)}
 
 
 def test_the_list_keeps_what_nodes_still_use() -> None:
     lab = parse({"ipamMode": "cluster-pool", "clusterPool": {"cidrs": [str(OTHER)]}})
-    assert ipam.masquerade_cidrs(lab, [NEW]) == (NEW, OTHER, OLD)
+    assert ipam.non_masquerade_cidrs(lab, [NEW]) == (NEW, OTHER, OLD)
 
 
 def test_the_list_has_the_second_pool() -> None:
     lab = parse({"ipamMode": "multi-pool", "samplePool": str(OTHER)})
-    assert ipam.masquerade_cidrs(lab) == (NEW, OTHER, OLD)
+    assert ipam.non_masquerade_cidrs(lab) == (NEW, OTHER, OLD)
 
 
 def test_native_range_is_the_same_in_every_mode() -> None:
@@ -55,7 +57,7 @@ def test_native_range_is_the_same_in_every_mode() -> None:
 def test_router_and_nodes_are_not_on_the_list() -> None:
     lab = parse({})
     outside = (lab.topology.network.cidr, lab.topology.router_network.cidr, lab.service_cidr)
-    assert not any(a.overlaps(b) for a in ipam.masquerade_cidrs(lab) for b in outside)
+    assert not any(a.overlaps(b) for a in ipam.non_masquerade_cidrs(lab) for b in outside)
 
 
 def test_config_map_of_the_agent() -> None:

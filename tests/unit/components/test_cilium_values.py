@@ -99,7 +99,7 @@ def test_cluster_pool_lists_the_new_range_first_and_the_old_one_after_it() -> No
     }
 
 
-def test_multi_pool_waits_for_no_block() -> None:
+def test_multi_pool_waits_for_no_pod_cidr() -> None:
     tree = values(parse({"ipamMode": "multi-pool"}))
     assert at(tree, "k8s.requireIPv4PodCIDR") is False
     pools = at(tree, "ipam.operator.autoCreateCiliumPodIPPools")

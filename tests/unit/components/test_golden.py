@@ -39,7 +39,7 @@ def test_no_golden_file_is_left_over() -> None:
 def test_a_preview_shows_the_four_virtual_machines_of_the_study(preview: Recording) -> None:
     domains = [item for item in preview.registered if item.token == "libvirt:index/domain:Domain"]
     shown = {item.inputs["name"]: (item.inputs["memory"], item.inputs["vcpu"]) for item in domains}
-    # defined up to what it can grow to in place, and given what was asked for
+    # defined up to what it can grow to in place, and given what is configured
     assert shown == {name: (memory_limit(memory), cpus) for name, (_, memory, cpus) in HOSTS.items()}
     found = preview.by_name()
     given = {name: found[f"{name}-memory"].inputs["create"].split()[-1] for name in HOSTS}

@@ -1,4 +1,4 @@
-"""How the migration is wired into the program, and what it is asked for."""
+"""How preflight and migration are wired into the program, and their request."""
 
 from __future__ import annotations
 
@@ -94,23 +94,23 @@ def test_the_answer_of_the_preflight_is_no_secret() -> None:
     assert run.request.object["environment"]["PREFLIGHT"] == ANSWER
 
 
-def test_a_preview_tells_what_will_happen_to_pods_and_an_update_leaves_that_to_the_preflight(
+def test_a_preview_warns_of_what_will_happen_to_pods_and_an_update_leaves_that_to_the_preflight(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    asked: list[tuple[str, str]] = []
+    looked: list[tuple[str, str]] = []
     said: list[str] = []
 
     def look(desired: Desired, kubeconfig: str) -> tuple[str, ...]:
-        asked.append((desired.mode, kubeconfig))
+        looked.append((desired.mode, kubeconfig))
         return ("kubernetes -> cluster-pool", "  note: bare pod default/mine")
 
     monkeypatch.setattr(component, "preview_live", look)
     monkeypatch.setattr(pulumi.log, "warn", said.append)
     recorded(preview=True)
-    assert asked == [("cluster-pool", KUBECONFIG)]
+    assert looked == [("cluster-pool", KUBECONFIG)]
     assert said == ["kubernetes -> cluster-pool\n  note: bare pod default/mine"]
     recorded()
-    assert len(asked) == 1
+    assert len(looked) == 1
 
 
 @pytest.mark.parametrize("answer", ["", "{}", '{"run": "x", "inUse": ["nonsense"]}'])
@@ -119,7 +119,7 @@ def test_another_answer_is_an_error(answer: str) -> None:
         passed(answer)
 
 
-def test_what_a_migration_of_the_study_is_asked_for() -> None:
+def test_the_request_of_a_migration_of_the_study() -> None:
     desired = desired_cluster(parse_config({"ipamMode": "cluster-pool"}))
     assert desired.ranges == (IPv4Network("172.20.0.0/16"),)
     assert desired.recreate == ("default/curl-pod",)

@@ -13,7 +13,7 @@ import pytest
 from cilium_lab.libvirt.conflicts import NotOurs
 from cilium_lab.libvirt.inventory import LibvirtError
 from cilium_lab.libvirt.ownership import Mark, pool_uuid
-from components.cilium import leftovers as release
+from components.cilium import release
 from components.machines import orphans as machines
 from components.machines.orphans import Owner
 from tests.helpers.fake_libvirt import URI, FakeLibvirt
@@ -85,7 +85,7 @@ def output(value: str | None) -> pulumi.Output[str]:
 
 
 def binding(kubeconfig: str | None = "the kubeconfig") -> pulumi.ResourceHookBinding:
-    return release.without_leftover_release("cilium", "kube-system", output(kubeconfig))
+    return release.without_interrupted_release("cilium", "kube-system", output(kubeconfig))
 
 
 def test_before_a_release_is_created_all_its_records_go(commands: Commands, warnings: list[str]) -> None:

@@ -11,12 +11,13 @@ import pytest
 
 from cilium_lab.config.load import parse
 from cilium_lab.libvirt.ownership import Mark, pool_uuid
-from components import lab
+from components import prerequisites
+from components.machines.local_paths import local_paths
 from tests.helpers.fake_libvirt import URI, FakeLibvirt
 
 IDENTITY, OTHER = "00000000-0000-0000-0000-000000000001", "00000000-0000-0000-0000-000000000002"
 CONFIG = parse({"machines": "vm", "artifacts": "online"})
-PATHS = lab.local_paths(CONFIG)
+PATHS = local_paths(CONFIG)
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ def test_somebody_elses_objects_are_all_refused_at_once(fake: FakeLibvirt, metad
     before = fake.all()
     state(fake, *([identity(IDENTITY)] if known else []))
     with pytest.raises(pulumi.RunError) as refused:
-        lab.refuse_conflicts(CONFIG, PATHS)
+        prerequisites.refuse_conflicts(CONFIG, PATHS)
     text = str(refused.value)
     for words in ("domain router of ", "network cilium-lab of ", "pool cilium-lab of ", "volume router.qcow2 in pool "):
         assert words + ("cilium-lab of " if words.startswith("volume") else "") + URI in text
@@ -83,7 +84,7 @@ def test_somebody_elses_objects_are_all_refused_at_once(fake: FakeLibvirt, metad
 def test_the_stacks_own_objects_are_not_refused(fake: FakeLibvirt, warnings: list[str]) -> None:
     fill(fake, Mark(IDENTITY, "cilium-lab/lab").xml(), pool_uuid(IDENTITY, "cilium-lab"))
     state(fake, identity(IDENTITY))
-    lab.refuse_conflicts(CONFIG, PATHS)
+    prerequisites.refuse_conflicts(CONFIG, PATHS)
     assert warnings == []
 
 
@@ -96,12 +97,12 @@ def test_what_an_earlier_version_made_is_not_refused(fake: FakeLibvirt, warnings
         for kind, uuid in made.items()
     ]  # fmt: skip
     state(fake, provider, *noted)
-    lab.refuse_conflicts(CONFIG, PATHS)
+    prerequisites.refuse_conflicts(CONFIG, PATHS)
     assert warnings == []
     gone = {"urn": "u::n", "id": "n9", "type": "libvirt:index/network:Network", "provider": "u::p::p",
             "inputs": {"name": "cilium-lab-router"}}  # fmt: skip
     state(fake, provider, *noted, gone)
-    lab.refuse_conflicts(CONFIG, PATHS)
+    prerequisites.refuse_conflicts(CONFIG, PATHS)
     assert len(warnings) == 1
     assert f"network cilium-lab-router of {URI} is in the stack's state, and libvirt does not have it" in warnings[0]
     assert "cilium_lab.libvirt.healing up --stack lab" in warnings[0]
@@ -111,8 +112,8 @@ def test_a_libvirt_or_a_state_that_can_not_be_read_is_an_error(fake: FakeLibvirt
     (fake.folder / "pulumi").write_text("#!/bin/sh\necho 'error: the passphrase is wrong' >&2; exit 1\n")
     (fake.folder / "pulumi").chmod(0o755)
     with pytest.raises(pulumi.RunError, match="passphrase is wrong"):
-        lab.refuse_conflicts(CONFIG, PATHS)
+        prerequisites.refuse_conflicts(CONFIG, PATHS)
     (fake.folder / "broken").mkdir()
     (fake.folder / "broken" / "list").write_text("error: Permission denied")
     with pytest.raises(pulumi.RunError, match="Permission denied"):
-        lab.refuse_conflicts(CONFIG, PATHS)
+        prerequisites.refuse_conflicts(CONFIG, PATHS)

@@ -31,7 +31,7 @@ def rocky(sandbox: Sandbox) -> Sandbox:
 
 
 def test_each_network_is_trusted_for_good_and_at_once(rocky: Sandbox) -> None:
-    done = rocky.run("host/trust.sh", *_NETWORKS)
+    done = rocky.run("host/open-firewall.sh", *_NETWORKS)
     assert done.returncode == 0, done.stderr
     changes = [call for call in rocky.calls() if "query" not in call and call.startswith("firewall-cmd")]
     assert changes == [
@@ -41,23 +41,23 @@ def test_each_network_is_trusted_for_good_and_at_once(rocky: Sandbox) -> None:
 
 
 def test_a_second_run_changes_nothing_and_reloads_nothing(rocky: Sandbox) -> None:
-    rocky.run("host/trust.sh", *_NETWORKS)
+    rocky.run("host/open-firewall.sh", *_NETWORKS)
     rocky.calls()
     before = rocky.written()
-    assert rocky.run("host/trust.sh", *_NETWORKS).returncode == 0
+    assert rocky.run("host/open-firewall.sh", *_NETWORKS).returncode == 0
     assert not any("add-source" in call or "reload" in call for call in rocky.calls())
     assert rocky.written() == before
 
 
 def test_a_host_without_firewalld_is_left_as_it_is(rocky: Sandbox) -> None:
     rocky.stand_in("systemctl", "exit 3")
-    done = rocky.run("host/trust.sh", *_NETWORKS)
+    done = rocky.run("host/open-firewall.sh", *_NETWORKS)
     assert (done.returncode, done.stderr) == (0, f"{NAME}: no firewalld runs here\n")
     assert not any(call.startswith("firewall-cmd") for call in rocky.calls())
 
 
 def test_a_network_that_another_zone_has_is_reported_with_firewalls_words(rocky: Sandbox) -> None:
-    done = rocky.run("host/trust.sh", "203.0.113.0/24")
+    done = rocky.run("host/open-firewall.sh", "203.0.113.0/24")
     assert done.returncode == 1
     assert "ZONE_CONFLICT\n" in done.stderr
     assert "firewall-cmd --get-zone-of-source 203.0.113.0/24\n" in done.stderr

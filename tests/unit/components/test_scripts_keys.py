@@ -75,7 +75,7 @@ def test_the_pair_of_a_lab_from_before_there_were_epochs_stays() -> None:
     assert list(read_pairs(new_key(2, old).stdout))[1:] == kept
 
 
-# --- give-keys.sh, take-keys.sh and only-keys.sh
+# --- give-keys.sh, install-keys.sh and revoke-old-keys.sh
 
 
 class Host:
@@ -84,7 +84,7 @@ class Host:
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
         self._daemon: subprocess.Popen[str] | None = None
-        sandbox.run("usermod", "--password", "*", "root")  # sshd without PAM lets nobody in whose account is locked
+        sandbox.run("usermod", "--password", "*", "root")  # sshd without PAM refuses locked accounts
         sandbox.write("/sshd_config", _SSHD)
         sandbox.write("/run/sshd/.keep", "")
         sandbox.stand_in("systemctl", "kill -HUP $(cat /run/sshd.pid)")
@@ -128,7 +128,7 @@ class Host:
         )
 
     def only(self, user: Pair) -> subprocess.CompletedProcess[str]:
-        return self.sandbox.run("host/only-keys.sh", stdin=user.public)
+        return self.sandbox.run("host/revoke-old-keys.sh", stdin=user.public)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 
 from cilium_lab.config.load import parse
 from cilium_lab.config.versions import CONTAINERD, KUBERNETES, REPOSITORIES, TOOLS
-from components.nodes.online import online_list
+from components.nodes.artifacts import online_list
 from tests.helpers.script_sandbox import Sandbox, needs_root
 
 pytestmark = needs_root
@@ -168,7 +168,7 @@ def test_a_version_without_a_known_sum_is_compared_with_its_publishers_list(rock
 
 
 def test_another_key_of_a_repository_is_refused_with_both_fingerprints(rocky: Sandbox) -> None:
-    done = online(rocky, fingerprint="F" * 40)  # the key below the main one is not the one that is asked for
+    done = online(rocky, fingerprint="F" * 40)  # the key below the main one is not the expected one
     assert done.returncode == 1
     assert f"checking {_SITE}/key\n  expected: one key, {'F' * 40}\n  seen: {_FINGERPRINT}\n" in done.stderr
     file_of(rocky, f"{_SITE}/key").write_text("a page of somebody else\n")

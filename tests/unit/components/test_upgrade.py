@@ -1,8 +1,8 @@
-"""A stack that commit 011d9e9 made is taken over as it is: nothing of it is orphaned, and nothing replaced.
+"""A stack that commit 011d9e9 made is updated in place: none of its resources is orphaned or replaced.
 
 `tests/golden/urns-011d9e9.json` holds, for each stack, what that commit registers against the mocked engine: type and
 name of every resource with the types of its parents (a URN without stack and project), and the inputs whose change
-replaces it. It is never made again: it stands for the stacks that exist. The stack `embedded` has the probes as well.
+replaces it. It is never updated: it stands for the stacks that exist. The stack `embedded` has the probes as well.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.machines.machine import Machine
 from tests.helpers.pulumi_recorder import URN, Registered
 from tests.helpers.recorded_lab import ROOT, STACKS, record_lab
 
@@ -47,17 +46,17 @@ def aliases(item: Registered) -> set[str]:
 
 
 def successors(stack: str) -> dict[str, Registered]:
-    """Who takes a URN over, by its own or by an alias."""
+    """The registration that takes a URN over, by its own URN or by an alias."""
     return {urn.removeprefix(URN): item for item in registered(stack) for urn in (item.urn, *aliases(item))}
 
 
 def replacing_inputs(item: Registered) -> Inputs:
     """The inputs of which a change replaces the resource, as the golden file has them.
 
-    Commands: the triggers. `k8s-cp-kubeconfig` also by its line: a command that runs again prints, in a preview, what
-    nobody knows yet, and the Kubernetes provider takes a kubeconfig that is not known for that of another cluster
-    (pulumi-kubernetes, provider.go, DiffConfig): everything in the cluster would be shown as replaced. Objects of
-    Kubernetes: name and namespace. Libvirt: name, pool, bridge and mode.
+    Commands: the triggers. `k8s-cp-kubeconfig` also by its line: the output of a command that runs again is unknown in
+    a preview, and the Kubernetes provider takes an unknown kubeconfig for that of another cluster (pulumi-kubernetes,
+    provider.go, DiffConfig): everything in the cluster would be shown as replaced. Objects of Kubernetes: name and
+    namespace. Libvirt: name, pool, bridge and mode.
     """
     inputs = item.inputs
     found: dict[str, Any] = {}
@@ -109,8 +108,7 @@ def test_no_resource_is_added_to_a_component_that_is_registered_already(monkeypa
     def made(self: pulumi.Resource, t: str, name: str, *args: Any, **kwargs: Any) -> None:
         make(self, t, name, *args, **kwargs)
         opts = signature(make).bind(self, t, name, *args, **kwargs).arguments.get("opts")
-        # The fleet ends a machine with a step that comes after all machines.
-        if opts and opts.parent in finished and not isinstance(opts.parent, Machine):
+        if opts and opts.parent in finished:
             late.append(name)
 
     def ended(self: pulumi.ComponentResource, outputs: Any) -> None:

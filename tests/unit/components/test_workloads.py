@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import IPv4Network
 from typing import Any
 
@@ -9,11 +10,16 @@ import pulumi
 import pulumi_kubernetes as k8s
 import pytest
 
+from cilium_lab.config.load import parse
 from components.manifest import declare, type_token
-from components.workloads import pooled
-from components.workloads.curl_pod import curl_pod
-from components.workloads.webpod import webpod_budget, webpod_deployment, webpod_service
-from components.workloads.workloads import Workloads, WorkloadsArgs
+from components.workloads.manifests import (
+    POOL_ANNOTATION,
+    curl_pod,
+    webpod_budget,
+    webpod_deployment,
+    webpod_service,
+)
+from components.workloads.workloads import Workloads
 from tests.helpers.pulumi_recorder import Recording, record
 
 IMAGE = "example.test/echo:1"
@@ -96,11 +102,14 @@ def recording() -> Recording:
 
 
 def recorded(sample_pool: IPv4Network | None) -> Recording:
+    lab = parse({"ipamMode": "multi-pool"})
+    images = replace(lab.images, webpod="echo:1", debug="tools:1")
+    config = replace(lab, images=images, sample_pool=sample_pool)
+
     def program() -> None:
         provider = k8s.Provider("cluster")
         machine = pulumi.ComponentResource("test:index:Machine", "machine")
-        args = WorkloadsArgs("echo:1", "tools:1", "k8s-cp", sample_pool, 24)
-        Workloads("workloads", args, provider=provider, opts=pulumi.ResourceOptions(deleted_with=machine))
+        Workloads("workloads", config, provider=provider, opts=pulumi.ResourceOptions(deleted_with=machine))
 
     return record(program)
 
@@ -138,18 +147,18 @@ def test_component_passes_its_images_and_its_end_on(recording: Recording) -> Non
     assert recording.outputs["workloads"] == {}
 
 
-def test_a_second_pool_comes_with_both_ways_of_asking_for_it() -> None:
+def test_a_second_pool_comes_with_both_ways_to_request_it() -> None:
     found = recorded(IPv4Network("172.21.0.0/16")).by_name()
     assert found["workloads-pool"].token == "kubernetes:cilium.io/v2alpha1:CiliumPodIPPool"
     assert found["workloads-pool"].inputs["spec"]["ipv4"] == {"cidrs": ["172.21.0.0/16"], "maskSize": 24}
     pool = found["workloads-pool"].inputs["metadata"]["name"]
-    asks = {pooled.ANNOTATION: pool}
+    annotations = {POOL_ANNOTATION: pool}
     own = found["workloads-pooled-by-pod"].inputs["spec"]["template"]["metadata"]
-    assert own["annotations"] == asks
+    assert own["annotations"] == annotations
     other = found["workloads-pooled-by-namespace"].inputs
     namespace = found["workloads-pooled-namespace"].inputs["metadata"]
     assert other["spec"]["template"]["metadata"]["annotations"] == {}
-    assert (other["metadata"]["namespace"], namespace["annotations"]) == (namespace["name"], asks)
+    assert (other["metadata"]["namespace"], namespace["annotations"]) == (namespace["name"], annotations)
     for name in ("workloads-pooled-by-pod", "workloads-pooled-by-namespace"):
         behind = {urn.rpartition("::")[2] for urn in found[name].request.dependencies}
         assert {"workloads-pool", "workloads-pooled-namespace"} <= behind

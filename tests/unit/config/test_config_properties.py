@@ -64,7 +64,7 @@ def test_pod_traffic_keeps_its_source(raw: dict[str, Any]) -> None:
     native = ipam.native_cidr(lab)
     if native is None:
         return
-    listed = ipam.masquerade_cidrs(lab) if ipam.masquerade_agent(lab) else ()
+    listed = ipam.non_masquerade_cidrs(lab) if ipam.masquerade_agent(lab) else ()
     used = [lab.pod_cidr] if lab.ipam_mode == "kubernetes" else list(lab.cluster_pool.cidrs)
     assert all(any(u.subnet_of(kept) for kept in (native, *listed)) for u in used)
     outside = [lab.topology.network.cidr, lab.topology.router_network.cidr, lab.service_cidr]

@@ -13,7 +13,7 @@ from cilium_lab.config import versions as pins
 from cilium_lab.config.images import default_images
 from cilium_lab.config.load import parse
 from cilium_lab.config.model import Arch
-from components.nodes.online import online_list
+from components.nodes.artifacts import online_list
 from tests.helpers.recorded_lab import lab, record_lab
 
 ROOT = Path(__file__).parents[3]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +19,7 @@ from cilium_lab.kube.client import APPLY, ApiError, KubectlApi
 from cilium_lab.kube.cluster import Cluster
 from cilium_lab.kube.conditions import Condition, ConditionTimeout, Waiter, met
 from cilium_lab.kube.deadline import concurrently
+from cilium_lab.paths import ROOT
 from tests.helpers.kubectl_stand_in import KubectlStandIn, answer
 from tests.helpers.migration_world import ONE
 
@@ -208,3 +211,59 @@ def test_an_interrupt_of_the_terminal_does_not_reach_the_proxy(tmp_path: Path) -
     """The clean-up after it needs the API."""
     with serving(tmp_path) as (_, kubectl):
         assert os.getpgid(kubectl.notes[0]["pid"]) != os.getpgid(0)
+
+
+_BESIDE_GRPC = """
+import os, subprocess, sys, threading, time
+from concurrent import futures
+import grpc
+from cilium_lab.kube.client import KubectlApi
+
+class Handler(grpc.GenericRpcHandler):
+    def service(self, details):
+        return grpc.unary_unary_rpc_method_handler(lambda request, context: (time.sleep(0.05), b"")[1])
+
+server = grpc.server(futures.ThreadPoolExecutor(4))
+server.add_generic_rpc_handlers((Handler(),))
+port = server.add_insecure_port("127.0.0.1:0")
+server.start()
+call = grpc.insecure_channel(f"127.0.0.1:{port}").unary_unary("/a/b")
+for _ in range(3):
+    threading.Thread(target=lambda: [call(b"") for _ in range(2000)], daemon=True).start()
+call(b"")
+for _ in range(5):
+    if sys.argv[1] == "fork":
+        subprocess.run(["true"], preexec_fn=lambda: None)
+    else:
+        with KubectlApi("apiVersion: v1", (sys.argv[1],)) as api:
+            api.get("/api")
+sys.stdout.flush()
+sys.stderr.flush()
+os._exit(0)
+"""
+
+
+def test_a_program_whose_threads_call_grpc_gets_no_line_about_fork(tmp_path: Path) -> None:
+    """As in a preview, where Pulumi's threads run beside the client."""
+
+    def printed(argument: str) -> str:
+        words = [sys.executable, "-c", _BESIDE_GRPC, argument]
+        done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+        return done.stdout + done.stderr
+
+    assert "fork" in printed("fork")  # what a fork prints
+    assert printed(str(KubectlStandIn(tmp_path, (OK,)).program)) == ""
+
+
+def test_the_proxy_ends_with_a_program_that_is_killed(tmp_path: Path) -> None:
+    kubectl = KubectlStandIn(tmp_path, (OK,))
+    script = (
+        "import os, sys\nfrom cilium_lab.kube.client import KubectlApi\n"
+        "api = KubectlApi('x', (sys.argv[1],)).__enter__()\nos.kill(os.getpid(), 9)\n"
+    )
+    subprocess.run([sys.executable, "-c", script, str(kubectl.program)], cwd=ROOT, check=False, timeout=60)
+    proxy = kubectl.notes[0]["pid"]
+    end = time.monotonic() + 10
+    while alive(proxy) and time.monotonic() < end:
+        time.sleep(0.02)
+    assert not alive(proxy)

@@ -111,11 +111,11 @@ def test_access_is_written_for_the_owner_alone_and_anew(state: Path, monkeypatch
 
 
 def test_the_export_and_the_session_agree_on_the_folder() -> None:
-    from components.ssh_config import FOLDER
+    from components.outputs import SSH_FOLDER
 
     source = Path(access.__file__).read_text()
-    assert f"{FOLDER}/key" in source
-    assert f"{FOLDER}/known_hosts" in source
+    assert f"{SSH_FOLDER}/key" in source
+    assert f"{SSH_FOLDER}/known_hosts" in source
 
 
 @pytest.mark.parametrize("made", [True, False])

@@ -111,7 +111,7 @@ def test_the_pool_keeps_what_the_option_holds() -> None:
 def test_the_list_covers_what_the_option_says_is_in_use() -> None:
     assert findings(MASQUERADE, lab("embedded"), inUse=["172.20.0.0/16"]) == []
     assert findings(MASQUERADE, lab("embedded"), inUse=["172.21.0.0/16"]) == [
-        f"{RELEASE}: the masquerade list lacks 172.21.0.0/16 (in use)"
+        f"{RELEASE}: nonMasqueradeCIDRs lacks 172.21.0.0/16 (in use)"
     ]
 
 

@@ -1,4 +1,4 @@
-"""The policy on the control plane: both stacks pass, and each setting that is taken away is found."""
+"""The policy on the control plane: both stacks pass, and each setting that is removed is found."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ CASES: list[Case] = [
     init("embedded", "encryption-provider-config", "other", "encrypts no secret"),
     init("lab", "value: NodeRestriction", "value: AlwaysAdmit", "NodeRestriction is none"),
     init("lab", "value: Node,RBAC", "value: AlwaysAllow", "allows everybody everything"),
-    init("embedded", "authentication-config", "other", "answers the anonymous: it has no"),
+    init("embedded", "authentication-config", "other", "answers anonymous requests: it has no"),
     init("embedded", "name: profiling", "name: other", "profiling of scheduler is not off"),
-    init("lab", "anonymous:\n    enabled: false", "anonymous:\n    enabled: true", "kubelet answers the anonymous"),
-    init("lab", "mode: Webhook", "mode: AlwaysAllow", "kubelet does not ask"),
+    init(
+        "lab", "anonymous:\n    enabled: false", "anonymous:\n    enabled: true", "kubelet answers anonymous requests"
+    ),
+    init("lab", "mode: Webhook", "mode: AlwaysAllow", "kubelet does not authorize"),
     init("embedded", "readOnlyPort: 0", "readOnlyPort: 10255", "on port 10255"),
 ]
 

@@ -26,7 +26,7 @@ def pack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pack]:
     running.close()
 
 
-ROOMY = {
+ENOUGH = {
     "size_memory_fits": config(memoryMiB={"qemu:///system": 16384, "lxc:///system": 16384}),
     "size_disk_fits": config(diskGiB={"qemu:///system": 100}),
 }
@@ -35,7 +35,7 @@ ROOMY = {
 
 @pytest.fixture(autouse=True)
 def _defaults(pack: Pack) -> None:
-    pack.configure(**ROOMY)
+    pack.configure(**ENOUGH)
 
 
 @pytest.fixture(scope="module")
@@ -102,14 +102,14 @@ def test_a_rule_for_one_resource_names_it(pack: Pack, embedded: Recording) -> No
 def test_levels_may_be_set(pack: Pack, embedded: Recording) -> None:
     wrong = with_values(rollOutCiliumPods=True)
     name = "cilium-agents-roll-by-migration"
-    pack.configure(**ROOMY, cilium_agents_roll_by_migration=config(analyzer_pb2.ADVISORY))
+    pack.configure(**ENOUGH, cilium_agents_roll_by_migration=config(analyzer_pb2.ADVISORY))
     assert [v.mandatory for v in pack.judge(embedded, wrong) if v.policy == name] == [False]
-    pack.configure(**ROOMY, cilium_agents_roll_by_migration=config(analyzer_pb2.DISABLED))
+    pack.configure(**ENOUGH, cilium_agents_roll_by_migration=config(analyzer_pb2.DISABLED))
     assert [v for v in pack.judge(embedded, wrong) if v.policy == name] == []
 
 
 def test_limits_may_be_set(pack: Pack, embedded: Recording) -> None:
-    pack.configure(**ROOMY, access_join_tokens_short_lived=config(maxMinutes=0.5))
+    pack.configure(**ENOUGH, access_join_tokens_short_lived=config(maxMinutes=0.5))
     found = pack.judge(embedded)
     assert {v.policy for v in found} == {"access-join-tokens-short-lived"}
     assert any("lives 1m0s, longer than" in v.message for v in found)
@@ -118,7 +118,7 @@ def test_limits_may_be_set(pack: Pack, embedded: Recording) -> None:
 def test_reasons_may_be_stated(pack: Pack, embedded: Recording) -> None:
     wrong = with_values(bandwidthManager={"enabled": True})
     assert {v.policy for v in pack.judge(embedded, wrong)} == {"cilium-values-typed"}
-    pack.configure(**ROOMY, cilium_values_typed=config(reasons={"bandwidthManager": "measured in the study"}))
+    pack.configure(**ENOUGH, cilium_values_typed=config(reasons={"bandwidthManager": "measured in the study"}))
     assert pack.judge(embedded, wrong) == []
 
 

@@ -11,10 +11,10 @@ from tests.helpers.recorded_lab import lab
 
 MEMORY, DISK = "size-memory-fits", "size-disk-fits"
 URIS = {"lab": "qemu:///system", "embedded": "lxc:///system"}
-ASKED_MIB = 4096 + 3072 + 3072 + 1024
-MOST_MIB = {"embedded": ASKED_MIB, "lab": 4096 + 4096 + 4096 + 1024}
+NEEDED_MIB = 4096 + 3072 + 3072 + 1024
+MOST_MIB = {"embedded": NEEDED_MIB, "lab": 4096 + 4096 + 4096 + 1024}
 """A virtual machine may be given memory up to the next power of two without a restart, so that much is counted."""
-ASKED_GIB = 20 + 20 + 20 + 10
+NEEDED_GIB = 20 + 20 + 20 + 10
 TYPES = [rule.name for rule in size.RULES]
 
 
@@ -28,14 +28,14 @@ def test_a_mebibyte_too_little_is_found(stack: str) -> None:
     found = findings(MEMORY, lab(stack), memoryMiB={URIS[stack]: MOST_MIB[stack] - 1})
     most = MOST_MIB[stack]
     assert len(found) == 1
-    assert f"{URIS[stack]} has {most - 1} MiB of memory, and {most} are asked for: k8s-cp-domain 4096" in found[0]
+    assert f"{URIS[stack]} has {most - 1} MiB of memory, and its hosts need {most}: k8s-cp-domain 4096" in found[0]
 
 
 def test_disks_are_counted_and_the_base_image_is_not() -> None:
-    assert findings(DISK, lab("lab"), diskGiB={"qemu:///system": ASKED_GIB}) == []
-    found = findings(DISK, lab("lab"), diskGiB={"qemu:///system": ASKED_GIB - 0.5})
+    assert findings(DISK, lab("lab"), diskGiB={"qemu:///system": NEEDED_GIB}) == []
+    found = findings(DISK, lab("lab"), diskGiB={"qemu:///system": NEEDED_GIB - 0.5})
     assert len(found) == 1
-    assert f"{ASKED_GIB} are asked for: k8s-cp-disk 20" in found[0]
+    assert f"and its hosts need {NEEDED_GIB}: k8s-cp-disk 20" in found[0]
 
 
 def test_containers_have_no_disk_of_their_own() -> None:
@@ -71,5 +71,5 @@ def test_a_uri_without_host_is_this_machine(uri: str, here: bool) -> None:
 
 def test_what_a_preview_can_not_know_is_no_fault() -> None:
     unknown = setting("k8s-cp-domain", "stdin", UNKNOWN)(lab("embedded"))
-    assert findings(MEMORY, unknown, memoryMiB={"lxc:///system": ASKED_MIB - 4096}) == []
-    assert findings(MEMORY, unknown, memoryMiB={"lxc:///system": ASKED_MIB - 4097}) != []
+    assert findings(MEMORY, unknown, memoryMiB={"lxc:///system": NEEDED_MIB - 4096}) == []
+    assert findings(MEMORY, unknown, memoryMiB={"lxc:///system": NEEDED_MIB - 4097}) != []

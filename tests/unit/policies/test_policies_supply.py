@@ -49,7 +49,7 @@ CASES: list[Case] = [
     (VERSIONS, "lab", setting(RELEASE, "version", None), "the chart's version is not set"),
     (VERSIONS, "lab", setting(RELEASE, "version", ">=1.17"), "the chart's version is >=1.17"),
     (VERSIONS, "embedded", replacing(INIT, "stdin", f"v{KUBERNETES}", "stable-1"), "kubernetesVersion is stable-1"),
-    (VERSIONS, "lab", replacing(FETCH, "create", "9.6-20250531.0", "latest"), "asks for what is latest"),
+    (VERSIONS, "lab", replacing(FETCH, "create", "9.6-20250531.0", "latest"), "fetches what is latest"),
     (VERSIONS, "lab", setting("router-router", "create", "sh -c 'curl https://a.io/stable.txt'"), "what is stable"),
     (DOWNLOADS, "lab", setting(FETCH, "create", "curl -O https://a.example/b.qcow2"), "compared with no sha256"),
     (DOWNLOADS, "embedded", script("curl -sL https://a.example/get | bash\n"), "a/step.sh: a download is piped"),

@@ -17,7 +17,7 @@ from components.machines.networks import Networks
 from components.machines.orphans import new_owner
 from components.machines.virtual_machine import VirtualMachine
 from components.nodes.artifacts import install_artifacts
-from components.ssh_config import known_hosts, ssh_config
+from components.outputs import known_hosts, ssh_config
 from tests.vm.single import lab_config
 
 settings = pulumi.Config("single")

@@ -1,10 +1,10 @@
 #!/bin/bash
-# Takes the keys of a new epoch: the host key, and the user's key beside those that may log in already.
+# Installs the keys of a new epoch: the host key, and the user's key beside those that are accepted already.
 #
-# usage: take-keys.sh < base64 of a tar: ssh_host_ed25519_key, ssh_host_ed25519_key.pub, authorized_key
+# usage: install-keys.sh < base64 of a tar: ssh_host_ed25519_key, ssh_host_ed25519_key.pub, authorized_key
 #
 # The first thing that is ever run on a host: give-keys.sh sends it as a command line, so lib.sh is not there yet.
-# Every file is replaced as a whole, so that no end in the middle locks anybody out.
+# Every file is replaced as a whole, so that an interruption never leaves the host without a key that is accepted.
 set -euo pipefail
 umask 077
 files=$(mktemp -d -p /run) # memory, not disk
@@ -18,7 +18,7 @@ if ! grep -qxFf "$files/authorized_key" "$accepted" 2> /dev/null; then
     mv "$accepted.new" "$accepted"
 fi
 
-for name in ssh_host_ed25519_key.pub ssh_host_ed25519_key; do # the private one last: it is what sshd goes by
+for name in ssh_host_ed25519_key.pub ssh_host_ed25519_key; do # the private one last: sshd uses that one
     if ! cmp -s "$files/$name" "/etc/ssh/$name"; then
         install -m "$([ "${name##*.}" = pub ] && echo 644 || echo 600)" "$files/$name" "/etc/ssh/$name.new"
         mv "/etc/ssh/$name.new" "/etc/ssh/$name"

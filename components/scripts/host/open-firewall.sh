@@ -1,7 +1,7 @@
 #!/bin/bash
-# Lets the lab's own networks through firewalld, now and after a reboot. A host without it is left as it is.
+# Trusts the lab's own networks in firewalld, now and after a reboot. A host without it is left as it is.
 #
-# usage: trust.sh NETWORK...
+# usage: open-firewall.sh NETWORK...
 . "$(dirname "$0")/lib.sh"
 alone
 
@@ -12,7 +12,7 @@ fi
 changed=''
 for network in "$@"; do
     if ! firewall-cmd --quiet --permanent --zone trusted --query-source "$network"; then
-        quietly "letting $network through" "see: firewall-cmd --get-zone-of-source $network" \
+        quietly "trusting $network in firewalld" "see: firewall-cmd --get-zone-of-source $network" \
             firewall-cmd --permanent --zone trusted --add-source "$network"
         changed=yes
     fi

@@ -1,7 +1,7 @@
 #!/bin/bash
-# Lets one key log in as root, and no other: those of earlier epochs are refused from now on.
+# Accepts one key for root, and no other: those of earlier epochs are refused from now on.
 #
-# usage: only-keys.sh < public key
+# usage: revoke-old-keys.sh < public key
 . "$(dirname "$0")/lib.sh"
 accepted=/root/.ssh/authorized_keys
 key=$(cat)
@@ -10,6 +10,6 @@ alone
 if cmp -s "$accepted.new" "$accepted"; then
     rm "$accepted.new"
 else
-    mv "$accepted.new" "$accepted" # as a whole: a file that was half written would lock everybody out
+    mv "$accepted.new" "$accepted" # as a whole: half a file would accept no key at all
     say 'keys of earlier epochs are refused from now on'
 fi

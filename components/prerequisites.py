@@ -1,0 +1,59 @@
+"""What must hold before the first resource exists; each failure ends the program with all that is wrong at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pulumi
+
+from cilium_lab.artifacts.bundle import ONLINE, Artifacts, mismatches, read
+from cilium_lab.config.model import LabConfig
+from cilium_lab.libvirt import inventory
+from cilium_lab.libvirt.conflicts import conflict_report, conflicts
+from cilium_lab.libvirt.healing import absent
+from cilium_lab.libvirt.names import wanted_objects
+from cilium_lab.requirements import look, missing, notes
+from components.machines.local_paths import LocalPaths
+from components.machines.orphans import stack_name
+
+
+def check_machine(config: LabConfig) -> None:
+    """Raises `pulumi.RunError` with everything that this machine lacks. Warns of what may be in the way later."""
+    machine = look()
+    lines = missing(config, machine)
+    if lines:
+        listed = "\n".join(f"  {number}. {line}" for number, line in enumerate(lines, 1))
+        raise pulumi.RunError(f"this machine is not ready for the lab:\n{listed}\nWithout libvirt or KVM: ./lab up")
+    for note in notes(config, machine):
+        pulumi.log.warn(note)
+
+
+def refuse_conflicts(config: LabConfig, paths: LocalPaths) -> None:
+    """Raises `pulumi.RunError` with every object of libvirt in the lab's way that the stack did not make; nothing was
+    changed by then. Warns of what the state holds and libvirt does not have any more.
+    """
+    wanted = wanted_objects(config.topology, paths.hosts)
+    try:
+        seen = inventory.look(inventory.Scope.of(wanted))
+        state = inventory.stack_state(f"{pulumi.get_organization()}/{stack_name()}")
+    except (inventory.LibvirtError, RuntimeError) as error:
+        raise pulumi.RunError(f"what is in the lab's way can't be seen: {error}") from None
+    found = conflicts(wanted, seen, state)
+    if found:
+        raise pulumi.RunError(conflict_report(found, stack_name()))
+    for held in absent(state, seen):
+        pulumi.log.warn(
+            f"{held.kind} {held.name} of {held.uri} is in the stack's state, and libvirt does not have it any more. "
+            f"Next: .venv/bin/python -m cilium_lab.libvirt.healing up --stack {pulumi.get_stack()} (./lab up does so)"
+        )
+
+
+def find_artifacts(config: LabConfig, paths: LocalPaths) -> Artifacts:
+    """The artifacts that the lab is made of. Raises `pulumi.RunError` when a bundle does not fit the configuration."""
+    if paths.bundle is None:
+        return ONLINE
+    artifacts = read(Path(paths.bundle))
+    wrong = mismatches(config, artifacts)
+    if wrong:
+        raise pulumi.RunError("the bundle does not fit the configuration:\n" + "\n".join(f"  {line}" for line in wrong))
+    return artifacts
