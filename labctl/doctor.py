@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from airgap import prerequisites
 from cilium_lab.paths import CACHE
+from labctl.command import parser
 
 _MEMORY_GIB = 6.0
 _DISK_GIB = 15.0
@@ -50,6 +52,17 @@ class Report:
         return "\n".join(blocks)
 
 
+def doctor(arguments: Sequence[str]) -> int:
+    """What this machine offers, which stack fits it, what to do about what is missing.
+
+    The exit status is 1 when no stack fits.
+    """
+    parser(doctor).parse_args(arguments)
+    report = examine()
+    print(report.text())
+    return 0 if report.fits else 1
+
+
 def examine() -> Report:
     """Look at the machine; nothing is changed."""
     memory = _memory_gib()
@@ -61,8 +74,8 @@ def examine() -> Report:
         Finding(
             "architecture",
             platform.machine(),
-            platform.machine() in ("x86_64", "aarch64"),
-            "x86_64 or aarch64",
+            platform.machine() == "x86_64",
+            "x86_64: what the builder makes is for amd64 alone",
         ),
         Finding("memory", f"{memory:.1f} GiB free", memory >= _MEMORY_GIB, f"at least {_MEMORY_GIB:.0f} GiB"),
         Finding(
@@ -82,11 +95,11 @@ def examine() -> Report:
             f"install {' '.join(packages)}",
         ),
     )
-    kvm = os.access("/dev/kvm", os.R_OK | os.W_OK) and _kvm_works()
+    kvm = os.access("/dev/kvm", os.R_OK | os.W_OK) and _kvm_opens()
     lab = (
         Finding(
             "KVM",
-            "works" if kvm else "no",
+            "/dev/kvm opens; whether it boots a kernel was not tried" if kvm else "no",
             kvm,
             "a machine with virtualisation, nested where it is a guest itself",
         ),
@@ -130,8 +143,8 @@ def _overlay() -> str:
     return "available" if "overlay" in Path("/proc/filesystems").read_text().split() else "not in the kernel"
 
 
-def _kvm_works() -> bool:
-    """Whether the device answers KVM_GET_API_VERSION and makes a machine: a device alone may be a leftover."""
+def _kvm_opens() -> bool:
+    """Whether the device answers KVM_GET_API_VERSION and makes a machine, which says nothing of booting a kernel."""
     import fcntl
 
     try:

@@ -7,10 +7,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sandbox import sandbox as room
+from sandbox import sandbox
 
 _INTERVAL = 0.5
-"""Seconds between two looks at the memory in use."""
+"""Seconds between two samples of the memory in use."""
 
 
 class Figures:
@@ -31,12 +31,12 @@ class Figures:
 
     @contextmanager
     def sampling_memory(self) -> Iterator[None]:
-        """Look at the room's memory again and again while what is inside runs."""
+        """Sample the sandbox's memory while what is inside runs."""
         ended = threading.Event()
 
         def sample() -> None:
             while not ended.wait(_INTERVAL):
-                now = room.memory_bytes()
+                now = sandbox.memory_bytes()
                 if now is not None:
                     self._peak = max(self._peak or 0, now)
 
@@ -49,7 +49,7 @@ class Figures:
             sampler.join()
 
     def table(self) -> str:
-        """A line for each part, the sum, and the peak of anonymous memory of everything in the room."""
+        """A line for each part, the sum, and the peak of anonymous memory of everything in the sandbox."""
         rows = [f"{name:18} {seconds:7.1f} s" for name, seconds in self._seconds.items()]
         rows.append(f"{'all':18} {sum(self._seconds.values()):7.1f} s")
         if self._peak is not None:

@@ -11,28 +11,30 @@ from pathlib import Path
 from cilium_lab.disruption.record import ReportError, newest
 from cilium_lab.paths import CACHE, ROOT, STATE
 from labctl import venv
+from labctl.command import parser
 
 RECORDS = STATE / "migrations"
 PAGE = "report.html"
-_USAGE = "usage: ./lab report [FOLDER] [--text | --svg]"
 
 
 def report(arguments: Sequence[str]) -> int:
-    """Print the summary of a migration's folder (the newest one by default), and write its page there.
+    """What the last migration did, and what the probes saw: a page and a table.
 
-    --text: the summary only. --svg: the plots beside the page as well. The first page makes its Python environment.
+    Prints the summary of a migration's folder, and writes its page there. The first page makes its Python environment.
     """
-    options = [word for word in arguments if word.startswith("-")]
-    folders = [Path(word) for word in arguments if not word.startswith("-")]
-    if len(folders) > 1 or options not in ([], ["--text"], ["--svg"]):
-        print(_USAGE, file=sys.stderr)
-        return 2
+    made = parser(report)
+    made.add_argument("folder", metavar="FOLDER", nargs="?", type=Path, help="the newest migration's, if none is named")
+    form = made.add_mutually_exclusive_group()
+    form.add_argument("--text", action="store_true", help="the summary only")
+    form.add_argument("--svg", action="store_true", help="the plots beside the page as well")
+    given = made.parse_args(arguments)
     try:
-        folder = (folders[0] if folders else newest(RECORDS)).absolute()
+        folder = (given.folder or newest(RECORDS)).absolute()
     except ReportError as error:
         print(f"lab report: {error}", file=sys.stderr)
         return 1
-    drawn = options != ["--text"]
+    drawn = not given.text
+    options = ["--text"] if given.text else ["--svg"] if given.svg else []
     python = venv.environment(venv.REPORT) / "bin" / "python" if drawn else Path(sys.executable)
     words = [python, "-m", "cilium_lab.disruption.report", folder, *([folder / PAGE] if drawn else []), *options]
     # matplotlib keeps its list of fonts there

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 from cilium_lab.paths import CACHE, ROOT
+from labctl.command import LabError
 
 PROGRAM = ("requirements.txt",)
 REPORT = ("requirements-report.txt",)
@@ -16,12 +18,21 @@ TESTS = ("requirements.txt", "requirements-dev.txt", "requirements-report.txt")
 
 
 def environment(pins: tuple[str, ...]) -> Path:
-    """The folder of the environment with these requirement files; it is made when it is not there yet."""
+    """The folder of the environment with these requirement files; it is made when it is not there yet.
+
+    Raises LabError where this Python cannot make one.
+    """
     digest = hashlib.sha256(sys.version.encode())
     for name in pins:
         digest.update((ROOT / name).read_bytes())
     folder = CACHE / "venv" / digest.hexdigest()[:16]
     if not (folder / ".whole").exists():
+        if importlib.util.find_spec("ensurepip") is None:
+            raise LabError(
+                expected=f"a Python that makes virtual environments (ensurepip), for {' and '.join(pins)}",
+                seen=f"{sys.executable} without it",
+                next="as root: apt-get install python3-venv (Fedora: dnf install python3-pip)",
+            )
         print(f"making a Python environment from {' and '.join(pins)}", file=sys.stderr, flush=True)
         shutil.rmtree(folder, ignore_errors=True)
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)

@@ -1,13 +1,15 @@
 #!/bin/bash
-# Runs a command in the room. Called inside its namespaces as: enter.sh FOLDER COMMAND [ARGUMENT...]
+# Runs a command in the sandbox. Called inside its namespaces as: enter.sh FOLDER COMMAND [ARGUMENT...]
 #
-# The command joins the room's cgroups, so that its memory is counted with the lab's. It is told to end when its parent
+# The command joins the sandbox's cgroups, so that its memory is counted with the lab's. It is told to end when its parent
 # ends, which is the process that the caller sees, signals and waits for; Ctrl-C reaches it directly, and it alone.
 set -eu
 folder=$1
 shift
 if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
-    echo 0 > /sys/fs/cgroup/room/cgroup.procs
+    leaf=/sys/fs/cgroup/sandbox
+    if [ ! -d "$leaf" ]; then leaf=/sys/fs/cgroup/room; fi # opened by a version before 2026-11-26
+    echo 0 > "$leaf/cgroup.procs"
 else
     for procs in /sys/fs/cgroup/*/cgroup.procs; do
         # a cpuset or devices hierarchy that libvirt has partitioned still takes processes at its root

@@ -1,9 +1,9 @@
 #!/bin/bash
-# PID 1 of the room. Called as: init.sh STATE CGROUP (in fresh network, mount and PID namespaces, whose /proc is still
+# PID 1 of the sandbox. Called as: init.sh STATE CGROUP (in fresh network, mount and PID namespaces, whose /proc is still
 # the machine's), then again by itself as: init.sh STATE CGROUP inside (in a cgroup namespace as well).
 #
 # Nothing is mounted in the machine's own mount namespace, and the only cgroups made are those named CGROUP below the
-# caller's own, one in each hierarchy. When this process ends, the kernel ends every process of the room, and with the
+# caller's own, one in each hierarchy. When this process ends, the kernel ends every process of the sandbox, and with the
 # last of them the mounts, links, addresses and routes are gone.
 set -eu
 state=$1 cgroup=$2
@@ -41,12 +41,12 @@ mount_own_views() {
         umount -R /sys/fs/cgroup
         mount -t sysfs sysfs /sys
         mount -t cgroup2 cgroup2 /sys/fs/cgroup
-        # processes move to a leaf, so that the room's own root may hand its controllers on
-        mkdir -p /sys/fs/cgroup/room
-        echo 1 > /sys/fs/cgroup/room/cgroup.procs
+        # processes move to a leaf, so that the sandbox's own root may hand its controllers on
+        mkdir -p /sys/fs/cgroup/sandbox
+        echo 1 > /sys/fs/cgroup/sandbox/cgroup.procs
         read -ra controllers < /sys/fs/cgroup/cgroup.controllers
         for name in "${controllers[@]}"; do
-            echo "+$name" > /sys/fs/cgroup/cgroup.subtree_control || echo "room: no cgroup controller $name"
+            echo "+$name" > /sys/fs/cgroup/cgroup.subtree_control || echo "sandbox: no cgroup controller $name"
         done
     else
         umount -R /sys/fs/cgroup
@@ -60,7 +60,7 @@ mount_own_views() {
         mkdir /sys/fs/cgroup/systemd
         mount -t cgroup -o none,name=systemd cgroup /sys/fs/cgroup/systemd
     fi
-    # A /run of its own: two rooms may be open at once, and libvirt can't ask the machine's service manager for scopes.
+    # A /run of its own: two sandboxes may be open at once, and libvirt can't ask the machine's service manager for scopes.
     mount -t tmpfs -o mode=755 tmpfs /run
     mkdir /run/lock
     for name in lib:/var/lib/libvirt etc:/etc/libvirt log:/var/log/libvirt cache:/var/cache/libvirt; do

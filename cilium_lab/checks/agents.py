@@ -1,42 +1,51 @@
-"""Checks of the Cilium agents: how each one really runs, and whether addresses agree with blocks."""
+"""Checks of the Cilium agents: how each one really runs, and whether Hubble sees what the pods do."""
 
 from __future__ import annotations
 
 import json
-from ipaddress import IPv4Address
+from ipaddress import IPv4Network
 from typing import Any
 
-from cilium_lab.checks.check import Result, failed, passed
-from cilium_lab.checks.cluster_state import (
-    agents,
-    cilium_blocks,
-    get_items,
-    in_agent,
-    name_of,
-    node_blocks,
-)
-from cilium_lab.checks.context import Context
 from cilium_lab.checks.expectation import Expectation
+from cilium_lab.checks.lab import Lab
+from cilium_lab.checks.traffic import CURL_POD, curl_pod
+from cilium_lab.kube import agent as agent_view
+from cilium_lab.kube.conditions import Result, met, unmet
+from cilium_lab.kube.objects import AgentView, Snapshot
+from cilium_lab.rollout.invariants import agents_as_expected
+
+_LAST = 200
+# Hubble's own socket: it shows the flows of this node without the relay.
+_SOCKET = "unix:///var/run/cilium/hubble.sock"
 
 
-def agent_modes(want: Expectation, context: Context) -> Result:
-    """`cilium-dbg status` and the running configuration of every agent, not what a ConfigMap asks for."""
+def agent_modes(want: Expectation, lab: Lab) -> Result:
+    """`cilium-dbg status` and the running configuration of every agent, not what a ConfigMap says.
+
+    Outside of multi-pool, where nodes have pod CIDRs of several pools, invariant I5 of a migration holds besides: each
+    agent runs on its CiliumNode's first pod CIDR, and the operator reports no error.
+    """
     expected = _modes("True", want.routing, want.masquerade, want.ipam_mode)
-    running = agents(context)
+    running = lab.agents()
     wrong = [f"{node} has no ready agent" for node in want.nodes if node not in running]
-    for node, pod in sorted(running.items()):
-        answer = in_agent(context, pod, "cilium-dbg status -o json && cilium-dbg config get IPAM")
-        status, end = json.JSONDecoder().raw_decode(answer)
-        seen = describe_agent(status, answer[end:].strip())
+    views: dict[str, AgentView] = {}
+    for node, agent in sorted(running.items()):
+        output = lab.in_agent(agent, agent_view.script(agent_view.STATUS))
+        status, _ = json.JSONDecoder().raw_decode(output)
+        views[node] = agent_view.parse(node, output, map(IPv4Network, want.pod_ranges))
+        seen = describe_agent(status, views[node].mode or "unknown")
         if seen != expected:
             wrong.append(f"{node}: {seen}")
+    if want.ipam_mode != "multi-pool":
+        snapshot = Snapshot((), lab.cilium_nodes(), views=views)
+        wrong += map(str, agents_as_expected(snapshot, dict.fromkeys(views, want.ipam_mode)))
     if wrong:
-        return failed(
+        return unmet(
             expected=expected,
             seen="; ".join(wrong),
-            hint="`cilium-dbg status --verbose` in that agent; a changed configuration needs its restart",
+            next="`cilium-dbg status --verbose` in that agent; a changed configuration needs its restart",
         )
-    return passed(f"{expected} on {len(running)} nodes")
+    return met(f"{expected} on {len(running)} nodes")
 
 
 def describe_agent(status: dict[str, Any], ipam_mode: str) -> str:
@@ -55,44 +64,38 @@ def _modes(replacement: str, routing: str, masquerade: str, ipam: str) -> str:
     return f"kube-proxy replacement {replacement}, routing {routing}, masquerading {masquerade}, IPAM {ipam}"
 
 
-def blocks_agree(_want: Expectation, context: Context) -> Result:
-    """In kubernetes mode every CiliumNode carries its Node's blocks."""
-    nodes, cilium = node_blocks(context), cilium_blocks(context)
-    wrong = [
-        f"{node}: Node {_join(nodes.get(node, []))}, CiliumNode {_join(cilium.get(node, []))}"
-        for node in sorted(nodes.keys() | cilium.keys())
-        if nodes.get(node) != cilium.get(node)
-    ]
-    if wrong or not nodes:
-        return failed(
-            expected="the same blocks in Node.spec.podCIDRs and CiliumNode.spec.ipam.podCIDRs",
-            seen="; ".join(wrong) or "no nodes",
-            hint="the agent of that node copies them when it starts: its log",
+def hubble_shows_flows(want: Expectation, lab: Lab) -> Result:
+    """curl-pod resolves a name and gets pages of a webpod and of the router; its node's Hubble shows these flows."""
+    lab.in_pod(CURL_POD, f"curl -s -m 3 http://webpod/ http://{want.router_address}/ >/dev/null || true")
+    agent = lab.agents()[curl_pod(lab).node]
+    source = f"--server {_SOCKET} --from-pod default/{CURL_POD}"
+    observe = f"hubble observe {source} --verdict FORWARDED --last {_LAST}"
+    flows = parse_flows(lab.in_agent(agent, f"{observe} -o json"))
+    shown = {
+        "DNS": any(port(flow) == 53 for flow in flows),
+        "webpod": any(
+            port(flow) == 80 and flow.get("destination", {}).get("pod_name", "").startswith("webpod-") for flow in flows
+        ),
+        "the router": any(
+            port(flow) == 80 and flow.get("IP", {}).get("destination") == want.router_address for flow in flows
+        ),
+    }
+    missing = [name for name, there in shown.items() if not there]
+    if missing:
+        return unmet(
+            expected=f"forwarded flows from {CURL_POD} to {', '.join(shown)}",
+            seen=f"{len(flows)} flows, none to {' or '.join(missing)}",
+            next=f"`{observe}` in the agent {agent.name}",
         )
-    return passed(f"{len(nodes)} nodes agree")
+    return met(f"{len(flows)} flows, among them to {', '.join(shown)}")
 
 
-def addresses_inside(_want: Expectation, context: Context) -> Result:
-    """Every pod's address lies in a block of its node: outside it no peer has a route to it."""
-    blocks = cilium_blocks(context)
-    wrong: list[str] = []
-    counted = 0
-    for pod in get_items(context, "pods", "-A", "--field-selector", "status.phase=Running"):
-        if pod["spec"].get("hostNetwork") or "podIP" not in pod["status"]:
-            continue
-        counted += 1
-        node, address = pod["spec"]["nodeName"], IPv4Address(pod["status"]["podIP"])
-        if not any(address in block for block in blocks.get(node, [])):
-            where = f"{pod['metadata']['namespace']}/{name_of(pod)} on {node}"
-            wrong.append(f"{where} has {address}, its node has {_join(blocks.get(node, []))}")
-    if wrong or counted == 0:
-        return failed(
-            expected="every pod address inside a block of its node",
-            seen="; ".join(wrong) or "no running pod outside the host network",
-            hint="such a pod is cut off until it is re-created",
-        )
-    return passed(f"{counted} pod addresses")
+def parse_flows(text: str) -> list[dict[str, Any]]:
+    """The flows in the lines of `hubble observe -o json`; lines about lost events carry none."""
+    return [line["flow"] for one in text.splitlines() if one.strip() and "flow" in (line := json.loads(one))]
 
 
-def _join(blocks: list[Any]) -> str:
-    return ",".join(str(block) for block in blocks) or "none"
+def port(flow: dict[str, Any]) -> int:
+    """The destination port of a TCP or UDP flow, else 0."""
+    layers: dict[str, dict[str, int]] = flow.get("l4", {})
+    return next((layer.get("destination_port", 0) for layer in layers.values()), 0)

@@ -1,118 +1,209 @@
-"""Checks of Kubernetes itself: nodes, blocks, kube-proxy, and everything that should be rolled out."""
+"""Checks of Kubernetes itself: nodes, pod CIDRs and pod addresses, kube-proxy, and everything that is rolled out."""
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network
+from collections.abc import Iterable, Mapping
+from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
-from cilium_lab.checks.check import Result, failed, passed
-from cilium_lab.checks.cluster_state import cilium_blocks, condition, get_items, name_of, node_blocks
-from cilium_lab.checks.context import Context
 from cilium_lab.checks.expectation import Expectation
+from cilium_lab.checks.lab import Lab
+from cilium_lab.kube import decode
+from cilium_lab.kube.conditions import Result, met, unmet
+from cilium_lab.kube.objects import CiliumNode, Snapshot
+from cilium_lab.rollout.invariants import addresses_in_pod_cidrs, pod_cidrs_disjoint
+
+_POOL_ANNOTATION = "ipam.cilium.io/ip-pool"
 
 
-def nodes_ready(want: Expectation, context: Context) -> Result:
+def nodes_ready(want: Expectation, lab: Lab) -> Result:
     """Exactly the wanted nodes, each Ready, of the wanted version, at the wanted address."""
     seen: dict[str, str] = {}
-    for node in get_items(context, "nodes"):
+    for node in lab.nodes():
         addresses = [a["address"] for a in node["status"]["addresses"] if a["type"] == "InternalIP"]
-        ready = "Ready" if condition(node, "Ready") else "NotReady"
+        ready = "Ready" if decode.condition(node, "Ready") else "NotReady"
         version = str(node["status"]["nodeInfo"]["kubeletVersion"])
-        seen[name_of(node)] = f"{ready} {version} {','.join(addresses)}"
+        seen[_name(node)] = f"{ready} {version} {','.join(addresses)}"
     expected = {name: f"Ready v{want.kubernetes_version} {address}" for name, address in want.nodes.items()}
     if seen != expected:
-        return failed(
+        return unmet(
             expected=_listing(expected),
             seen=_listing(seen),
-            hint="`kubectl describe node NAME`, then kubelet's journal on that host",
+            next="`kubectl describe node NAME`, then kubelet's journal on that host",
         )
-    return passed(_listing(seen))
+    return met(_listing(seen))
 
 
-def _listing(nodes: dict[str, str]) -> str:
+def _listing(nodes: Mapping[str, str]) -> str:
     return "; ".join(f"{name} {state}" for name, state in sorted(nodes.items())) or "no nodes"
 
 
-def nodes_take_pods(want: Expectation, context: Context) -> Result:
+def nodes_schedulable(want: Expectation, lab: Lab) -> Result:
     """No node is cordoned or tainted, the control plane's neither: the study places pods on all of them."""
     closed: list[str] = []
-    nodes = get_items(context, "nodes")
+    nodes = lab.nodes()
     for node in nodes:
         taints = [f"{taint['key']}:{taint['effect']}" for taint in node["spec"].get("taints", [])]
         if node["spec"].get("unschedulable") or taints:
-            closed.append(f"{name_of(node)}: {', '.join(taints) or 'cordoned'}")
+            closed.append(f"{_name(node)}: {', '.join(taints) or 'cordoned'}")
     if closed or len(nodes) < len(want.nodes):
-        return failed(
+        return unmet(
             expected=f"{len(want.nodes)} nodes without taint",
             seen="; ".join(closed) or f"{len(nodes)} nodes",
-            hint="`kubectl uncordon NODE`; `kubectl taint nodes NODE KEY-`",
+            next="`kubectl uncordon NODE`; `kubectl taint nodes NODE KEY-`",
         )
-    return passed(f"{len(nodes)} nodes")
+    return met(f"{len(nodes)} nodes")
 
 
-def no_kube_proxy(_want: Expectation, context: Context) -> Result:
-    """Neither a pod nor a DaemonSet of kube-proxy: Cilium does its work."""
-    items = get_items(context, "pods,daemonsets", "-n", "kube-system")
-    found = [f"{item['kind']} {name_of(item)}" for item in items if name_of(item).startswith("kube-proxy")]
-    if found:
-        return failed(
+def no_kube_proxy(_want: Expectation, lab: Lab) -> Result:
+    """Neither a pod nor a DaemonSet of kube-proxy: Cilium replaces it."""
+    items = {
+        "Pod": lab.items("/api/v1/namespaces/kube-system/pods"),
+        "DaemonSet": lab.items("/apis/apps/v1/namespaces/kube-system/daemonsets"),
+    }
+    named = [f"{kind} {_name(item)}" for kind, found in items.items() for item in found]
+    proxies = [title for title in named if title.split()[1].startswith("kube-proxy")]
+    if proxies:
+        return unmet(
             expected="no kube-proxy",
-            seen=", ".join(found),
-            hint="kubeadm has to skip the phase addon/kube-proxy",
+            seen=", ".join(proxies),
+            next="kubeadm has to skip the phase addon/kube-proxy",
         )
-    return passed(f"none among {len(items)} pods and DaemonSets")
+    return met(f"none among {len(named)} pods and DaemonSets")
 
 
-def own_blocks(want: Expectation, context: Context) -> Result:
-    """Each node has one block of its own, of the wanted size, inside the pod ranges.
+def own_pod_cidrs(want: Expectation, lab: Lab) -> Result:
+    """Invariant I1 of a migration: each node has pod CIDRs of its own, of the wanted size, inside the wanted ranges.
 
-    In kubernetes mode the block is the Node's; in the pool modes the operator gives it to the CiliumNode.
+    In kubernetes mode they are the Node's; in the pool modes the operator allocates them to the CiliumNode.
     """
-    kubernetes = want.ipam_mode == "kubernetes"
-    blocks = node_blocks(context) if kubernetes else cilium_blocks(context)
-    ranges = [IPv4Network(cidr) for cidr in want.pod_ranges]
-    wrong = [f"{node} has no block" for node in want.nodes if not blocks.get(node)]
-    taken: dict[IPv4Network, str] = {}
-    for node, block in ((node, block) for node, own in sorted(blocks.items()) for block in own):
-        if block.prefixlen != want.node_mask or not any(block.subnet_of(r) for r in ranges):
-            wrong.append(f"{node} has {block}")
-        wrong.extend(f"{node} and {other} share {block}" for b, other in taken.items() if b.overlaps(block))
-        taken[block] = node
+    nodes = lab.nodes()
+    allocated = _of_nodes(nodes) if want.ipam_mode == "kubernetes" else lab.cilium_nodes()
+    snapshot = Snapshot(tuple(map(decode.node, nodes)), allocated)
+    wrong = list(map(str, pod_cidrs_disjoint(snapshot, map(IPv4Network, want.pod_ranges), want.node_mask)))
+    wrong += [f"{node} has none" for node in want.nodes if node not in {one.name for one in snapshot.nodes}]
     if wrong:
-        return failed(
+        return unmet(
             expected=f"one /{want.node_mask} of {', '.join(want.pod_ranges)} for each node",
             seen="; ".join(wrong),
-            hint="`--cluster-cidr` of the controller manager, or the operator's log in the pool modes",
+            next="`--cluster-cidr` of the controller manager, or the operator's log in the pool modes",
         )
-    return passed(", ".join(f"{node} {block}" for block, node in taken.items()))
+    return met(", ".join(f"{name} {_join(node.pod_cidrs)}" for name, node in sorted(allocated.items())))
 
 
-def rollouts_complete(_want: Expectation, context: Context) -> Result:
+def _of_nodes(nodes: Iterable[dict[str, Any]]) -> dict[str, CiliumNode]:
+    """Node -> the pod CIDRs that Kubernetes' controller manager has allocated to it."""
+    found: dict[str, CiliumNode] = {}
+    for item in nodes:
+        cidrs: list[str] = item["spec"].get("podCIDRs") or []
+        found[_name(item)] = CiliumNode(_name(item), tuple(map(IPv4Network, cidrs)))
+    return found
+
+
+def pod_cidrs_agree(_want: Expectation, lab: Lab) -> Result:
+    """In kubernetes mode every CiliumNode carries its Node's pod CIDRs."""
+    nodes, cilium = _of_nodes(lab.nodes()), lab.cilium_nodes()
+    wrong = [
+        f"{name}: Node {_cidrs(nodes.get(name))}, CiliumNode {_cidrs(cilium.get(name))}"
+        for name in sorted(nodes.keys() | cilium.keys())
+        if name not in nodes or name not in cilium or nodes[name].pod_cidrs != cilium[name].pod_cidrs
+    ]
+    if wrong or not nodes:
+        return unmet(
+            expected="the same pod CIDRs in Node.spec.podCIDRs and CiliumNode.spec.ipam.podCIDRs",
+            seen="; ".join(wrong) or "no nodes",
+            next="the agent of that node copies them when it starts: its log",
+        )
+    return met(f"{len(nodes)} nodes agree")
+
+
+def addresses_inside(_want: Expectation, lab: Lab) -> Result:
+    """Invariant I2 of a migration: every pod's address lies in a pod CIDR of its node, which peers have routes to."""
+    snapshot = Snapshot((), lab.cilium_nodes(), decode.pods(lab.running_pods()))
+    counted = sum(pod.on_pod_network and pod.address is not None for pod in snapshot.pods)
+    wrong = addresses_in_pod_cidrs(snapshot)
+    if wrong or counted == 0:
+        return unmet(
+            expected="every pod address inside a pod CIDR of its node",
+            seen="; ".join(map(str, wrong)) or "no running pod outside the host network",
+            next="such a pod is cut off until it is re-created",
+        )
+    return met(f"{counted} pod addresses")
+
+
+def addresses_in_pool(want: Expectation, lab: Lab) -> Result:
+    """In multi-pool pods request the sample pool in both ways and have it, and no other pod has an address of it."""
+    sample = IPv4Network(want.sample_pool or "0.0.0.0/32")
+    requesting = {_name(item) for item in lab.items("/api/v1/namespaces") if _requests_pool(item)}
+    by_pod: list[str] = []
+    by_namespace: list[str] = []
+    wrong: list[str] = []
+    for pod in lab.running_pods():
+        namespace = str(pod["metadata"]["namespace"])
+        if pod["spec"].get("hostNetwork") or not decode.condition(pod, "Ready"):
+            continue
+        title, address = f"{namespace}/{_name(pod)}", IPv4Address(pod["status"]["podIP"])
+        if _requests_pool(pod):
+            by_pod.append(f"{title} {address}")
+        elif namespace in requesting:
+            by_namespace.append(f"{title} {address}")
+        if (_requests_pool(pod) or namespace in requesting) != (address in sample):
+            wrong.append(f"{title} has {address}")
+    wrong += [
+        f"no pod requests it by its {way}"
+        for way, found in (("own annotation", by_pod), ("namespace's annotation", by_namespace))
+        if not found
+    ]
+    if wrong:
+        return unmet(
+            expected=f"addresses of {sample} for the pods with {_POOL_ANNOTATION} and for no others",
+            seen="; ".join(wrong),
+            next="`kubectl get ciliumpodippools`, and spec.ipam.pools of the CiliumNodes",
+        )
+    return met(", ".join([*by_pod, *by_namespace]))
+
+
+def _requests_pool(item: dict[str, Any]) -> bool:
+    return _POOL_ANNOTATION in item["metadata"].get("annotations", {})
+
+
+def rollouts_complete(_want: Expectation, lab: Lab) -> Result:
     """Every Deployment, DaemonSet and StatefulSet has all its pods, of its newest revision."""
-    items = get_items(context, "deployments,daemonsets,statefulsets", "-A")
-    unready = [text for item in items if (text := _shortfall(item))]
-    if unready or not items:
-        return failed(
+    listed = [(kind, item) for kind, items in lab.workloads().items() for item in items]
+    incomplete = [text for kind, item in listed if (text := _shortfall(kind, item))]
+    if incomplete or not listed:
+        return unmet(
             expected="every workload complete",
-            seen="; ".join(unready) or "no workload at all",
-            hint="`kubectl describe` and `kubectl logs` of its pods",
+            seen="; ".join(incomplete) or "no workload at all",
+            next="`kubectl describe` and `kubectl logs` of its pods",
         )
-    return passed(f"{len(items)} workloads complete")
+    return met(f"{len(listed)} workloads complete")
 
 
-def _shortfall(item: dict[str, Any]) -> str:
+def _shortfall(kind: str, item: dict[str, Any]) -> str:
     """What a workload lacks, or an empty text. A DaemonSet that updates on deletion counts as current."""
+    if kind != "DaemonSet":
+        workload = decode.workload(kind, item)
+        if workload.complete:
+            return ""
+        return f"{workload.key}: {workload.ready} of {workload.replicas} ready, or not all of the newest revision"
     status: dict[str, Any] = item.get("status", {})
-    title = f"{item['kind']} {item['metadata'].get('namespace')}/{name_of(item)}"
+    title = f"{kind} {item['metadata'].get('namespace')}/{_name(item)}"
     if status.get("observedGeneration", 0) < item["metadata"].get("generation", 0):
         return f"{title} is not observed yet"
-    if item["kind"] == "DaemonSet":
-        wanted, have = status.get("desiredNumberScheduled", 0), status.get("numberAvailable", 0)
-        strategy = item["spec"].get("updateStrategy", {}).get("type")
-        updated = wanted if strategy == "OnDelete" else status.get("updatedNumberScheduled", 0)
-    else:
-        wanted, have = item["spec"].get("replicas", 1), status.get("availableReplicas", 0)
-        updated = status.get("updatedReplicas", 0)
-    if have < wanted or updated < wanted:
-        return f"{title}: {have} of {wanted} available, {updated} current"
-    return ""
+    wanted, have = status.get("desiredNumberScheduled", 0), status.get("numberAvailable", 0)
+    on_delete = item["spec"].get("updateStrategy", {}).get("type") == "OnDelete"
+    updated = wanted if on_delete else status.get("updatedNumberScheduled", 0)
+    return f"{title}: {have} of {wanted} available, {updated} current" if have < wanted or updated < wanted else ""
+
+
+def _name(item: dict[str, Any]) -> str:
+    return str(item["metadata"]["name"])
+
+
+def _cidrs(node: CiliumNode | None) -> str:
+    return _join(node.pod_cidrs) if node else "none"
+
+
+def _join(cidrs: Iterable[IPv4Network]) -> str:
+    return ",".join(map(str, cidrs)) or "none"

@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Expectation:
-    """The lab as it was asked for.
+    """The lab as it should be.
 
     Addresses are IPv4 in dotted form, ranges are CIDRs (`192.168.0.0/16`), ports are numbers. `None` for an
     add-on means that it is not installed, and its checks are left out.

@@ -2,62 +2,63 @@
 
 from __future__ import annotations
 
-from cilium_lab.checks.check import Result, failed, passed
-from cilium_lab.checks.context import CommandError, Context
 from cilium_lab.checks.expectation import Expectation
+from cilium_lab.checks.lab import Lab
+from cilium_lab.kube.conditions import Result, met, unmet
+from cilium_lab.kube.ssh import HostError
 
 
-def hosts_answer(want: Expectation, context: Context) -> Result:
+def hosts_answer(want: Expectation, lab: Lab) -> Result:
     """Every machine answers SSH under its own name."""
     wrong: list[str] = []
     for host in want.hosts:
         try:
-            name = context.ssh(host, "hostname").strip()
-        except CommandError as error:
-            wrong.append(f"{host}: {error}")
+            name = lab.shell(host, "hostname").strip()
+        except HostError as error:
+            wrong.append(str(error))
             continue
         if name != host:
             wrong.append(f"{host} calls itself {name or 'nothing'}")
     if wrong:
-        return failed(
+        return unmet(
             expected=f"{', '.join(want.hosts)} answer `hostname` with their name",
             seen="; ".join(wrong),
-            hint="is the machine running, and does the ssh config name its address and host key?",
+            next="is the machine running, and does the ssh config name its address and host key?",
         )
-    return passed(", ".join(want.hosts))
+    return met(", ".join(want.hosts))
 
 
-def router_forwards(want: Expectation, context: Context) -> Result:
+def router_forwards(want: Expectation, lab: Lab) -> Result:
     """The router carries its addresses and forwards packets."""
-    answer = context.ssh(want.router, "cat /proc/sys/net/ipv4/ip_forward; ip -4 -o addr show")
+    answer = lab.shell(want.router, "cat /proc/sys/net/ipv4/ip_forward; ip -4 -o addr show")
     forwarding, _, listing = answer.partition("\n")
     # One line an address: "2: ens160    inet 172.31.1.20/20 brd ..."
     present = {words[3].split("/")[0]: words[1] for line in listing.splitlines() if len(words := line.split()) > 3}
     missing = [address for address in want.router_addresses if address not in present]
     interface = present.get(want.router_address, "no interface")
     if forwarding.strip() != "1" or missing or interface != want.router_interface:
-        return failed(
+        return unmet(
             expected=f"ip_forward 1, {want.router_address} on {want.router_interface}, "
             f"and the addresses {', '.join(want.router_addresses)}",
             seen=f"ip_forward {forwarding.strip()}, {want.router_address} on {interface}, "
             f"missing: {', '.join(missing) or 'none'}",
-            hint=f"`ip -4 addr` and `sysctl net.ipv4.ip_forward` on {want.router}",
+            next=f"`ip -4 addr` and `sysctl net.ipv4.ip_forward` on {want.router}",
         )
-    return passed(f"ip_forward 1, {', '.join(want.router_addresses)}")
+    return met(f"ip_forward 1, {', '.join(want.router_addresses)}")
 
 
-def nodes_route_to_router(want: Expectation, context: Context) -> Result:
+def nodes_route_to_router(want: Expectation, lab: Lab) -> Result:
     """Every node sends the study's network through the router."""
     wrong: list[str] = []
     for node in want.nodes:
-        route = context.ssh(node, f"ip -4 route get {want.router_study_address}").split()
+        route = lab.shell(node, f"ip -4 route get {want.router_study_address}").split()
         via = route[route.index("via") + 1] if "via" in route else "no gateway"
         if via != want.router_address:
             wrong.append(f"{node}: {via}")
     if wrong:
-        return failed(
-            expected=f"the way to {want.router_study_address} leads via {want.router_address} on every node",
+        return unmet(
+            expected=f"the route to {want.router_study_address} leads via {want.router_address} on every node",
             seen="; ".join(wrong),
-            hint="the static route of the node (`ip route`), which has to survive a reboot",
+            next="the static route of the node (`ip route`), which has to survive a reboot",
         )
-    return passed(f"{want.router_study_address} via {want.router_address}")
+    return met(f"{want.router_study_address} via {want.router_address}")

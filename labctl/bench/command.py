@@ -9,12 +9,18 @@ from collections.abc import Sequence
 from cilium_lab.disruption.thresholds import sentence
 from labctl.bench import kills, migration
 from labctl.bench.stack import Stack
+from labctl.command import add_stack, parser
+from labctl.embedded import EMBEDDED
+from labctl.stacks import find
 
 
 def bench(arguments: Sequence[str]) -> int:
-    """Exit status 1 when a threshold is exceeded; argparse ends the program for help (0) and a wrong call (2)."""
+    """Measure migrations of the running lab, which is brought up if needed and restored afterwards.
+
+    The exit status is 1 when a threshold is exceeded.
+    """
     given = _parser().parse_args(arguments)
-    with Stack() as stack:
+    with find(given.stack, otherwise=EMBEDDED) as session, Stack(session) as stack:
         if given.what == "kills":
             seed = given.seed if given.seed is not None else random.SystemRandom().randrange(10**6)
             return kills.bench(stack, given.count, given.each, seed)
@@ -22,12 +28,10 @@ def bench(arguments: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="./lab bench",
-        description="Measure migrations of the running lab, which is brought up if needed and restored afterwards.",
-        epilog=f"Thresholds: {sentence()}.",
-    )
-    what = parser.add_subparsers(dest="what", required=True)
+    made = parser(bench)
+    made.epilog = f"Thresholds: {sentence()}."
+    add_stack(made)
+    what = made.add_subparsers(dest="what", required=True)
     there = what.add_parser("migration", help="forward and back under all probes")
     there.add_argument("--rounds", type=_positive, default=1, help="how often forward and back (1)")
     there.add_argument("--busy", action="store_true", help="keep one core busy meanwhile: only failures count then")
@@ -36,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     killed.add_argument("--count", type=_positive, default=20, help="how many kills (20)")
     killed.add_argument("--each", type=_positive, default=1, help="kills in one migration, one after the other (1)")
     killed.add_argument("--seed", type=int, help="of the moments, to repeat a run")
-    return parser
+    return made
 
 
 def _positive(text: str) -> int:

@@ -37,10 +37,10 @@ from cilium_lab.kube import decode, state
 from cilium_lab.kube.objects import Snapshot
 from cilium_lab.rollout.invariants import addresses_in_pod_cidrs
 from cilium_lab.tables import line
-from labctl import session
 from labctl.bench.judge import Outcome, missed, outcome
 from labctl.bench.migration import AWAY, HOME, only_new, staged_run
 from labctl.bench.stack import Stack, marked
+from labctl.session import Session
 
 _LONGEST = 600.0
 """Seconds after which a run that comes to no event is not waited for any more."""
@@ -114,7 +114,7 @@ def bench(stack: Stack, count: int, each: int, seed: int) -> int:
     planned: dict[str, list[KillMoment]] = {}
     for mode in (AWAY, HOME):
         staged_run(stack, mode, f"reference {mode}")
-        ends[mode] = end_state()
+        ends[mode] = end_state(stack.session)
         planned[mode] = moments(read_record(finished(RECORDS)[-1]), chance, _TRIES * count)
     migrations: list[KilledMigration] = []
     tried = hit = 0
@@ -172,7 +172,7 @@ def _migrate(stack: Stack, first: int, mode: str, planned: Sequence[KillMoment],
         Killed(moment, hit, processes, *seen_within(record.probe_runs, window))
         for moment, (hit, processes), window in zip(planned, hits, windows, strict=True)
     )
-    end = end_state()
+    end = end_state(stack.session)
     return KilledMigration(mode, kills, outcome(f"to {mode}", record), end == wanted, _differ(wanted, end))
 
 
@@ -214,7 +214,7 @@ def _kill(process: subprocess.Popen[bytes], mark: str) -> int:
     return len(killed)
 
 
-def end_state() -> str:
+def end_state(session: Session) -> str:
     """What has to be the same after every migration of one way, as lines without generated names and times."""
     system = ("get", "configmaps", "-n", "kube-system", "--field-selector")
     config = session.kubectl(*system, "metadata.name=cilium-config")["items"][0]["data"]

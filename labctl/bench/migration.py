@@ -17,10 +17,9 @@ from cilium_lab.disruption.stages import Name
 from cilium_lab.disruption.targets import Hosts
 from cilium_lab.disruption.thresholds import sentence
 from cilium_lab.paths import CURRENT, ROOT
-from labctl import session
 from labctl.bench.judge import Outcome, missed, outcome, side_by_side
 from labctl.bench.stack import BenchError, Stack, busy_core
-from sandbox import sandbox
+from labctl.session import Session
 
 HOME, AWAY = "kubernetes", "cluster-pool"
 _SCRIPT = Path(__file__).with_name("manual.sh")
@@ -37,7 +36,7 @@ def bench(stack: Stack, rounds: int, *, busy: bool, manual: bool) -> int:
     if manual:
         ranges[HOME] = only_range(stack.expectation())
     staged: list[Outcome] = []
-    with busy_core(busy):
+    with busy_core(stack.session, busy):
         for number in range(1, rounds + 1):
             staged.append(staged_run(stack, AWAY, f"forward {number}"))
             if manual:
@@ -92,11 +91,11 @@ def _there_and_back(stack: Stack, ranges: Mapping[str, str]) -> Iterator[tuple[s
     """(name, directory of the record) of each way; `ranges` is mode -> pod range. Raises BenchError."""
     yield "by hand", _by_hand(stack, "there", (HOME, AWAY), ranges[AWAY])
     yield "by hand, back", _by_hand(stack, "back", (AWAY, HOME), ranges[HOME])
-    for node, routes in _dead_routes(ranges[AWAY]).items():
+    for node, routes in _dead_routes(stack.session, ranges[AWAY]).items():
         print(f"left on {node} by the procedure by hand, and removed: {'; '.join(routes)}", flush=True)
 
 
-def _dead_routes(pod_range: str) -> dict[str, list[str]]:
+def _dead_routes(session: Session, pod_range: str) -> dict[str, list[str]]:
     """Remove the routes into a range in which no pod has an address any more; what they were, by node.
 
     An agent removes a peer's route when the CiliumNode loses the pod CIDR. One that was down when the CiliumNode was
@@ -104,18 +103,19 @@ def _dead_routes(pod_range: str) -> dict[str, list[str]]:
     """
     script = f"ip -4 route show root {pod_range} | while read -r to rest; do ip route del $to; echo $to $rest; done"
     nodes = [node["metadata"]["name"] for node in session.kubectl("get", "nodes")["items"]]
-    found = {node: session.output(["ssh", "-F", session.SSH_CONFIG, node, script]).splitlines() for node in nodes}
+    found = {node: session.output(["ssh", "-F", session.ssh_config, node, script]).splitlines() for node in nodes}
     return {node: routes for node, routes in found.items() if routes}
 
 
 def _by_hand(stack: Stack, way: str, modes: tuple[str, str], pod_range: str) -> Path:
     directory = RunDirectory.new(RECORDS, Kind.MANUAL)
     directory.change(*modes)
-    document = _document(stack.expectation())
-    _probes("begin", directory, document)
+    session = stack.session
+    document = _document(session, stack.expectation())
+    _probes(session, "begin", directory, document)
     log = stack.folder / f"manual-{way}.log"
     with log.open("w") as stream:
-        words = sandbox.command([_SCRIPT, way, _CHART, modes[1], pod_range], Path("/"))
+        words = session.command([_SCRIPT, way, _CHART, modes[1], pod_range], Path("/"))
         process = subprocess.Popen(
             words, env=session.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stream, text=True
         )
@@ -124,7 +124,7 @@ def _by_hand(stack: Stack, way: str, modes: tuple[str, str], pod_range: str) -> 
         finally:
             process.kill()
     code = process.wait()
-    _probes("end", directory, document)
+    _probes(session, "end", directory, document)
     directory.end(DONE if code == 0 else f"exit status {code}")
     if code:
         raise BenchError(f"the manual procedure ({way}) ended with {code}: {log}")
@@ -151,15 +151,14 @@ def follow(process: subprocess.Popen[str], directory: RunDirectory, log: TextIO)
     process.wait()
 
 
-def _probes(what: str, directory: RunDirectory, document: str) -> None:
-    python = ROOT / ".venv" / "bin" / "python"
-    words = sandbox.command([python, "-m", "cilium_lab.disruption", what, directory.path], ROOT)
+def _probes(session: Session, what: str, directory: RunDirectory, document: str) -> None:
+    words = session.command([session.python, "-m", "cilium_lab.disruption", what, directory.path], ROOT)
     done = subprocess.run(words, env=session.environment(), input=document, text=True, capture_output=True)
     if done.returncode:
         raise BenchError(f"the probes ({what}): {done.stderr.strip()[-600:]}")
 
 
-def _document(expected: Expectation) -> str:
+def _document(session: Session, expected: Expectation) -> str:
     """How to log in to the lab, from the files that `./lab ssh` and `./lab kubectl` use."""
     workers = [name for name in expected.nodes if name != expected.control_plane]
     hosts = Hosts(
@@ -168,7 +167,7 @@ def _document(expected: Expectation) -> str:
         router=expected.router,
         router_address=expected.router_address,
         behind=expected.router_study_address,
-        key=session.SSH_KEY.read_text(),
-        known_hosts=session.KNOWN_HOSTS.read_text(),
+        key=session.ssh_key.read_text(),
+        known_hosts=session.known_hosts.read_text(),
     )
-    return json.dumps({"kubeconfig": session.KUBECONFIG.read_text(), "hosts": hosts.render()})
+    return json.dumps({"kubeconfig": session.kubeconfig.read_text(), "hosts": hosts.render()})

@@ -8,14 +8,17 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from cilium_lab.checks.expectation import Expectation
 from cilium_lab.paths import ROOT, STATE
-from labctl import commands, session
+from labctl.command import LabError
+from labctl.embedded import Embedded
+from labctl.lifecycle import bring_up
+from labctl.session import Session
 from sandbox import sandbox
 
 _MARK = "CILIUM_LAB_BENCH"
@@ -31,26 +34,37 @@ class BenchError(Exception):
 class Stack:
     """A context manager. When it is left, the lab is as the stack's own file says."""
 
-    def __init__(self) -> None:
+    def __init__(self, session: Session) -> None:
+        self.session = session
         stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
         self.folder = STATE / "bench" / stamp
         self._file = self.folder / "stack.yaml"
 
     def __enter__(self) -> Self:
-        if sandbox.pid() is None or not session.EXPECTATION.exists():
-            print("the lab is not up: it is brought up first", flush=True)
-            if commands.up([]):
-                raise BenchError("the lab did not come up")
+        self._bring_up()
         self.folder.mkdir(parents=True, mode=0o700)
-        shutil.copy(ROOT / f"Pulumi.{session.STACK}.yaml", self._file)
+        shutil.copy(ROOT / f"Pulumi.{self.session.stack}.yaml", self._file)
         self._config("--path", "migration.probe", "true")
         return self
+
+    def _bring_up(self) -> None:
+        """Bring the stack embedded up where it is not; another one has to be up. Raises LabError and BenchError."""
+        if not isinstance(self.session, Embedded):
+            self.session.refresh()
+            return
+        if sandbox.pid() is not None:
+            with suppress(LabError):  # the sandbox is open, and nothing is in it
+                self.session.refresh()
+                return
+        print("the lab is not up: it is brought up first", flush=True)
+        if bring_up(self.session):
+            raise BenchError("the lab did not come up")
 
     def __exit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
     ) -> None:
         print("bringing the lab back to what its stack's file says", flush=True)
-        shutil.copy(ROOT / f"Pulumi.{session.STACK}.yaml", self._file)
+        shutil.copy(ROOT / f"Pulumi.{self.session.stack}.yaml", self._file)
         log = self.folder / "back.log"
         if self.start(log).wait():
             words = f"the lab did not come back: {log}\n  next: ./lab pulumi up"
@@ -59,8 +73,9 @@ class Stack:
             print(words)
 
     def _config(self, *words: str) -> None:
-        command = session.pulumi("config", "set", *words, "--stack", session.STACK, "--config-file", str(self._file))
-        subprocess.run(sandbox.command(command), env=session.environment(), check=True, capture_output=True)
+        named = ("--stack", self.session.stack, "--config-file", str(self._file))
+        command = self.session.command(self.session.pulumi("config", "set", *words, *named))
+        subprocess.run(command, env=self.session.environment(), check=True, capture_output=True)
 
     def mode(self, mode: str) -> None:
         """What the next `up` leads to."""
@@ -68,14 +83,15 @@ class Stack:
 
     def start(self, log: Path, mark: str = "") -> subprocess.Popen[bytes]:
         """`pulumi up` in a process group of its own; its processes, and theirs, carry the mark in their environment."""
-        session.release_dead_locks()
-        words = session.pulumi(
-            "up", "--yes", "--skip-preview", "--stack", session.STACK, "--config-file", str(self._file)
+        if isinstance(self.session, Embedded):
+            self.session.release_dead_locks()
+        words = self.session.pulumi(
+            "up", "--yes", "--skip-preview", "--stack", self.session.stack, "--config-file", str(self._file)
         )
         with log.open("wb") as stream:
             return subprocess.Popen(
-                sandbox.command(words),
-                env={**session.environment(), _MARK: mark},
+                self.session.command(words),
+                env={**self.session.environment(), _MARK: mark},
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=subprocess.STDOUT,
@@ -91,17 +107,17 @@ class Stack:
 
     def expectation(self) -> Expectation:
         """What the stack, as the last `up` made it, says a healthy lab looks like."""
-        session.refresh_access()
-        return Expectation.from_json(session.EXPECTATION.read_text())
+        self.session.refresh()
+        return Expectation.from_json(self.session.expectation.read_text())
 
 
 @contextmanager
-def busy_core(wanted: bool) -> Iterator[None]:
+def busy_core(session: Session, wanted: bool) -> Iterator[None]:
     """Keep one core busy, inside the lab, while what is inside runs; without `wanted` do nothing."""
     if not wanted:
         yield
         return
-    words = sandbox.command(["timeout", _LONGEST, "sh", "-c", _LOOP], Path("/"))
+    words = session.command(["timeout", _LONGEST, "sh", "-c", _LOOP], Path("/"))
     process = subprocess.Popen(words, stdin=subprocess.DEVNULL, start_new_session=True)
     try:
         yield

@@ -15,15 +15,16 @@ from airgap.builder.report import Progress
 from airgap.recipes import RECIPES
 from cilium_lab.config.versions import CIS_BENCHMARK
 from cilium_lab.paths import CURRENT
-from labctl import session
 from labctl.cis import report
 from labctl.cis.exceptions import ACCEPTED
-from sandbox import sandbox as room
+from labctl.command import LabError, add_stack, parser
+from labctl.session import Session
+from labctl.stacks import find
 
 _CONTROL_PLANE = "master,controlplane,etcd,node,policies"
 _WORKER = "node"
 _LIMIT = 180.0
-"""Seconds on one host; the policies ask kubectl some hundred times."""
+"""Seconds on one host; the policies take some hundred calls of kubectl."""
 _SCRIPT = """set -eu
 folder=$(mktemp -d -p /var/tmp)
 trap 'rm -rf "$folder"' EXIT
@@ -35,21 +36,19 @@ export KUBECONFIG=/etc/kubernetes/admin.conf
 
 
 def cis(arguments: Sequence[str]) -> int:
-    """`./lab cis [--json]`: 1 when a failure has no reason, or a reason no failure; --json prints the counts alone."""
-    if list(arguments) not in ([], ["--json"]):
-        print("usage: ./lab cis [--json]", file=sys.stderr)
-        return 2
-    if room.pid() is None or not session.EXPECTATION.exists():
-        print("lab cis: there is no running lab to look at. First: ./lab up", file=sys.stderr)
-        return 1
-    Builder(RECIPES, Progress()).build(["kube-bench"])
-    want = json.loads(session.EXPECTATION.read_text())
-    archive = _archive(CURRENT / "kube-bench")
-    found: dict[str, report.Findings] = {}
-    for host in want["nodes"]:
-        targets = _CONTROL_PLANE if host == want["control_plane"] else _WORKER
-        found[host] = report.findings(host, _run(host, targets, archive))
-    if arguments:
+    """Run the CIS benchmark (kube-bench) on every node, and tell which failures are meant to stay.
+
+    The exit status is 1 when a failure has no reason, or a reason no failure.
+    """
+    made = parser(cis)
+    add_stack(made)
+    made.add_argument("--json", action="store_true", help="print the counts of every host alone")
+    given = made.parse_args(arguments)
+    with find(given.stack) as session:
+        session.refresh()
+        Builder(RECIPES, Progress()).build(["kube-bench"])
+        found = _examine(session)
+    if given.json:
         print(report.counts(found), end="")
     else:
         print(report.text(found, ACCEPTED))
@@ -61,12 +60,32 @@ def cis(arguments: Sequence[str]) -> int:
     return 1 if new or old else 0
 
 
-def _run(host: str, targets: str, archive: bytes) -> str:
-    script = _SCRIPT.format(benchmark=CIS_BENCHMARK, targets=targets)
-    command = room.command(["ssh", "-F", session.SSH_CONFIG, host, script])
-    done = subprocess.run(
-        command, env=session.environment(), input=archive, capture_output=True, timeout=_LIMIT, check=True
+def _examine(session: Session) -> dict[str, report.Findings]:
+    want = json.loads(session.expectation.read_text())
+    archive = _archive(CURRENT / "kube-bench")
+    found: dict[str, report.Findings] = {}
+    for host in want["nodes"]:
+        targets = _CONTROL_PLANE if host == want["control_plane"] else _WORKER
+        found[host] = report.findings(host, run_benchmark(session, host, targets, archive))
+    return found
+
+
+def run_benchmark(session: Session, host: str, targets: str, archive: bytes) -> str:
+    """What kube-bench prints on a host. Raises LabError when it fails or takes too long."""
+    command = session.command(
+        ["ssh", "-F", session.ssh_config, host, _SCRIPT.format(benchmark=CIS_BENCHMARK, targets=targets)]
     )
+    expected = f"kube-bench on {host} to end within {_LIMIT:.0f} s with status 0"
+    step = f"./lab ssh {host} uptime, and the same again: a busy host takes longer"
+    try:
+        done = subprocess.run(
+            command, env=session.environment(), input=archive, capture_output=True, timeout=_LIMIT, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise LabError(expected=expected, seen="it still runs", next=step) from None
+    if done.returncode:
+        seen = f"status {done.returncode}: {done.stderr.decode(errors='replace').strip()[-500:] or 'no word'}"
+        raise LabError(expected=expected, seen=seen, next=step)
     return done.stdout.decode()
 
 

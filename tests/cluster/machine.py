@@ -110,7 +110,7 @@ def _unified() -> str:
 
 
 def _namespaces(others: re.Pattern[str]) -> set[str]:
-    """Another lab has those of every process in its cgroup: who opens or enters its room has them as well."""
+    """Another lab has those of every process in its cgroup: so has what opens or enters its sandbox."""
     found: set[str] = set()
     theirs: set[str] = set()
     for process in Path("/proc").glob("[0-9]*"):

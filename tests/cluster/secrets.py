@@ -64,7 +64,7 @@ def _may(path: Path) -> bool:
     """Which private files of the state's folder may hold secrets: access files, and what a host keeps but its logs."""
     if path.parts[0] == "hosts":
         return "log" not in path.parts
-    if path.parts[0] == "tmp":  # what a killed Pulumi was working with; gone with the room
+    if path.parts[0] == "tmp":  # what a killed Pulumi was working with; gone with the sandbox
         return True
     return len(path.parts) == 1 and path.name in _OWN
 

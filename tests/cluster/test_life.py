@@ -212,7 +212,7 @@ def test_secrets_lie_in_private_files_only(checkout: Checkout) -> None:
 
 def test_it_comes_back_after_the_machine_was_switched_off(checkout: Checkout) -> None:
     # every process of the lab ends at once, as it would then; the state and the hosts' disks stay
-    os.kill(int((checkout.state / "room" / "pid").read_text()), signal.SIGKILL)
+    os.kill(int((checkout.state / "sandbox" / "pid").read_text()), signal.SIGKILL)
     assert "not running" in checkout.lab("status", check=False).stdout
     up(checkout)
 
@@ -224,7 +224,7 @@ def test_destroy_leaves_nothing(checkout: Checkout, before: Machine) -> None:
 
 def test_an_up_that_is_killed_anywhere_is_finished_by_the_next(checkout: Checkout, tmp_path: Path) -> None:
     checkout.start_and_kill("up", log=tmp_path / "killed.log", between=(5, 60))
-    # what it leaves running in the room is the room's to end; the stack may be locked by the dead one
+    # what it leaves running in the sandbox ends with that; the stack may be locked by the dead one
     checkout.lab("pulumi", "cancel", "--yes", "embedded", check=False)
     up(checkout)
     exported = json.loads(checkout.lab("pulumi", "stack", "export", "--stack", "embedded", record=False).stdout)

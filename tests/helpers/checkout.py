@@ -30,7 +30,7 @@ class Checkout:
     @property
     def cgroup(self) -> str:
         """The name of the lab's cgroup in every hierarchy."""
-        return cgroup_name(self.state / "room")
+        return cgroup_name(self.state / "sandbox")
 
     @property
     def environment(self) -> dict[str, str]:

@@ -12,7 +12,7 @@ import pytest
 from airgap.recipes import vm_image
 from airgap.recipes.rootfs import masked_units
 from components.machines.local_paths import IMAGE
-from labctl import session
+from labctl import embedded
 
 LOCAL = Path(__file__).parents[3] / "components" / "scripts" / "local"
 
@@ -86,6 +86,6 @@ def test_where_there_is_no_image_the_command_that_makes_one_is_named(tmp_path: P
 def test_an_image_is_built_for_stacks_that_ask_for_a_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, wanted: bool
 ) -> None:
-    (tmp_path / f"Pulumi.{session.STACK}.yaml").write_text(text)
-    monkeypatch.setattr(session, "ROOT", tmp_path)
-    assert session.wants_virtual_machines() == wanted
+    (tmp_path / f"Pulumi.{embedded.EMBEDDED}.yaml").write_text(text)
+    monkeypatch.setattr(embedded, "ROOT", tmp_path)
+    assert embedded.wants_virtual_machines() == wanted

@@ -1,4 +1,4 @@
-"""The checks of the Cilium agents: a healthy answer, and answers that must make each one fail."""
+"""The checks of the Cilium agents and of pod addresses: a healthy answer, and answers that must make each one fail."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ from typing import Any
 
 import pytest
 
-from cilium_lab.checks import agents
+from cilium_lab.checks import agents, cluster
 from tests.helpers.fake_lab import (
+    AGENT_PODS,
+    ALL_PODS,
+    CILIUM_NODES,
     CP,
+    NODES,
     W1,
     WANT,
     agent_pods,
@@ -20,6 +24,7 @@ from tests.helpers.fake_lab import (
     look,
     pod,
 )
+from tests.helpers.simulated_api import MARK
 
 STATUS: dict[str, Any] = {
     "kube-proxy-replacement": {"mode": "True"},
@@ -29,61 +34,97 @@ STATUS: dict[str, Any] = {
 
 
 def agent_says(ipam: str = "kubernetes", /, **changed: Any) -> str:
-    return json.dumps({**STATUS, **changed}, indent=2) + f"\n{ipam}\n"
+    """What the script of cilium_lab.kube.agent prints, queried for the status."""
+    status = json.dumps({**STATUS, **changed}, indent=2)
+    return f"\n{MARK}\n".join([status, ipam, "[]", "null", "null"])
 
 
-def agent_answers(last: str) -> dict[str, Any]:
-    return {
-        "get pods.*k8s-app=cilium": agent_pods(*WANT.nodes),
-        "exec.*cilium-k8s-w2": last,
-        "exec.*cilium-": agent_says(),
+def allocates(pod_cidr: str) -> dict[str, str]:
+    return {"status": f"IPv4: 5/254 allocated from {pod_cidr}, "}
+
+
+POD_CIDRS = {name: f"192.168.{number}.0/24" for number, name in enumerate(WANT.nodes)}
+HEALTHY: dict[str, Any] = {
+    AGENT_PODS: agent_pods(*WANT.nodes),
+    CILIUM_NODES: items(*(cilium_node(name, cidr) for name, cidr in POD_CIDRS.items())),
+}
+
+
+def agent_answers(last: str, **changed: Any) -> dict[str, Any]:
+    """The last node's agent says that, the others are healthy."""
+    others = {
+        f"EXEC kube-system/cilium-{name}": agent_says(ipam=allocates(cidr), **changed)
+        for name, cidr in POD_CIDRS.items()
     }
+    return {**HEALTHY, "EXEC kube-system/cilium-k8s-w2": last, **dict(list(others.items())[:2])}
+
+
+LAST = allocates(POD_CIDRS["k8s-w2"])
 
 
 def test_agent_modes() -> None:
-    assert look(agents.agent_modes, agent_answers(agent_says())).ok
+    assert look(agents.agent_modes, agent_answers(agent_says(ipam=LAST))).ok
     tunnel = {"inter-host-routing-mode": "Tunnel", "tunnel-protocol": "vxlan"}
-    said = {"get pods.*k8s-app=cilium": agent_pods(*WANT.nodes), "exec.*cilium-": agent_says(routing=tunnel)}
+    said = agent_answers(agent_says(ipam=LAST, routing=tunnel), routing=tunnel)
     assert look(agents.agent_modes, said, replace(WANT, routing="vxlan")).ok
 
 
 @pytest.mark.parametrize(
     "said",
     [
-        agent_says("cluster-pool"),
-        agent_says("kubernetes", **{"kube-proxy-replacement": {"mode": "False"}}),
-        agent_says(routing={"inter-host-routing-mode": "Tunnel", "tunnel-protocol": "vxlan"}),
-        agent_says(masquerading={"enabled": True, "mode": "iptables"}),
-        agent_says(masquerading={"mode": "BPF"}),
-        "{}\n\n",
+        agent_says("cluster-pool", ipam=LAST),
+        agent_says("kubernetes", ipam=LAST, **{"kube-proxy-replacement": {"mode": "False"}}),
+        agent_says(ipam=LAST, routing={"inter-host-routing-mode": "Tunnel", "tunnel-protocol": "vxlan"}),
+        agent_says(ipam=LAST, masquerading={"enabled": True, "mode": "iptables"}),
+        agent_says(ipam=LAST, masquerading={"mode": "BPF"}),
+        f"\n{MARK}\n".join(["{}", "", "[]", "null", "null"]),
     ],
 )
 def test_an_agent_in_another_mode_is_told(said: str) -> None:
     assert_fails(look(agents.agent_modes, agent_answers(said)), "k8s-w2")
 
 
+def test_an_agent_that_allocates_of_another_pod_cidr_than_its_node_has_fails() -> None:
+    """Invariant I5 of a migration."""
+    said = agent_says(ipam=allocates("172.20.1.0/24"))
+    assert_fails(look(agents.agent_modes, agent_answers(said)), "I5 k8s-w2", "192.168.2.0/24", "172.20.1.0/24")
+
+
+def test_an_operator_that_reports_an_error_fails() -> None:
+    node = cilium_node("k8s-w1", POD_CIDRS["k8s-w1"])
+    node["status"] = {"ipam": {"operator-status": {"error": "no free range"}}}
+    rest = (cilium_node(name, POD_CIDRS[name]) for name in ("k8s-cp", "k8s-w2"))
+    answers = {**agent_answers(agent_says(ipam=LAST)), CILIUM_NODES: items(node, *rest)}
+    assert_fails(look(agents.agent_modes, answers), "I5 k8s-w1", "no free range")
+
+
+def test_in_multi_pool_pod_cidrs_of_several_pools_are_no_fault() -> None:
+    said = {AGENT_PODS: agent_pods(*WANT.nodes), "EXEC kube-system/cilium-": agent_says("multi-pool")}
+    assert look(agents.agent_modes, said, replace(WANT, ipam_mode="multi-pool")).ok
+
+
 def test_a_node_without_agent_fails() -> None:
     pods = agent_pods("k8s-cp", "k8s-w1")
-    said = {"get pods.*k8s-app=cilium": pods, "exec.*cilium-": agent_says()}
+    said = {**agent_answers(""), AGENT_PODS: pods}
     assert_fails(look(agents.agent_modes, said), "k8s-w2 has no ready agent")
 
 
-def test_blocks_agree() -> None:
-    nodes = {"get nodes": items(CP, W1)}
+def test_pod_cidrs_agree() -> None:
+    nodes = {NODES: items(CP, W1)}
     same = items(cilium_node("k8s-cp", "192.168.0.0/24"), cilium_node("k8s-w1", "192.168.1.0/24"))
-    assert look(agents.blocks_agree, {**nodes, "get ciliumnodes": same}).ok
+    assert look(cluster.pod_cidrs_agree, {**nodes, CILIUM_NODES: same}).ok
     other = items(cilium_node("k8s-cp", "192.168.0.0/24"), cilium_node("k8s-w1", "172.20.1.0/24"))
-    assert_fails(look(agents.blocks_agree, {**nodes, "get ciliumnodes": other}), "k8s-w1", "172.20.1.0/24")
+    assert_fails(look(cluster.pod_cidrs_agree, {**nodes, CILIUM_NODES: other}), "k8s-w1", "172.20.1.0/24")
     fewer = items(cilium_node("k8s-cp", "192.168.0.0/24"))
-    assert_fails(look(agents.blocks_agree, {**nodes, "get ciliumnodes": fewer}), "CiliumNode none")
-    assert_fails(look(agents.blocks_agree, {"get nodes": items(), "get ciliumnodes": items()}))
+    assert_fails(look(cluster.pod_cidrs_agree, {**nodes, CILIUM_NODES: fewer}), "CiliumNode none")
+    assert_fails(look(cluster.pod_cidrs_agree, {NODES: items(), CILIUM_NODES: items()}))
 
 
 def test_addresses_inside() -> None:
-    blocks = {"get ciliumnodes": items(cilium_node("k8s-w1", "192.168.1.0/24"), cilium_node("k8s-w2", "172.20.0.0/24"))}
+    cidrs = {CILIUM_NODES: items(cilium_node("k8s-w1", "192.168.1.0/24"), cilium_node("k8s-w2", "172.20.0.0/24"))}
     agent = pod("cilium-x", "172.31.1.11", "k8s-w1", hostNetwork=True)
     good = items(pod("a", "192.168.1.9", "k8s-w1"), pod("b", "172.20.0.9", "k8s-w2"), agent)
-    assert look(agents.addresses_inside, {**blocks, "get pods": good}).seen == "2 pod addresses"
+    assert look(cluster.addresses_inside, {**cidrs, ALL_PODS: good}).seen == "2 pod addresses"
     dead = items(pod("a", "192.168.1.9", "k8s-w2"))
-    assert_fails(look(agents.addresses_inside, {**blocks, "get pods": dead}), "default/a on k8s-w2", "192.168.1.9")
-    assert_fails(look(agents.addresses_inside, {**blocks, "get pods": items(agent)}))
+    assert_fails(look(cluster.addresses_inside, {**cidrs, ALL_PODS: dead}), "I2 default/a", "k8s-w2", "192.168.1.9")
+    assert_fails(look(cluster.addresses_inside, {**cidrs, ALL_PODS: items(agent)}))

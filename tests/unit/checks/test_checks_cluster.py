@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from cilium_lab.checks import cluster, hosts
-from cilium_lab.checks.context import CommandError
+from cilium_lab.kube.ssh import HostError
 from tests.helpers.fake_lab import (
+    CILIUM_NODES,
     CP,
+    NODES,
     W1,
     W2,
     WANT,
@@ -22,21 +24,21 @@ from tests.helpers.fake_lab import (
     node,
 )
 
-NAMES = {f"ssh {host} hostname": f"{host}\n" for host in WANT.hosts}
+NAMES = {f"SSH {host} hostname": f"{host}\n" for host in WANT.hosts}
 
 
 def test_hosts_answer() -> None:
     assert look(hosts.hosts_answer, NAMES).ok
 
 
-@pytest.mark.parametrize("broken", [CommandError("Connection refused"), "localhost\n", ""])
+@pytest.mark.parametrize("broken", [HostError("k8s-w2: Connection refused"), "localhost\n", ""])
 def test_a_silent_or_misnamed_host_is_told(broken: Answer) -> None:
-    assert_fails(look(hosts.hosts_answer, {**NAMES, "ssh k8s-w2 hostname": broken}), "k8s-w2")
+    assert_fails(look(hosts.hosts_answer, {**NAMES, "SSH k8s-w2 hostname": broken}), "k8s-w2")
 
 
 def addresses(*found: str, forward: str = "1", interface: str = "ens160") -> dict[str, str]:
     lines = [f"{n + 2}: {interface if n == 0 else 'eth'}    inet {a}/16 scope global x" for n, a in enumerate(found)]
-    return {"ssh router .*ip_forward": "\n".join([forward, *lines]) + "\n"}
+    return {"SSH router .*ip_forward": "\n".join([forward, *lines]) + "\n"}
 
 
 def test_router_forwards() -> None:
@@ -50,16 +52,16 @@ def test_a_router_without_forwarding_address_or_interface_fails() -> None:
 
 
 def test_nodes_route_to_router() -> None:
-    good = {"ssh .*route get": "10.10.1.200 via 172.31.1.20 dev ens160 src 172.31.1.11 uid 0\n"}
+    good = {"SSH .*route get": "10.10.1.200 via 172.31.1.20 dev ens160 src 172.31.1.11 uid 0\n"}
     assert look(hosts.nodes_route_to_router, good).ok
     wrong = "10.10.1.200 via 172.31.0.2 dev ens160\n"
-    assert_fails(look(hosts.nodes_route_to_router, {"ssh k8s-w1 .*route": wrong, **good}), "k8s-w1: 172.31.0.2")
+    assert_fails(look(hosts.nodes_route_to_router, {"SSH k8s-w1 .*route": wrong, **good}), "k8s-w1: 172.31.0.2")
     none = "10.10.1.200 dev ens160 src 172.31.1.12\n"
-    assert_fails(look(hosts.nodes_route_to_router, {"ssh k8s-w2 .*route": none, **good}), "k8s-w2: no gateway")
+    assert_fails(look(hosts.nodes_route_to_router, {"SSH k8s-w2 .*route": none, **good}), "k8s-w2: no gateway")
 
 
 def test_nodes_ready() -> None:
-    assert look(cluster.nodes_ready, {"get nodes": items(CP, W1, W2)}).ok
+    assert look(cluster.nodes_ready, {NODES: items(CP, W1, W2)}).ok
 
 
 @pytest.mark.parametrize(
@@ -72,90 +74,106 @@ def test_nodes_ready() -> None:
     ],
 )
 def test_a_node_that_is_not_as_wanted_is_told(last: dict[str, Any], word: str) -> None:
-    assert_fails(look(cluster.nodes_ready, {"get nodes": items(CP, W1, last)}), word)
+    assert_fails(look(cluster.nodes_ready, {NODES: items(CP, W1, last)}), word)
 
 
 def test_a_missing_node_fails() -> None:
-    assert_fails(look(cluster.nodes_ready, {"get nodes": items(CP, W1)}))
+    assert_fails(look(cluster.nodes_ready, {NODES: items(CP, W1)}))
 
 
-def test_nodes_take_pods() -> None:
-    assert look(cluster.nodes_take_pods, {"get nodes": items(CP, W1, W2)}).ok
+def test_nodes_schedulable() -> None:
+    assert look(cluster.nodes_schedulable, {NODES: items(CP, W1, W2)}).ok
     taint = [{"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}]
     tainted = node("k8s-cp", "172.31.1.10", "", taints=taint)
-    assert_fails(look(cluster.nodes_take_pods, {"get nodes": items(tainted, W1, W2)}), "control-plane:NoSchedule")
+    assert_fails(look(cluster.nodes_schedulable, {NODES: items(tainted, W1, W2)}), "control-plane:NoSchedule")
     cordoned = node("k8s-w1", "172.31.1.11", "", unschedulable=True)
-    assert_fails(look(cluster.nodes_take_pods, {"get nodes": items(CP, cordoned, W2)}), "k8s-w1: cordoned")
-    assert_fails(look(cluster.nodes_take_pods, {"get nodes": items()}), "0 nodes")
+    assert_fails(look(cluster.nodes_schedulable, {NODES: items(CP, cordoned, W2)}), "k8s-w1: cordoned")
+    assert_fails(look(cluster.nodes_schedulable, {NODES: items()}), "0 nodes")
 
 
 def test_no_kube_proxy() -> None:
-    pod = {"kind": "Pod", "metadata": {"name": "cilium-x2x"}}
-    assert look(cluster.no_kube_proxy, {"get pods,daemonsets": items(pod)}).ok
-    proxy = {"kind": "DaemonSet", "metadata": {"name": "kube-proxy"}}
-    assert_fails(look(cluster.no_kube_proxy, {"get pods,daemonsets": items(pod, proxy)}), "DaemonSet kube-proxy")
+    pods, daemons = "kube-system/pods$", "kube-system/daemonsets$"
+    agents = {pods: items({"metadata": {"name": "cilium-x2x"}}), daemons: items({"metadata": {"name": "cilium"}})}
+    assert look(cluster.no_kube_proxy, agents).ok
+    proxy = items({"metadata": {"name": "kube-proxy"}})
+    assert_fails(look(cluster.no_kube_proxy, {**agents, daemons: proxy}), "DaemonSet kube-proxy")
+    assert_fails(look(cluster.no_kube_proxy, {**agents, pods: proxy}), "Pod kube-proxy")
 
 
-def test_each_node_has_its_own_block() -> None:
-    assert look(cluster.own_blocks, {"get nodes": items(CP, W1, W2)}).ok
+def test_each_node_has_its_own_pod_cidr() -> None:
+    assert look(cluster.own_pod_cidrs, {NODES: items(CP, W1, W2)}).ok
 
 
 @pytest.mark.parametrize(
-    ("block", "word"),
+    ("pod_cidr", "words"),
     [
-        ("", "k8s-w2 has no block"),
-        ("192.168.1.0/24", "share 192.168.1.0/24"),
-        ("10.244.2.0/24", "10.244.2.0/24"),
-        ("192.168.2.0/25", "192.168.2.0/25"),
+        ("", ("I1 k8s-w2", "seen none")),
+        ("192.168.1.0/24", ("I1 k8s-w1", "k8s-w2 has 192.168.1.0/24")),
+        ("10.244.2.0/24", ("I1 k8s-w2", "10.244.2.0/24")),
+        ("192.168.2.0/25", ("I1 k8s-w2", "192.168.2.0/25")),
     ],
 )
-def test_a_block_that_is_missing_shared_foreign_or_of_another_size_fails(block: str, word: str) -> None:
-    last = node("k8s-w2", "172.31.1.12", block)
-    assert_fails(look(cluster.own_blocks, {"get nodes": items(CP, W1, last)}), word)
+def test_a_pod_cidr_that_is_missing_shared_foreign_or_of_another_size_fails(
+    pod_cidr: str, words: tuple[str, ...]
+) -> None:
+    last = node("k8s-w2", "172.31.1.12", pod_cidr)
+    assert_fails(look(cluster.own_pod_cidrs, {NODES: items(CP, W1, last)}), *words)
 
 
-def test_in_pool_mode_the_block_is_the_ciliumnodes() -> None:
+def test_a_node_that_is_missing_has_no_pod_cidr() -> None:
+    assert_fails(look(cluster.own_pod_cidrs, {NODES: items(CP, W1)}), "k8s-w2 has none")
+
+
+def test_in_pool_mode_the_pod_cidr_is_the_ciliumnodes() -> None:
     want = replace(WANT, ipam_mode="cluster-pool", pod_ranges=("172.20.0.0/16", "192.168.0.0/16"))
+    nodes = {NODES: items(CP, W1, W2)}
     good = items(*(cilium_node(name, f"172.20.{n}.0/24") for n, name in enumerate(WANT.nodes)))
-    assert look(cluster.own_blocks, {"get ciliumnodes": good}, want).ok
-    assert_fails(look(cluster.own_blocks, {"get ciliumnodes": items()}, want), "k8s-cp has no block")
+    assert look(cluster.own_pod_cidrs, {**nodes, CILIUM_NODES: good}, want).ok
+    assert_fails(look(cluster.own_pod_cidrs, {**nodes, CILIUM_NODES: items()}, want), "I1 k8s-cp", "seen none")
 
 
 def workload(kind: str, spec: dict[str, Any], **status: Any) -> dict[str, Any]:
+    """The answers to a lab whose only workload that is. Kind is Deployment, DaemonSet or StatefulSet."""
     meta = {"name": "thing", "namespace": "default", "generation": 2}
-    return {"kind": kind, "metadata": meta, "spec": spec, "status": {"observedGeneration": 2, **status}}
+    made = {"metadata": meta, "spec": spec, "status": {"observedGeneration": 2, **status}}
+    return {**NO_WORKLOADS, f"/apis/apps/v1/{kind.lower()}s$": items(made)}
 
 
-WHOLE = workload("Deployment", {"replicas": 2}, availableReplicas=2, updatedReplicas=2)
+NO_WORKLOADS = {f"/apis/apps/v1/{plural}$": items() for plural in ("deployments", "daemonsets", "statefulsets")}
+TWO = {"replicas": 2, "availableReplicas": 2, "updatedReplicas": 2}
 AGENTS = {"desiredNumberScheduled": 3, "numberAvailable": 3}
 
 
 @pytest.mark.parametrize(
     "whole",
     [
-        WHOLE,
+        workload("Deployment", {"replicas": 2}, **TWO),
+        workload("StatefulSet", {"replicas": 2}, **TWO),
         workload("Deployment", {"replicas": 0}),
         workload("DaemonSet", {}, **AGENTS, updatedNumberScheduled=3),
         workload("DaemonSet", {"updateStrategy": {"type": "OnDelete"}}, **AGENTS, updatedNumberScheduled=1),
     ],
 )
 def test_rollouts_complete(whole: dict[str, Any]) -> None:
-    assert look(cluster.rollouts_complete, {"get deployments,": items(whole)}).ok
+    assert look(cluster.rollouts_complete, whole).ok
 
 
 @pytest.mark.parametrize(
     "short",
     [
-        workload("Deployment", {"replicas": 2}, availableReplicas=1, updatedReplicas=2),
-        workload("Deployment", {"replicas": 2}, availableReplicas=2, updatedReplicas=1),
-        workload("Deployment", {"replicas": 2}, availableReplicas=2, updatedReplicas=2, observedGeneration=1),
+        workload("Deployment", {"replicas": 2}, **{**TWO, "availableReplicas": 1}),
+        workload("Deployment", {"replicas": 2}, **{**TWO, "updatedReplicas": 1}),
+        workload("Deployment", {"replicas": 2}, **{**TWO, "replicas": 3}),
+        workload("Deployment", {"replicas": 2}, **TWO, observedGeneration=1),
+        workload("StatefulSet", {"replicas": 2}, **{**TWO, "availableReplicas": 1}),
         workload("DaemonSet", {}, desiredNumberScheduled=3, numberAvailable=2, updatedNumberScheduled=3),
         workload("DaemonSet", {}, **AGENTS, updatedNumberScheduled=2),
+        workload("DaemonSet", {}, **AGENTS, updatedNumberScheduled=3, observedGeneration=1),
     ],
 )
 def test_an_incomplete_rollout_fails(short: dict[str, Any]) -> None:
-    assert_fails(look(cluster.rollouts_complete, {"get deployments,": items(WHOLE, short)}), "default/thing")
+    assert_fails(look(cluster.rollouts_complete, short), "default/thing")
 
 
 def test_a_cluster_without_workloads_is_not_complete() -> None:
-    assert_fails(look(cluster.rollouts_complete, {"get deployments,": items()}))
+    assert_fails(look(cluster.rollouts_complete, NO_WORKLOADS))

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from cilium_lab.checks.catalogue import catalogue
-from cilium_lab.checks.check import Check, Result, failed, passed
-from cilium_lab.checks.context import CommandError, ShellContext
 from cilium_lab.checks.expectation import Expectation
-from cilium_lab.checks.runner import run_checks
-from tests.helpers.fake_lab import (
-    WANT,
-    FakeLab,
-)
+from cilium_lab.checks.lab import Lab
+from cilium_lab.checks.runner import Summary, run_checks
+from cilium_lab.kube.client import ApiError, KubectlApi
+from cilium_lab.kube.conditions import Clock, Condition, Result, met, unmet
+from cilium_lab.kube.ssh import HostError, Ssh
+from tests.helpers.fake_lab import WANT, FakeLab
+from tests.helpers.kubectl_stand_in import KubectlStandIn, answer
 
 
 def test_the_list_holds_what_applies() -> None:
-    names = [check.name for check in catalogue(WANT)]
+    names = [check.name for check in catalogue(WANT, FakeLab())]
     assert len(names) == len(set(names)) == 20
     bare = replace(WANT, ipam_mode="cluster-pool", hubble=False, storage_class=None, prometheus_port=None, pages={})
-    assert set(names) - {check.name for check in catalogue(bare)} == {
+    assert set(names) - {check.name for check in catalogue(bare, FakeLab())} == {
         "CiliumNode and Node agree",
         "Hubble shows the flows",
         "claim bound, written and removed",
@@ -33,60 +36,65 @@ def test_the_list_holds_what_applies() -> None:
     }
 
 
-@dataclass
-class Clock:
-    now: float = 0.0
+class Time(Clock):
+    """Passes only while the runner pauses."""
 
-    def read(self) -> float:
-        return self.now
+    def __init__(self) -> None:
+        self.passed = 0.0
+        super().__init__(now=lambda: self.passed, sleep=self._pass)
 
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
+    def _pass(self, seconds: float) -> None:
+        self.passed += seconds
 
 
-def run(*checks: Check) -> tuple[Any, list[str], Clock]:
-    clock, told = Clock(), list[str]()
-    summary = run_checks(checks, FakeLab(), tell=told.append, clock=clock.read, sleep=clock.sleep)
+def run(*checks: Condition) -> tuple[Summary, list[str], Time]:
+    clock, told = Time(), list[str]()
+    summary = run_checks(checks, tell=told.append, clock=clock)
     return summary, told, clock
 
 
-def after(looks: int) -> Callable[[Any], Result]:
-    left = [failed(expected="yes", seen="no", hint="wait")] * looks
-    return lambda _context: left.pop() if left else passed("yes")
+def after(looks: int) -> Callable[[], Result]:
+    left = [unmet(expected="yes", seen="no", next="wait")] * looks
+    return lambda: left.pop() if left else met("yes")
 
 
-def never(_context: Any) -> Result:
-    return failed(expected="it", seen="nothing", hint="the log")
+def never() -> Result:
+    return unmet(expected="it", seen="nothing", next="the log")
 
 
 def test_the_runner_polls_until_a_condition_holds() -> None:
-    summary, told, clock = run(Check("late", after(3)), Check("at once", after(0)))
+    summary, told, clock = run(Condition("late", after(3)), Condition("at once", after(0)))
     assert summary.ok
-    assert clock.now == 3.0
+    assert clock.passed == 3.0
     assert [line.split()[0] for line in told] == ["ok", "ok"]
 
 
 def test_the_runner_gives_up_at_the_limit_and_looks_at_the_rest_once() -> None:
-    summary, told, clock = run(Check("first", never, 10.0), Check("second", never, 500.0), Check("third", after(0)))
+    summary, told, clock = run(
+        Condition("first", never, 10.0), Condition("second", never, 500.0), Condition("third", after(0))
+    )
     assert not summary.ok
-    assert clock.now == 10.0
+    assert clock.passed == 10.0
     assert [outcome.result.ok for outcome in summary.outcomes] == [False, False, True]
     assert "nothing" in told[0]
     assert "expected: it" in told[0]
     assert "the log" in told[0]
-    assert summary.table().splitlines()[-1].startswith("1 of 3 checks hold")
+    assert str(summary).startswith("1 of 3 checks hold, 10.0 s")
 
 
 def test_no_checks_are_not_a_healthy_lab() -> None:
     assert not run()[0].ok
 
 
-@pytest.mark.parametrize("error", [CommandError("no route to host"), KeyError("items"), ValueError("not JSON")])
+@pytest.mark.parametrize(
+    "error",
+    [ApiError("GET it", 0, "no route"), HostError("k8s-w1: no route"), KeyError("items"), ValueError("not JSON")],
+)
 def test_a_broken_answer_is_a_condition_that_does_not_hold_yet(error: Exception) -> None:
-    def broken(_context: Any) -> Result:
+    def broken() -> Result:
         raise error
 
-    summary, told, _ = run(Check("broken", broken, 2.0))
+    summary, told, _ = run(Condition("broken", broken, 2.0))
     assert not summary.ok
     assert str(error.args[0]) in told[0]
 
@@ -97,34 +105,40 @@ def test_expectations_survive_their_json() -> None:
         Expectation.from_json("{}")
 
 
-@pytest.fixture
-def shell(tmp_path: Path) -> ShellContext:
-    program = tmp_path / "kubectl"
-    program.write_text(
-        '#!/bin/sh\ncase $1 in env) echo "$KUBECONFIG";; cat) cat;; slow) exec sleep 5;;\n'
-        '*) echo "no $1" >&2; exit 3;; esac\n'
-    )
-    program.chmod(0o755)
-    return ShellContext(tmp_path / "config", tmp_path / "ssh", kubectl_program=str(program), timeout=0.5)
+# --- with the real client and the real ssh, which run stand-ins
 
 
-def test_commands_get_kubeconfig_and_input(shell: ShellContext) -> None:
-    assert shell.kubectl("env").strip() == str(shell.kubeconfig)
-    assert shell.kubectl("cat", stdin="words") == "words"
+def test_a_lab_that_is_not_right_is_reported_check_by_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An API server without objects, and hosts that refuse."""
+    kubectl = KubectlStandIn(tmp_path, [answer(200, {"items": []})])
+    (tmp_path / "ssh").write_text("#!/bin/sh\necho refused >&2\nexit 255\n")
+    (tmp_path / "ssh").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    told: list[str] = []
+    bare = replace(WANT, hubble=False, storage_class=None, prometheus_port=None, pages={})
+    with KubectlApi("{}", [str(kubectl.program)], attempts=1) as api:
+        listed = [replace(check, timeout=2.0) for check in catalogue(bare, Lab(api, Ssh(tmp_path / "ssh-config")))]
+        summary = run_checks(listed, tell=told.append, clock=Clock(sleep=lambda _seconds: None))
+    assert not summary.ok
+    lines = [re.sub(r" +\d+\.\d s", " SECONDS", line) for line in "\n".join(told).splitlines()]
+    refused = ", ".join(WANT.hosts)
+    assert lines[:3] == [
+        f"FAIL SECONDS  hosts answer ssh: {'; '.join(f'{host}: exit status 255: refused' for host in WANT.hosts)}",
+        f"                expected: {refused} answer `hostname` with their name",
+        "                next: is the machine running, and does the ssh config name its address and host key?",
+    ]
+    assert "FAIL SECONDS  nodes ready at version and address: no nodes" in lines
+    assert "ok SECONDS  no kube-proxy: none among 0 pods and DaemonSets" in lines
+    assert str(summary).startswith("1 of 16 checks hold")
+    assert all(method == "GET" for method, _path in kubectl.requests)
 
 
-def test_a_prefix_goes_before_the_command(shell: ShellContext) -> None:
-    assert replace(shell, prefix=("env", "KUBECONFIG=other")).kubectl("env").strip() == "other"
-
-
-@pytest.mark.parametrize(
-    ("argument", "words"), [("bad", "ended with 3: no bad"), ("slow", "did not end within"), ("", "ended with 3")]
-)
-def test_a_command_that_fails_says_which_and_why(shell: ShellContext, argument: str, words: str) -> None:
-    with pytest.raises(CommandError, match=words):
-        shell.kubectl(argument)
-
-
-def test_a_command_that_is_not_there_is_told(shell: ShellContext) -> None:
-    with pytest.raises(CommandError, match="cannot be started"):
-        replace(shell, kubectl_program="/nonexistent/kubectl").kubectl("get")
+def test_without_kubectl_the_next_step_is_named(tmp_path: Path) -> None:
+    files = {"expectation": WANT.to_json(), "kubeconfig": "{}", "ssh-config": ""}
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    words = [sys.executable, "-m", "cilium_lab.checks", *(tmp_path / name for name in files)]
+    root = Path(__file__).parents[3]
+    done = subprocess.run(words, cwd=root, env={"PATH": str(tmp_path)}, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "next: install kubectl" in done.stderr

@@ -21,6 +21,8 @@ _GOOD = Outcome("migration", DONE, 100.0, 9000, 0, 20.0, "", 1.0, 9.0, 1, 0, 0, 
 
 
 class _Stack:
+    session = None
+
     def mode(self, mode: str) -> None: ...
     def up(self, name: str) -> None: ...
 

@@ -85,6 +85,8 @@ def test_pod_ranges_are_the_stacks(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 
 
 class RangesStack:
+    session = None
+
     def __init__(self, ranges: dict[str, str]) -> None:
         self._ranges = ranges
         self._mode = ""

@@ -1,13 +1,16 @@
-"""What `./lab cis` makes of kube-bench's words."""
+"""What `./lab cis` makes of kube-bench's output, and of a kube-bench that does not end."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
-from labctl.cis import report
+from labctl.cis import command, report
 from labctl.cis.exceptions import ACCEPTED, Accepted
+from labctl.command import LabError
+from labctl.workstation import Workstation
 
 
 def printed(**results: str) -> str:
@@ -48,3 +51,18 @@ def test_every_reason_is_one() -> None:
     assert len({one.number for one in ACCEPTED}) == len(ACCEPTED)
     for one in ACCEPTED:
         assert len(one.reason) > 60, one.number
+
+
+@pytest.mark.parametrize(
+    ("script", "seen"),
+    [("exec sleep 60", "it still runs"), ("echo no space left >&2; exit 3", "status 3: no space left")],
+)
+def test_a_benchmark_that_does_not_end_well_is_one_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, seen: str
+) -> None:
+    (tmp_path / "ssh").write_text(f"#!/bin/sh\n{script}\n")
+    (tmp_path / "ssh").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr(command, "_LIMIT", 1.0)
+    with pytest.raises(LabError, match=rf"(?s)expected: kube-bench on k8s-w1.*seen: {seen}.*next: \./lab ssh k8s-w1"):
+        command.run_benchmark(Workstation("lab"), "k8s-w1", "node", b"")

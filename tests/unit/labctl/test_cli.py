@@ -11,17 +11,20 @@ from pathlib import Path
 
 import pytest
 
+from airgap import prerequisites
 from airgap.builder.recipe import BuildError
 from airgap.prerequisites import PrerequisiteError
-from labctl import cli, commands, session
-from sandbox import sandbox as room
-from sandbox.sandbox import RoomError
+from labctl import building, cli, inside, lifecycle, testing, venv
+from labctl.command import LabError, split
+from labctl.embedded import Embedded
+from sandbox import sandbox
+from sandbox.sandbox import SandboxError
 
 LAB = Path(__file__).parents[3] / "lab"
 
 
 def lab(folder: Path, *words: str, program: Path = LAB) -> subprocess.CompletedProcess[str]:
-    """./lab with a state of its own and no room."""
+    """./lab with a state of its own and no sandbox."""
     environment = {**os.environ, "CILIUM_LAB_STATE": str(folder / "state"), "CILIUM_LAB_CACHE": str(folder / "cache")}
     return subprocess.run([program, *words], cwd=folder, env=environment, capture_output=True, text=True)
 
@@ -41,7 +44,7 @@ def test_a_link_to_the_command_works_from_any_folder(tmp_path: Path) -> None:
     assert lab(tmp_path, "help", program=link).stdout == lab(tmp_path, "help").stdout
 
 
-def test_what_lies_where_the_caller_is_has_no_say(tmp_path: Path) -> None:
+def test_modules_in_the_current_folder_are_not_imported(tmp_path: Path) -> None:
     (tmp_path / "labctl").mkdir()
     (tmp_path / "labctl" / "__main__.py").write_text("raise SystemExit('another checkout')")
     (tmp_path / "json.py").write_text("raise SystemExit('not the library')")
@@ -69,7 +72,7 @@ def test_status_without_a_lab(tmp_path: Path) -> None:
 
 def test_ssh_without_a_host_is_refused(tmp_path: Path) -> None:
     done = lab(tmp_path, "ssh")
-    assert (done.returncode, done.stderr) == (2, "usage: ./lab ssh HOST [COMMAND...]\n")
+    assert (done.returncode, done.stderr) == (2, "usage: ./lab ssh [--help] [--stack NAME] HOST [COMMAND...]\n")
 
 
 def test_destroy_where_nothing_is_leaves_nothing(tmp_path: Path) -> None:
@@ -89,10 +92,10 @@ def test_an_unknown_recipe_is_refused_in_one_line(tmp_path: Path) -> None:
 
 def replaced(monkeypatch: pytest.MonkeyPatch, command: Callable[[Sequence[str]], int]) -> None:
     # the table is the only place where a command is bound to its function
-    monkeypatch.setitem(cli._COMMANDS, "up", ("", command))  # pyright: ignore[reportPrivateUsage]
+    monkeypatch.setitem(cli._COMMANDS, "up", command)  # pyright: ignore[reportPrivateUsage]
 
 
-@pytest.mark.parametrize("error", [BuildError("the words"), RoomError("the words"), PrerequisiteError("the words")])
+@pytest.mark.parametrize("error", [BuildError("the words"), SandboxError("the words"), PrerequisiteError("the words")])
 def test_expected_failures_are_one_message(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception
 ) -> None:
@@ -104,7 +107,7 @@ def test_expected_failures_are_one_message(
     assert capsys.readouterr() == ("", "lab up: the words\n")
 
 
-def test_the_words_of_a_command_that_failed_quietly_are_shown(
+def test_the_error_output_of_a_failed_command_is_shown(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail(_words: Sequence[str]) -> int:
@@ -139,36 +142,153 @@ def test_exit_status_and_arguments_are_passed_on(monkeypatch: pytest.MonkeyPatch
     assert given == [["--target", "a b"]]
 
 
-# --- programs in the room
+def test_a_foreseen_failure_says_what_was_expected_seen_and_next(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(_words: Sequence[str]) -> int:
+        raise LabError(expected="a lab", seen="none", next="./lab up")
+
+    replaced(monkeypatch, fail)
+    assert cli.main(["up"]) == 1
+    assert capsys.readouterr().err == "lab up: expected: a lab\n  seen: none\n  next: ./lab up\n"
+
+
+# --- help and arguments
+
+COMMANDS = sorted(cli._COMMANDS)  # pyright: ignore[reportPrivateUsage] - the commands that there are
+
+
+@pytest.mark.parametrize("option", ["--help", "-h"])
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_is_printed_and_nothing_is_done(tmp_path: Path, name: str, option: str) -> None:
+    done = lab(tmp_path, name, option)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"usage: ./lab {name}")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["status", "verify", "cis", "report", "clean", "doctor", "build"])
+def test_an_unknown_option_is_refused_and_nothing_is_done(tmp_path: Path, name: str) -> None:
+    done = lab(tmp_path, name, "--dance")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"usage: ./lab {name}" in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
+    ("given", "own", "words"),
+    [
+        (["get", "pods", "-A"], [], ["get", "pods", "-A"]),
+        (["-n", "kube-system", "get", "pods"], [], ["-n", "kube-system", "get", "pods"]),
+        (["--stack", "lab", "get", "--help"], ["--stack", "lab"], ["get", "--help"]),
+        (["--stack=lab", "--", "--help"], ["--stack=lab"], ["--help"]),
+        (["up", "--yes", "--stack", "lab"], [], ["up", "--yes", "--stack", "lab"]),
+        (["--force", "--skip-preview"], ["--force"], ["--skip-preview"]),
+        (["--stack"], ["--stack"], []),
+    ],
+)
+def test_a_programs_own_words_are_left_to_it(given: list[str], own: list[str], words: list[str]) -> None:
+    assert split(given, "--force") == (own, words)
+
+
+def test_unit_tests_and_checkers_need_neither_root_nor_packages_nor_a_build(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As another user than root, on a machine that lacks every package."""
+    called: list[list[str]] = []
+
+    def refuse(*_words: object) -> None:
+        raise AssertionError("this installs or builds")
+
+    def pytest_of_the_environment(words: list[str | Path], **_options: object) -> subprocess.CompletedProcess[str]:
+        called.append([str(word) for word in words])
+        return subprocess.CompletedProcess(words, 5)
+
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(prerequisites, "install", refuse)
+    monkeypatch.setattr(lifecycle, "build", refuse)
+    monkeypatch.setattr(venv, "environment", lambda _pins: tmp_path)
+    monkeypatch.setattr(subprocess, "run", pytest_of_the_environment)
+    assert testing.test(["unit", "-k", "sandbox"]) == 5
+    assert testing.lint([]) == 5
+    unit = LAB.parent / "tests" / "unit"
+    assert called[0] == [f"{tmp_path}/bin/python", "-m", "pytest", str(unit), "-k", "sandbox"]
+    assert called[1][:3] == called[0][:3]
+    assert {str(unit / "test_style.py"), str(unit / "test_layers.py")} <= set(called[1][3:])
+
+
+@pytest.mark.parametrize("words", [[], ["engine"], ["unit", "cluster"], ["vm"]])
+def test_all_other_tests_prepare_the_machine(monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(PrerequisiteError, match="root"):
+        testing.test(words)
+
+
+def test_a_python_that_makes_no_environments_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(venv, "CACHE", tmp_path)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    with pytest.raises(LabError, match=r"(?s)expected: .*ensurepip.*seen: .*next: .*python3-venv"):
+        venv.environment(venv.TESTS)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_continuous_integration_runs_what_lint_runs() -> None:
+    assert "./lab test" in (LAB.parent / ".ci" / "run").read_text()  # whose unit tests hold the checkers
+
+
+def test_clean_leaves_everything_while_the_lab_runs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sandbox, "pid", lambda: 1)
+    assert building.clean([]) == 1
+    assert "the lab is running" in capsys.readouterr().err
+
+
+# --- programs in the sandbox
+
+
+@pytest.fixture
+def become(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What this process becomes; it is then over. The sandbox is open, and holds every program."""
+    words: list[str] = []
+
+    def execute(_file: str, argv: list[str], environment: dict[str, str]) -> None:
+        words.extend(argv)
+        assert environment["PULUMI_CONFIG_PASSPHRASE_FILE"]
+        assert "PULUMI_CONFIG_PASSPHRASE" not in environment
+        assert "PULUMI_STACK" not in environment  # neither the user's, nor one for other projects
+        raise SystemExit(0)
+
+    monkeypatch.setattr(sandbox, "pid", lambda: os.getpid())
+    monkeypatch.setattr(Embedded, "release_dead_locks", lambda _session: None)
+    monkeypatch.setattr(Embedded, "refresh_if_changed", lambda _session: None)
+    monkeypatch.setattr(Embedded, "require", lambda _session, _argv: None)
+    monkeypatch.setattr(os, "execvpe", execute)
+    monkeypatch.delenv("PULUMI_CONFIG_PASSPHRASE", raising=False)
+    monkeypatch.setenv("PULUMI_STACK", "mine")
+    monkeypatch.setenv("SHELL", "/bin/dash")
+    return words
+
+
+@pytest.mark.parametrize("stack", [[], ["--stack", "embedded"]])
+@pytest.mark.parametrize(
     ("command", "words"),
     [
-        (commands.kubectl, ["kubectl", "get", "pods"]),
-        (commands.pulumi, ["pulumi", "--cwd", str(LAB.parent), "get", "pods"]),
-        (commands.ssh, ["ssh", "-F", str(session.SSH_CONFIG), "get", "pods"]),
-        (commands.shell, ["/bin/dash", "-c", "get pods"]),
+        (inside.kubectl, ["kubectl", "get", "pods"]),
+        (inside.pulumi, ["pulumi", "--cwd", str(LAB.parent), "get", "pods"]),
+        (inside.ssh, ["ssh", "-F", str(Embedded().ssh_config), "get", "pods"]),
+        (inside.shell, ["/bin/dash", "-c", "get pods"]),
     ],
 )
 def test_programs_replace_the_command_and_get_its_words(
-    monkeypatch: pytest.MonkeyPatch, command: Callable[[Sequence[str]], int], words: list[str]
+    become: list[str], command: Callable[[Sequence[str]], int], words: list[str], stack: list[str]
 ) -> None:
-    become: list[str] = []
-
-    def execute(_file: str, argv: list[str], environment: dict[str, str]) -> None:
-        become.extend(argv)
-        assert environment["PULUMI_CONFIG_PASSPHRASE_FILE"]
-        assert "PULUMI_CONFIG_PASSPHRASE" not in environment
-        raise SystemExit(0)
-
-    monkeypatch.setattr(room, "pid", lambda: os.getpid())
-    monkeypatch.setattr(session, "release_dead_locks", lambda: None)
-    monkeypatch.setattr(os, "execvpe", execute)
-    monkeypatch.delenv("PULUMI_CONFIG_PASSPHRASE", raising=False)
-    monkeypatch.setenv("SHELL", "/bin/dash")
-    with pytest.raises(SystemExit):
-        command(["get", "pods"])
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        with pytest.raises(SystemExit):
+            command([*stack, "get", "pods"])
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert become[: become.index("--")] == [
         "nsenter",
         f"--target={os.getpid()}",
@@ -178,3 +298,11 @@ def test_programs_replace_the_command_and_get_its_words(
         "--cgroup",
     ]
     assert become[-len(words) :] == words
+
+
+def test_a_program_that_the_cache_lacks_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bundle was removed below an open sandbox."""
+    monkeypatch.setattr(sandbox, "pid", lambda: os.getpid())
+    monkeypatch.setattr("shutil.which", lambda _name, **_more: None)
+    with pytest.raises(LabError, match=r"(?s)expected: kubectl of .*bundle.*next: \./lab build"):
+        Embedded().output(["kubectl", "get", "nodes"])

@@ -12,7 +12,8 @@ import pytest
 
 from airgap import prerequisites
 from airgap.prerequisites import PACKAGES, Package, PrerequisiteError
-from labctl import commands, doctor
+from airgap.recipes.bundle import index
+from labctl import doctor
 from labctl.doctor import Finding, Report
 
 GOOD, BAD = Finding("thing", "there", True, "unused"), Finding("other", "not there", False, "get one")
@@ -72,7 +73,7 @@ def test_packages_that_apt_can_install_are_no_obstacle(monkeypatch: pytest.Monke
 
 def test_a_leftover_kvm_device_is_no_kvm(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "access", lambda _path, _mode: True)
-    monkeypatch.setattr(doctor, "_kvm_works", lambda: False)
+    monkeypatch.setattr(doctor, "_kvm_opens", lambda: False)
     assert not next(finding for finding in doctor.examine().lab if finding.what == "KVM").ok
 
 
@@ -82,8 +83,24 @@ def test_the_exit_status_tells(
 ) -> None:
     report = Report((GOOD if fits else BAD,), (BAD,))
     monkeypatch.setattr(doctor, "examine", lambda: report)
-    assert commands.doctor([]) == code
+    assert doctor.doctor([]) == code
     assert capsys.readouterr().out == report.text() + "\n"
+
+
+@pytest.mark.parametrize(("machine", "embedded"), [("x86_64", True), ("aarch64", False), ("riscv64", False)])
+def test_images_are_built_for_one_architecture(monkeypatch: pytest.MonkeyPatch, machine: str, embedded: bool) -> None:
+    assert index(Path(), [])["arch"] == "amd64"
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    found = next(finding for finding in doctor.examine().embedded if finding.what == "architecture")
+    assert (found.ok, found.seen) == (embedded, machine)
+    assert "amd64 alone" in found.remedy
+
+
+def test_a_device_that_opens_is_not_said_to_boot_a_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda _path, _mode: True)
+    monkeypatch.setattr(doctor, "_kvm_opens", lambda: True)
+    found = next(finding for finding in doctor.examine().lab if finding.what == "KVM")
+    assert (found.ok, found.seen) == (True, "/dev/kvm opens; whether it boots a kernel was not tried")
 
 
 def test_looking_changes_nothing_and_this_machine_can_be_looked_at() -> None:
@@ -130,7 +147,7 @@ def test_only_what_is_missing_is_installed(apt: Apt) -> None:
     assert len(apt.calls) == 2
 
 
-def test_aptitudes_words_are_shown_when_it_fails(apt: Apt) -> None:
+def test_the_output_of_apt_get_is_shown_when_it_fails(apt: Apt) -> None:
     apt.status = 100
     with pytest.raises(PrerequisiteError, match=r"(?s)apt-get update failed:.*no space left"):
         prerequisites.install()

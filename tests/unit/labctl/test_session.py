@@ -1,8 +1,9 @@
-"""What a lab's session leaves and cleans up: locks of Pulumi processes that are gone, and files for the owner alone."""
+"""A session of the stack embedded: locks of Pulumi processes that are gone, and files for the owner alone."""
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -11,16 +12,24 @@ from pathlib import Path
 
 import pytest
 
-from labctl import access, session
-from sandbox import sandbox as room
+from labctl import access, embedded
+from labctl.command import LabError
+from labctl.embedded import Embedded
+from sandbox import sandbox
 
 
 @pytest.fixture
-def locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of a stack's locks; this machine stands for the room."""
-    monkeypatch.setattr(session, "_BACKEND", tmp_path)
-    monkeypatch.setattr(room, "command", _here)
-    folder = tmp_path / ".pulumi" / "locks" / "organization" / "cilium-lab" / "embedded"
+def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Embedded:
+    """A state in a folder of its own; this machine stands for the sandbox."""
+    monkeypatch.setattr(sandbox, "command", _here)
+    (tmp_path / "state").mkdir()
+    return Embedded(tmp_path / "state")
+
+
+@pytest.fixture
+def locks(session: Embedded) -> Path:
+    """The folder of a stack's locks."""
+    folder = session.folder / "backend" / ".pulumi" / "locks" / "organization" / "cilium-lab" / "embedded"
     folder.mkdir(parents=True)
     return folder
 
@@ -49,7 +58,9 @@ def running(tmp_path: Path) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
         process.wait()
 
 
-def test_only_locks_of_a_running_pulumi_are_kept(locks: Path, running: dict[str, subprocess.Popen[bytes]]) -> None:
+def test_only_locks_of_a_running_pulumi_are_kept(
+    session: Embedded, locks: Path, running: dict[str, subprocess.Popen[bytes]]
+) -> None:
     held = lock(locks, running["pulumi"].pid)
     gone = lock(locks, 2**22 + 1)  # more than the kernel gives out
     taken_over = lock(locks, running["sleep"].pid)  # the number of another process now
@@ -58,10 +69,10 @@ def test_only_locks_of_a_running_pulumi_are_kept(locks: Path, running: dict[str,
 
 
 def test_a_pulumi_whose_caller_was_killed_is_ended(
-    locks: Path, running: dict[str, subprocess.Popen[bytes]], monkeypatch: pytest.MonkeyPatch
+    session: Embedded, locks: Path, running: dict[str, subprocess.Popen[bytes]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "_LEFT_OVER_LIMIT", 0.1)
-    monkeypatch.setattr(session, "_life", lambda _number: "left over")
+    monkeypatch.setattr(embedded, "_ORPHAN_LIMIT", 0.1)
+    monkeypatch.setattr(session, "_life", lambda _number: "orphan")
     left = lock(locks, running["pulumi"].pid)
     session.release_dead_locks()
     assert not left.exists()
@@ -69,7 +80,7 @@ def test_a_pulumi_whose_caller_was_killed_is_ended(
 
 
 def test_a_dead_pulumi_that_nobody_has_collected_holds_no_lock(
-    locks: Path, running: dict[str, subprocess.Popen[bytes]]
+    session: Embedded, locks: Path, running: dict[str, subprocess.Popen[bytes]]
 ) -> None:
     left = lock(locks, running["pulumi"].pid)
     running["pulumi"].kill()  # a zombie, as this process does not wait for it
@@ -77,29 +88,37 @@ def test_a_dead_pulumi_that_nobody_has_collected_holds_no_lock(
     assert not left.exists()
 
 
-def test_no_locks_no_question(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "_BACKEND", tmp_path / "not there")
+def test_without_locks_no_process_is_looked_up(session: Embedded, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "_life", lambda _number: pytest.fail("there is no lock"))
     session.release_dead_locks()
 
 
+OUTPUTS = {
+    "kubeconfig": "K",
+    "sshKey": "PRIVATE",
+    "sshKnownHosts": "H",
+    "sshConfig": "IdentityFile ~/.ssh/cilium-lab/key\nUserKnownHostsFile ~/.ssh/cilium-lab/known_hosts\n",
+    "expectation": "{}",
+}
+
+
 @pytest.fixture
-def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(session, "STATE", tmp_path)
-    return tmp_path
+def state(session: Embedded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The state of a stack whose outputs a stand-in for Pulumi prints: those in the file `outputs`."""
+    program = tmp_path / "pulumi"
+    program.write_text(f"#!/bin/sh\ncat {tmp_path}/outputs\n")
+    program.chmod(0o755)
+    (tmp_path / "outputs").write_text(json.dumps(OUTPUTS))
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr(embedded, "CURRENT", tmp_path / "nothing")
+    monkeypatch.setattr(sandbox, "pid", lambda: 1)
+    return session.folder
 
 
-def test_access_is_written_for_the_owner_alone_and_anew(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    outputs = {
-        "kubeconfig": "K",
-        "sshKey": "PRIVATE",
-        "sshKnownHosts": "H",
-        "sshConfig": "IdentityFile ~/.ssh/cilium-lab/key\nUserKnownHostsFile ~/.ssh/cilium-lab/known_hosts\n",
-        "expectation": "{}",
-    }
-    monkeypatch.setattr(session, "output", lambda _argv: json.dumps(outputs))
+def test_access_is_written_for_the_owner_alone_and_anew(session: Embedded, state: Path) -> None:
     (state / "ssh-key").write_text("an old one that all could read")
     (state / "ssh-key").chmod(0o644)
-    session.save_access()
+    session.refresh()
     assert {path.name: path.stat().st_mode & 0o777 for path in state.iterdir()} == dict.fromkeys(
         ("kubeconfig", "ssh-key", "ssh-known-hosts", "ssh-config", "expectation.json"), 0o600
     )
@@ -108,6 +127,56 @@ def test_access_is_written_for_the_owner_alone_and_anew(state: Path, monkeypatch
     assert (state / "ssh-config").read_text() == (
         f"IdentityFile {state / 'ssh-key'}\nUserKnownHostsFile {state / 'ssh-known-hosts'}\n"
     )
+
+
+def test_what_the_checks_compare_with_is_what_the_stack_says_now(session: Embedded, state: Path) -> None:
+    """Its outputs change by a plain `pulumi up`, without `./lab up`."""
+    (state / "expectation.json").write_text('{"ipam_mode": "kubernetes"}')
+    for told in ('{"ipam_mode": "cluster-pool"}', {"ipam_mode": "cluster-pool"}):  # as text, or as an object
+        (state.parent / "outputs").write_text(json.dumps({**OUTPUTS, "expectation": told}))
+        session.refresh()
+        assert json.loads((state / "expectation.json").read_text()) == {"ipam_mode": "cluster-pool"}
+
+
+def test_files_are_written_again_when_the_stack_has_changed(session: Embedded, state: Path) -> None:
+    checkpoint = state / "backend" / ".pulumi" / "stacks" / "cilium-lab" / "embedded.json"
+    checkpoint.parent.mkdir(parents=True)
+    checkpoint.touch()
+    session.refresh_if_changed()  # there are none yet
+    assert (state / "ssh-key").read_text() == "PRIVATE"
+    (state.parent / "outputs").write_text(json.dumps({**OUTPUTS, "sshKey": "ANOTHER"}))
+    os.utime(checkpoint, (0, 0))
+    session.refresh_if_changed()
+    assert (state / "ssh-key").read_text() == "PRIVATE"
+    os.utime(checkpoint, (2**32, 2**32))
+    session.refresh_if_changed()
+    assert (state / "ssh-key").read_text() == "ANOTHER"
+
+
+def test_a_stack_without_outputs_is_told(session: Embedded, state: Path) -> None:
+    (state.parent / "outputs").write_text("{}")
+    with pytest.raises(LabError, match=r"(?s)expected: a lab's outputs.*seen: outputs without it.*next: \./lab up"):
+        session.refresh()
+
+
+@pytest.mark.parametrize(
+    ("latest", "something"),
+    [
+        (None, False),
+        ({}, False),
+        ({"resources": []}, False),
+        ({"resources": [{"urn": "u"}]}, True),
+        ({"pending_operations": [{"type": "creating"}]}, True),
+    ],
+)
+def test_whether_a_stack_holds_something_is_read_from_its_file(
+    session: Embedded, latest: object, something: bool
+) -> None:
+    assert not session.has_resources
+    checkpoint = session.folder / "backend" / ".pulumi" / "stacks" / "cilium-lab" / "embedded.json"
+    checkpoint.parent.mkdir(parents=True)
+    checkpoint.write_text(json.dumps({"version": 3, "checkpoint": {"stack": "embedded", "latest": latest}}))
+    assert session.has_resources is something
 
 
 def test_the_export_and_the_session_agree_on_the_folder() -> None:
@@ -120,7 +189,7 @@ def test_the_export_and_the_session_agree_on_the_folder() -> None:
 
 @pytest.mark.parametrize("made", [True, False])
 def test_a_stack_is_healed_with_the_programs_own_environment(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: bool
+    session: Embedded, monkeypatch: pytest.MonkeyPatch, made: bool
 ) -> None:
     called: list[list[str]] = []
 
@@ -128,13 +197,12 @@ def test_a_stack_is_healed_with_the_programs_own_environment(
         called.append([*map(str, argv), str(folder)])
         return 5
 
-    checkpoint = tmp_path / "embedded.json"
     if made:
+        checkpoint = session.folder / "backend" / ".pulumi" / "stacks" / "cilium-lab" / "embedded.json"
+        checkpoint.parent.mkdir(parents=True)
         checkpoint.touch()
-    monkeypatch.setattr(session, "_CHECKPOINT", checkpoint)
-    monkeypatch.setattr(session, "ROOT", tmp_path)
     monkeypatch.setattr(session, "run", run)
     assert session.heal("destroy") == (5 if made else 0)
-    python = str(tmp_path / ".venv" / "bin" / "python")
-    words = [python, "-m", "cilium_lab.libvirt.healing", "destroy", "--stack", "embedded", str(tmp_path)]
+    python = str(embedded.ROOT / ".venv" / "bin" / "python")
+    words = [python, "-m", "cilium_lab.libvirt.healing", "destroy", "--stack", "embedded", str(embedded.ROOT)]
     assert called == ([words] if made else [])

@@ -1,0 +1,135 @@
+"""The life of the stack embedded: build what is missing, open the sandbox, bring the lab up; and take it all down."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from airgap import prerequisites
+from airgap.builder.builder import Builder, Built
+from airgap.builder.report import Progress, table
+from airgap.recipes import BUNDLE, RECIPES, TOOLCHAIN, VIRTUAL_MACHINES
+from cilium_lab.paths import CURRENT, STATE
+from labctl import venv
+from labctl.command import parser, split
+from labctl.embedded import EMBEDDED, Embedded, forget_salt, wants_virtual_machines
+from labctl.figures import Figures
+from labctl.status import pages
+from sandbox import sandbox
+
+
+def up(arguments: Sequence[str]) -> int:
+    """Build what is missing, bring the lab up, check it, print times and memory.
+
+    This is the stack embedded. Words go to `pulumi up`: ./lab up --skip-preview
+    """
+    options, words = split(arguments)
+    parser(up, "[--help] [WORD...]").parse_args(options)
+    return bring_up(Embedded(), words)
+
+
+def bring_up(session: Embedded, words: Sequence[str] = ()) -> int:
+    """`./lab up` without its arguments; `words` go to `pulumi up`."""
+    figures = Figures()
+    open_sandbox(session, figures)
+    with figures.part("healing"):
+        code = session.heal("up")
+    if code:
+        return code
+    with figures.sampling_memory():
+        with figures.part("pulumi up"):
+            code = session.run(session.pulumi("up", "--yes", "--stack", EMBEDDED, *words))
+        if code:
+            return code
+        session.forget_interrupted()
+        outputs = session.refresh()
+        with figures.part("checks"):
+            code = session.check()
+    print(figures.table())
+    if code == 0:
+        print(f"\n{ending(outputs)}")
+    return code
+
+
+def ending(outputs: Mapping[str, Any]) -> str:
+    """What can be done with a lab that has come up: its pages, how to get in, what to try; made of the outputs."""
+    return "\n".join(
+        [
+            "The lab is up.",
+            *pages(outputs),
+            f"get in     ./lab ssh {'|'.join(outputs['hosts'])}   ./lab kubectl get pods -A -o wide   ./lab shell",
+            "try        ./lab status   ./lab verify   ./lab pulumi config set ipamMode cluster-pool && ./lab pulumi up",
+            "remove     ./lab destroy",
+        ]
+    )
+
+
+def open_sandbox(session: Embedded, figures: Figures) -> None:
+    """Build what is missing, open the sandbox, and make the stack known; what is there already is left as it is."""
+    with figures.part("prerequisites"):
+        prerequisites.install()
+        emulated = wants_virtual_machines()
+        if emulated:
+            prerequisites.install(prerequisites.VIRTUAL_MACHINES)
+    with figures.part("building"):
+        built = build([*TOOLCHAIN, *BUNDLE, *(VIRTUAL_MACHINES if emulated else ())])
+        venv.link_program_environment()
+    if any(artifact.fresh for artifact in built):
+        print(table(built))
+    with figures.part("opening the sandbox"):
+        _start(session)
+        session.prepare()
+
+
+def build(wanted: Sequence[str]) -> list[Built]:
+    """Make these artifacts, and what they need, where they are missing."""
+    return Builder(RECIPES, Progress()).build(wanted)
+
+
+def _start(session: Embedded) -> None:
+    if sandbox.start():
+        shutil.rmtree(session.temporary, ignore_errors=True)
+
+
+def destroy(arguments: Sequence[str]) -> int:
+    """Remove the lab and everything that it made on this machine.
+
+    This is the stack embedded; another one goes by `pulumi destroy --stack NAME`. Words go to `pulumi destroy`. What
+    was built stays in the cache.
+    """
+    options, words = split(arguments, "--force")
+    made = parser(destroy, "[--help] [--force] [WORD...]")
+    made.add_argument("--force", action="store_true", help="skip Pulumi and forget the stack: a lab beyond repair")
+    session = Embedded()
+    if made.parse_args(options).force:
+        sandbox.stop()
+        subprocess.run(["rm", "-rf", "--one-file-system", STATE], check=True)
+        forget_salt()
+        return 0
+    if session.has_resources:
+        _open_to_destroy(session)
+        command = session.pulumi("destroy", "--yes", "--stack", EMBEDDED, *words)
+        code = session.heal("destroy") or session.run(command)
+        if code:
+            return code
+    if STATE.exists():
+        sandbox.stop()
+    session.forget()
+    print("the lab is gone; what was built stays in the cache")
+    return 0
+
+
+def _open_to_destroy(session: Embedded) -> None:
+    """Open the sandbox with Pulumi's toolchain and the program's environment, which are made where they are missing.
+
+    What a stack has left without its sandbox is removed in the same way. No host is started for it: a destroy talks
+    to none (components/machines/machine.py).
+    """
+    prerequisites.install()
+    if not all((CURRENT / artifact).exists() for artifact in TOOLCHAIN):
+        build(TOOLCHAIN)
+    venv.link_program_environment()
+    _start(session)
+    session.prepare()

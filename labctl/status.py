@@ -1,0 +1,60 @@
+"""`./lab status` and `./lab verify`: what runs, and whether it is as it should be."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from labctl.command import LabError, add_stack, parser
+from labctl.session import Session
+from labctl.stacks import find
+from sandbox.sandbox import SandboxError
+
+
+def verify(arguments: Sequence[str]) -> int:
+    """Run every check on the running lab; on a workstation with KVM: --stack lab.
+
+    The checks compare with what the stack's outputs say now.
+    """
+    made = parser(verify)
+    add_stack(made)
+    with find(made.parse_args(arguments).stack) as session:
+        session.refresh()
+        return session.check()
+
+
+def status(arguments: Sequence[str]) -> int:
+    """What runs, what it uses, where to look next.
+
+    The exit status is 3 where no lab runs.
+    """
+    made = parser(status)
+    add_stack(made)
+    try:
+        with find(made.parse_args(arguments).stack) as session:
+            print("\n".join(_lines(session)))
+    except SandboxError as error:
+        print(error)
+        return 3
+    return 0
+
+
+def _lines(session: Session) -> list[str]:
+    lines = session.status()
+    try:
+        outputs = session.refresh()
+    except LabError as error:  # on its way up, perhaps
+        return [*lines, f"outputs    none yet\n  {error}"]
+    lines += ["hosts", *(f"  {name:10} {address}" for name, address in outputs["hosts"].items()), "nodes"]
+    try:
+        nodes = session.output(["kubectl", "get", "nodes", "-o", "wide", "--request-timeout=5s"])
+    except subprocess.CalledProcessError as error:
+        nodes = f"(kubectl get nodes ended with {error.returncode})"
+    return [*lines, *(f"  {line}" for line in nodes.splitlines() if line.strip()), *pages(outputs)]
+
+
+def pages(outputs: Mapping[str, Any]) -> list[str]:
+    """The web pages that the stack's outputs name, as they are seen from the lab's hosts, a line each."""
+    found: Mapping[str, str] = outputs.get("pages", {})
+    return [f"{'' if number else 'pages':10} {url}  {name}" for number, (name, url) in enumerate(found.items())]

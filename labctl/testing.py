@@ -1,0 +1,51 @@
+"""`./lab test` and `./lab lint`: the project's own tests."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from airgap import prerequisites
+from airgap.recipes import BUNDLE, TOOLCHAIN, VIRTUAL_MACHINES
+from cilium_lab.paths import ROOT
+from labctl import lifecycle, venv
+from labctl.command import parser, split
+
+_KINDS = ("unit", "engine", "cluster", "vm")
+_USUAL = _KINDS[:3]
+
+
+def test(arguments: Sequence[str]) -> int:
+    """Run the tests: unit, engine and cluster, or those named; vm for virtual machines.
+
+    Words that name no kind go to pytest: ./lab test unit -k sandbox. The kind unit needs neither root nor packages of
+    the system nor anything that is built; the others install and build what they lack, as ./lab up does.
+    """
+    options, words = split(arguments)
+    parser(test, "[--help] [unit] [engine] [cluster] [vm] [WORD...]").parse_args(options)
+    kinds = [word for word in words if word in _KINDS]
+    others = [word for word in words if word not in _KINDS]
+    if kinds != ["unit"]:
+        prerequisites.install()
+        lifecycle.build([*TOOLCHAIN, *BUNDLE, *(VIRTUAL_MACHINES if "vm" in kinds else ())])
+        venv.link_program_environment()
+    return _pytest([ROOT / "tests" / kind for kind in kinds or _USUAL], others)
+
+
+def lint(arguments: Sequence[str]) -> int:
+    """Run the checkers that continuous integration runs, without root: style, types, shell, layers, language.
+
+    They are the tests about the repository as a whole, in tests/unit itself; words go to pytest.
+    """
+    options, words = split(arguments)
+    parser(lint, "[--help] [WORD...]").parse_args(options)
+    return _pytest(sorted((ROOT / "tests" / "unit").glob("test_*.py")), words)
+
+
+def _pytest(paths: Sequence[Path], words: Sequence[str]) -> int:
+    environment = venv.environment(venv.TESTS)
+    path = f"{environment / 'bin'}:{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+    command = [environment / "bin" / "python", "-m", "pytest", *paths, *words]
+    return subprocess.run(command, cwd=ROOT, env={**os.environ, "PATH": path}).returncode

@@ -1,0 +1,98 @@
+"""What `./lab up` prints at its end, and what `./lab destroy` needs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from airgap import prerequisites
+from airgap.recipes import TOOLCHAIN
+from labctl import embedded, lifecycle, venv
+from labctl.embedded import Embedded
+from sandbox import sandbox
+
+
+@pytest.fixture
+def done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What a destroy does, in its order: a stack in tmp_path/state, a cache in tmp_path/cache."""
+    steps: list[str] = []
+
+    def note(step: str, result: object = None) -> object:
+        return lambda *_words, **_options: steps.append(step) or result
+
+    def run(_session: Embedded, argv: Sequence[str | Path], **_options: object) -> int:
+        steps.append(" ".join(str(word) for word in argv if not str(word).startswith("/")))
+        return 0
+
+    state = tmp_path / "state"
+    monkeypatch.setattr(lifecycle, "STATE", state)
+    monkeypatch.setattr(lifecycle, "CURRENT", tmp_path / "cache")
+    monkeypatch.setattr(lifecycle, "Embedded", lambda: Embedded(state))
+    monkeypatch.setattr(lifecycle, "build", lambda names: steps.append(f"build {' '.join(names)}") or [])
+    monkeypatch.setattr(embedded, "ROOT", tmp_path)
+    (tmp_path / "Pulumi.embedded.yaml").write_text("config: {}\n")
+    monkeypatch.setattr(prerequisites, "install", note("packages"))
+    monkeypatch.setattr(venv, "link_program_environment", note("Python environment"))
+    monkeypatch.setattr(sandbox, "start", note("open", True))
+    monkeypatch.setattr(sandbox, "stop", note("close"))
+    monkeypatch.setattr(Embedded, "prepare", note("prepare"))
+    monkeypatch.setattr(Embedded, "run", run)
+    return steps
+
+
+def stack(state: Path, *resources: str) -> None:
+    checkpoint = state / "backend" / ".pulumi" / "stacks" / "cilium-lab" / "embedded.json"
+    checkpoint.parent.mkdir(parents=True)
+    checkpoint.write_text(json.dumps({"checkpoint": {"latest": {"resources": [{"urn": urn} for urn in resources]}}}))
+
+
+def test_a_destroy_builds_nothing_where_the_toolchain_is_there(tmp_path: Path, done: list[str]) -> None:
+    stack(tmp_path / "state", "a")
+    for artifact in TOOLCHAIN:
+        (tmp_path / "cache" / artifact).mkdir(parents=True)
+    assert lifecycle.destroy(["--skip-preview"]) == 0
+    destroyed = "pulumi --cwd destroy --yes --stack embedded --skip-preview"
+    healed = "-m cilium_lab.libvirt.healing destroy --stack embedded"
+    assert done == ["packages", "Python environment", "open", "prepare", healed, destroyed, "close"]
+
+
+def test_a_destroy_builds_a_missing_toolchain_and_no_more(tmp_path: Path, done: list[str]) -> None:
+    stack(tmp_path / "state", "a")
+    assert lifecycle.destroy([]) == 0
+    assert [step for step in done if step.startswith("build")] == [f"build {' '.join(TOOLCHAIN)}"]
+
+
+def test_a_destroy_without_a_stack_only_closes_and_forgets(tmp_path: Path, done: list[str]) -> None:
+    stack(tmp_path / "state")
+    (tmp_path / "state" / "hosts" / "router").mkdir(parents=True)
+    (tmp_path / "state" / "kubeconfig").touch()
+    assert lifecycle.destroy([]) == 0
+    assert done == ["close"]
+    assert sorted(path.name for path in (tmp_path / "state").iterdir()) == ["backend"]
+
+
+def test_what_pulumi_could_not_destroy_stays(tmp_path: Path, done: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    stack(tmp_path / "state", "a")
+    (tmp_path / "state" / "kubeconfig").touch()
+    monkeypatch.setattr(Embedded, "run", lambda *_words, **_options: 255)
+    assert lifecycle.destroy([]) == 255
+    assert "close" not in done
+    assert (tmp_path / "state" / "kubeconfig").exists()
+
+
+def test_up_ends_with_pages_ways_in_and_what_to_try() -> None:
+    outputs = {
+        "hosts": {"k8s-cp": "172.31.1.10", "router": "172.31.1.20"},
+        "pages": {"monitoring": "http://172.31.1.10:30001", "grafana": "http://172.31.1.10:30002"},
+        "expectation": "not for a person",
+    }
+    told = lifecycle.ending(outputs)
+    assert len(told.splitlines()) == 6
+    assert "http://172.31.1.10:30001  monitoring" in told
+    assert "./lab ssh k8s-cp|router" in told
+    for command in ("./lab kubectl", "./lab shell", "./lab status", "./lab verify", "./lab destroy"):
+        assert command in told
+    assert "not for a person" not in told
