@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from airgap import prerequisites
 from cilium_lab.libvirt.ownership import State, mark_of, pool_uuid, read_state
 from tests.helpers.checkout import Checkout
 
@@ -28,9 +29,9 @@ class Stack:
         self.name = name
         self._program = sandbox.folder / "tests" / "engine" / "libvirt_program"
         # its commands name scripts, and healing finds its project, from its own folder
-        for name in ("components", "cilium_lab"):
-            if not (self._program / name).exists():
-                (self._program / name).symlink_to(sandbox.folder / name)
+        for folder in ("components", "cilium_lab"):
+            if not (self._program / folder).exists():
+                (self._program / folder).symlink_to(sandbox.folder / folder)
         self.pulumi("stack", "init", name)
         for key, value in settings.items():
             self.pulumi("config", "set", f"engine:{key}", value, "--stack", name)
@@ -89,6 +90,8 @@ def small_image(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    # libvirt makes an image's volume with qemu-img
+    prerequisites.install([package for package in prerequisites.VIRTUAL_MACHINES if package.shown_by == "qemu-img"])
     folder = tmp_path_factory.mktemp("engine")
     return {"pool": str(folder / "images"), "image": str(small_image(folder))}
 
@@ -260,7 +263,7 @@ def test_a_second_stack_is_refused_by_the_name_of_the_first_which_stays(
     stack: Stack, sandbox: Checkout, settings: dict[str, str]
 ) -> None:
     before = stack.definitions()
-    second = Stack(sandbox, "second", **settings)
+    second = Stack(sandbox, "second", **{**settings, "pool": f"{settings['pool']}-2", "name": "engine-2"})
     try:
         printed = second.pulumi("up", "--yes", "--skip-preview", check=False)
         assert "carries the mark of another stack: engine-libvirt/test" in printed
