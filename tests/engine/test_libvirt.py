@@ -263,7 +263,7 @@ def test_a_second_stack_is_refused_by_the_name_of_the_first_which_stays(
     stack: Stack, sandbox: Checkout, settings: dict[str, str]
 ) -> None:
     before = stack.definitions()
-    second = Stack(sandbox, "second", **{**settings, "pool": f"{settings['pool']}-2", "name": "engine-2"})
+    second = Stack(sandbox, "second", **{**settings, "pool": f"{settings['pool']}-2", "ownPool": "engine-2"})
     try:
         printed = second.pulumi("up", "--yes", "--skip-preview", check=False)
         assert "carries the mark of another stack: engine-libvirt/test" in printed

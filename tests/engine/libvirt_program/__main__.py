@@ -39,5 +39,5 @@ else:
 
 opts = pulumi.ResourceOptions(provider=provider)
 target = libvirt.PoolTargetArgs(path=settings.require("pool"))
-pool = libvirt.Pool("pool", name=settings.get("name") or "engine", type="dir", target=target, opts=opts)
+pool = libvirt.Pool("pool", name=settings.get("ownPool") or "engine", type="dir", target=target, opts=opts)
 libvirt.Volume("volume", name="disk.raw", pool=pool.name, size=1024**3, format="raw", opts=opts)
