@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from airgap.builder import golang
-from cilium_lab.config.model import Arch
+from cilium_lab.config.versions import Arch
 from cilium_lab.paths import ROOT
 
 _TAIL_LINES = 25

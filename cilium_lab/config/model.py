@@ -11,9 +11,9 @@ from ipaddress import IPv4Network
 from typing import Literal
 
 from cilium_lab.config.topology import API_SERVER_PORT, Topology, node_capacity
+from cilium_lab.config.versions import Arch
 
 IpamMode = Literal["kubernetes", "cluster-pool", "multi-pool"]
-Arch = Literal["amd64", "arm64"]
 RoutingMode = Literal["native", "tunnel"]
 TunnelProtocol = Literal["vxlan", "geneve"]
 Masquerade = Literal["bpf", "iptables"]

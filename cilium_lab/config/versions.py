@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
-from cilium_lab.config.model import Arch
+Arch = Literal["amd64", "arm64"]
 
 # Kubernetes, and what a cluster needs besides
 KUBERNETES = "1.33.3"

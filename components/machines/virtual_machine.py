@@ -9,8 +9,8 @@ import pulumi
 import pulumi_libvirt as libvirt
 from pulumi_command import local
 
-from cilium_lab.config.model import Arch
 from cilium_lab.config.topology import Host, Topology
+from cilium_lab.config.versions import Arch
 from cilium_lab.libvirt.names import POOL, POOL_FOLDER, host_volumes
 from components.machines.cloud_init import BUNDLE_TAG, network_config, user_data
 from components.machines.guest import guest, memory_limit

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pulumi
 from pulumi_command import remote
 
-from cilium_lab.config.model import Arch, LabConfig, Versions
-from cilium_lab.config.versions import REPOSITORIES, TOOLS
+from cilium_lab.config.model import LabConfig, Versions
+from cilium_lab.config.versions import REPOSITORIES, TOOLS, Arch
 from components.machines.container_domain import BUNDLE
 from components.machines.machine import Machine
 

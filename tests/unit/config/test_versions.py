@@ -12,7 +12,7 @@ import pytest
 from cilium_lab.config import versions as pins
 from cilium_lab.config.images import default_images
 from cilium_lab.config.load import parse
-from cilium_lab.config.model import Arch
+from cilium_lab.config.versions import Arch
 from components.nodes.artifacts import online_list
 from tests.helpers.recorded_lab import lab, record_lab
 
