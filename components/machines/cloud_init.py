@@ -36,8 +36,7 @@ def user_data(
     With `bundle` the hypervisor's bundle is mounted where containers see it as well.
 
     Keys are in OpenSSH's formats; the result is a secret, because it holds the host's private key. That key
-    is given from outside so that its public half can be pinned before the first connection. Nobody has a
-    password.
+    comes from outside so that its public half can be pinned before the first connection. There are no passwords.
     """
     names = "".join(f"{other.address} {other.name}\n" for other in topology.hosts)
     document: dict[str, Any] = {
@@ -48,7 +47,7 @@ def user_data(
         "disable_root": False,
         "ssh_pwauth": False,
         "users": [{"name": "root", "lock_passwd": True, "ssh_authorized_keys": [authorized_key.strip()]}],
-        # The image's keys, if it has any, are shared by whoever has the image.
+        # The image's keys, if it has any, are known to all who have the image.
         "ssh_deletekeys": True,
         "ssh_keys": {
             "ed25519_private": f"{host_private_key.strip()}\n",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class File:
-    """A text file and its permission bits; private unless said otherwise, as most of these are."""
+    """A text file and its permission bits; private by default, as most of these are."""
 
     text: str
     mode: int = 0o600
@@ -35,5 +35,5 @@ def pack(files: Mapping[str, File]) -> str:
 
 
 def _parents(path: str) -> list[str]:
-    parts = path.split("/")[:-1]
-    return ["/".join(parts[: n + 1]) for n in range(len(parts))]
+    names = path.split("/")[:-1]
+    return ["/".join(names[: n + 1]) for n in range(len(names))]

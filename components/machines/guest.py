@@ -1,7 +1,7 @@
 """What a virtual machine looks like to libvirt, by hypervisor and architecture: pure.
 
-terraform-provider-libvirt writes the domain and leaves a door open: a stylesheet over its XML. What it fixes and what
-is not right everywhere is mended there.
+terraform-provider-libvirt writes the domain and applies a stylesheet to its XML: what is fixed there and not right on
+every hypervisor is changed by that stylesheet.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def guest(arch: Arch, domain: DomainType, pool_folder: str) -> Guest:
     `pool_folder` is where the volumes of its disks lie.
 
     Disks and networks are virtio everywhere. The firmware of x86_64 is the BIOS, which both images start from; that
-    of aarch64 is UEFI, which the provider asks libvirt to choose (libvirt/domain_def.go).
+    of aarch64 is UEFI, which libvirt chooses for the provider (libvirt/domain_def.go).
     """
     emulated = domain == "qemu"
     # a processor of arm64 is the custom model that the stylesheet names
@@ -69,7 +69,7 @@ def _stylesheet(arch: Arch, domain: DomainType, pool_folder: str) -> str:
     bus = _CDROM_BUS[arch]
     templates = [
         _template("@*|node()", '<xsl:copy><xsl:apply-templates select="@*|node()"/></xsl:copy>'),
-        # nobody looks at a screen, and Rocky's QEMU has no Spice
+        # no screen is used, and Rocky's QEMU has no Spice
         _template("graphics|video|audio", ""),
         # By path: libvirt's virt-aa-helper finds neither a disk nor its backing file by pool and volume, so AppArmor
         # refuses both (dmacvicar/terraform-provider-libvirt#97, #920). The provider reads the path back as the volume.

@@ -1,4 +1,4 @@
-"""The files that make a generic root file system one certain host."""
+"""The files that make a generic root file system a particular host."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def identity_files(host: Host, network: Network, hosts: Sequence[Host]) -> dict[
 
 
 def key_files(authorized_key: str, host_key: str, host_public_key: str) -> dict[str, File]:
-    """The pinned host key and who may log in: what a host is born with and may change later."""
+    """The pinned host key and the accepted user key: those of the first boot, which may change later."""
     return {
         "etc/ssh/ssh_host_ed25519_key": File(host_key.strip() + "\n"),
         "etc/ssh/ssh_host_ed25519_key.pub": File(host_public_key.strip() + "\n", 0o644),
@@ -31,5 +31,5 @@ def key_files(authorized_key: str, host_key: str, host_public_key: str) -> dict[
 
 
 def _machine_id(host: Host) -> str:
-    """32 hexadecimal digits, the same whenever the host is made again (machine-id(5))."""
+    """32 hexadecimal digits, the same whenever the host is re-created (machine-id(5))."""
     return hashlib.sha256(f"cilium-lab {host.name} {host.address}".encode()).hexdigest()[:32]

@@ -19,10 +19,10 @@ from components.machines.orphans import Owner, without_orphaned_pool, without_or
 
 _FETCH = "components/scripts/local/fetch-image.sh"
 _CHECK = "components/scripts/local/check-image.sh"
-_ROOM = "components/scripts/local/pool-up.sh"
-_CLEAR = "components/scripts/local/pool-down.sh"
+_POOL_UP = "components/scripts/local/pool-up.sh"
+_POOL_DOWN = "components/scripts/local/pool-down.sh"
 _HOST_MIB = 512
-"""Room that is asked for each host: about what its first boot writes."""
+"""Free space that each host needs: about what its first boot writes."""
 
 
 def _fetch(arch: Arch) -> list[str]:
@@ -33,14 +33,14 @@ def _fetch(arch: Arch) -> list[str]:
 class BaseImage(pulumi.ComponentResource):
     """A storage pool and the base volume in it. Disks of hosts are copy-on-write overlays of the volume.
 
-    `path` is the image that was built here, with its sum beside it; None has upstream's fetched.
+    `path` is the image that was built here, with its sum beside it; None: upstream's is fetched.
     """
 
     uri: str
     pool: libvirt.Pool
     volume: libvirt.Volume
-    roomy: pulumi.Resource
-    """The pool has room. Whatever makes a volume in it depends on this, so that the pool is emptied after them."""
+    pool_ready: pulumi.Resource
+    """The pool has enough free space. Every volume in it depends on this, so that the pool is cleared after them."""
 
     def __init__(
         self,
@@ -80,16 +80,16 @@ class BaseImage(pulumi.ComponentResource):
         volumes = pool_volumes(config.topology, uri)
         hosts = (len(volumes) - 1) // 2
 
-        def room(values: list[str]) -> str:
+        def pool_up(values: list[str]) -> str:
             image, identity = values
             wanted = str(hosts * _HOST_MIB)
-            return join([_ROOM, uri, POOL, image.strip(), wanted, identity, pool_uuid(identity, POOL)])
+            return join([_POOL_UP, uri, POOL, image.strip(), wanted, identity, pool_uuid(identity, POOL)])
 
-        self.roomy = local.Command(
+        self.pool_ready = local.Command(
             f"{name}-room",
-            create=pulumi.Output.all(fetched.stdout, owner.identity).apply(room),
+            create=pulumi.Output.all(fetched.stdout, owner.identity).apply(pool_up),
             delete=pulumi.Output.all(self.pool.id, owner.identity).apply(
-                lambda values: join([_CLEAR, uri, POOL, *values, *volumes])
+                lambda values: join([_POOL_DOWN, uri, POOL, *values, *volumes])
             ),
             logging=local.Logging.STDERR,
             add_previous_output_in_env=False,
@@ -104,7 +104,7 @@ class BaseImage(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 provider=provider,
-                depends_on=[self.roomy],
+                depends_on=[self.pool_ready],
                 hooks=without_orphaned_volume(self.pool.id, uri, POOL, BASE),
             ),
         )

@@ -29,7 +29,7 @@ class KeyPair:
     public: pulumi.Output[str]
     pairs: pulumi.Output[Sequence[Pair]]
     """Today's first, the pair of the stack's first epoch last. A host that was off when the key was changed, or that
-    was made anew from its first description, still has an earlier one."""
+    was re-created from its first description, still has an earlier one."""
 
     @property
     def first(self) -> pulumi.Output[Pair]:

@@ -1,8 +1,8 @@
 """What every machine is to the rest of the program: a host that answers SSH with a pinned key.
 
-Nothing above this package knows whether a machine is virtual or a container. Every remote command of the program is
-made by `Machine.run`, so that all of them are deleted with their machine (a destroy never talks to a host that is
-about to go), show their progress, and keep quiet about secrets in the same way.
+No other package depends on whether a machine is virtual or a container. `Machine.run` makes every remote command of the
+program, so that all of them are deleted with their machine (a destroy never connects to a host that is about to be
+deleted), show their progress, and hide secrets in the same way.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Machine(pulumi.ComponentResource):
     host: Host
     access: Access
     domain: pulumi.CustomResource
-    """What a destroy removes first; everything on the host is deleted with it, and made again when it is replaced."""
+    """What a destroy removes first; everything on the host is deleted with it, and re-created when it is replaced."""
     ready: pulumi.Resource
     """The host has answered SSH and holds the program's scripts."""
 
@@ -81,7 +81,7 @@ class Machine(pulumi.ComponentResource):
     ) -> remote.Command:
         """Run one of the program's scripts on the host, again whenever the script or what it is given changes.
 
-        The resource is named `<host>-<what>`. It is made anew with the host, and with each resource of `again_with`.
+        The resource is named `<host>-<what>`. It is replaced with the host, and with each resource of `again_with`.
         With `secret` what the script prints is a secret; secrets go in by `stdin` alone, because arguments show in
         process lists.
         """
@@ -108,8 +108,8 @@ class Machine(pulumi.ComponentResource):
     ) -> remote.Command:
         """Have a script run on this host before another one's machine is replaced or removed, and at no other time.
 
-        What is to be made again afterwards names the resource in `again_with`. When this host's own machine goes, for
-        example in a destroy, nothing is run.
+        What is to be replaced afterwards names the resource in `again_with`. When this host's own machine is deleted,
+        for example in a destroy, nothing is run.
         """
         return remote.Command(
             f"{self.host.name}-{what}",
@@ -123,7 +123,7 @@ class Machine(pulumi.ComponentResource):
                 parent=parent,
                 depends_on=[self.ready, other.ready],
                 deleted_with=self.domain,
-                # the end of the old comes before the start of the new, also where nothing else asks for that order
+                # the end of the old comes before the start of the new, also where nothing else requires that order
                 delete_before_replace=True,
             ),
         )

@@ -30,7 +30,7 @@ def gateway_stylesheet(network: Network) -> str | None:
 
 
 class Networks(pulumi.ComponentResource):
-    """Makes both networks on one hypervisor. `uplink` says whether hosts may reach the world (NAT) or nothing."""
+    """Makes both networks on one hypervisor. `uplink` tells whether hosts reach the internet (NAT) or nothing."""
 
     created: list[pulumi.Resource]
 

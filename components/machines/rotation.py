@@ -1,4 +1,4 @@
-"""How a running host gets the keys of a new epoch, without being made anew and without locking anybody out.
+"""How a running host gets the keys of a new epoch: it is not re-created, and accepts a key at every moment.
 
 1. The new pair is made and kept beside the earlier ones (`new_key_pair`), before any host is touched.
 2. `give_keys` reaches the host with whichever pair it has, and gives it the new ones: its host key, and the user's
@@ -37,7 +37,7 @@ def give_keys(
         f"{host.name}-keys",
         create=join([_SCRIPT, str(host.address), str(_SECONDS)]),
         stdin=pulumi.Output.secret(pulumi.Output.all(user.pairs, own.pairs).apply(partial(_bundle, str(host.address)))),
-        # a host that was made anew has its first keys again
+        # a host that was re-created has its first keys again
         triggers=[domain.id],
         logging=local.Logging.STDERR,
         add_previous_output_in_env=False,

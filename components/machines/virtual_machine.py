@@ -12,12 +12,12 @@ from pulumi_command import local
 from cilium_lab.config.topology import Host, Topology
 from cilium_lab.config.versions import Arch
 from cilium_lab.libvirt.names import POOL, POOL_FOLDER, host_volumes
+from components.machines.address_conflict import check_address
 from components.machines.cloud_init import BUNDLE_TAG, network_config, user_data
 from components.machines.guest import guest, memory_limit
 from components.machines.image import BaseImage
 from components.machines.machine import Access, Machine
 from components.machines.orphans import Owner, without_orphaned_domain, without_orphaned_volume
-from components.machines.taken import refuse_taken
 
 _GIB = 1024**3
 _DOWN = "components/scripts/local/domain-down.sh"
@@ -63,8 +63,8 @@ class VirtualMachine(Machine):
             size=host.disk_gib * _GIB,
             opts=self._in_pool(disk_name),
         )
-        # The first pairs, whatever the epoch is: another text would make this disk anew, and cloud-init not read it.
-        # A machine that boots for the first time is given today's keys before anything else is done on it.
+        # The first pairs, whatever the epoch is: another text would replace this disk, and cloud-init not read it.
+        # A machine that boots for the first time gets today's keys before any other step.
         first = pulumi.Output.all(access.user.first, access.host.first)
         shared = bundle is not None
         data = first.apply(lambda k: user_data(host, topology, k[0].public, k[1].private, k[1].public, bundle=shared))
@@ -117,7 +117,7 @@ class VirtualMachine(Machine):
                 # else stands in the stylesheet and makes one is in its nature
                 ignore_changes=["cloudinit", "xml"],
                 hooks=without_orphaned_domain(
-                    owner, hypervisor.uri, host.name, lambda: refuse_taken(host.name, str(host.address), host.mac)
+                    owner, hypervisor.uri, host.name, lambda: check_address(host.name, str(host.address), host.mac)
                 ),
             ),
         )
@@ -136,7 +136,7 @@ class VirtualMachine(Machine):
         return pulumi.ResourceOptions(
             parent=self,
             provider=self._provider,
-            depends_on=[self._image.roomy],
+            depends_on=[self._image.pool_ready],
             # one of the same name cannot be beside it
             delete_before_replace=True,
             replacement_trigger=self._nature,

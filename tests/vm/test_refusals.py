@@ -46,21 +46,21 @@ def test_a_full_pool_is_refused_with_what_it_lacks(stack: Stack) -> None:
         assert "storage pool cilium-lab of qemu:///system is full" in printed
         assert "seen: 64 MiB" in printed
         assert "MiB free, for the image and its hosts" in printed
-        assert "next: make room where it lies" in printed
+        assert "next: free space where it lies" in printed
         stack.pulumi("destroy", "--yes", "--skip-preview")
     finally:
         stack.shell("umount", pools)
 
 
 def _wait_until_forwarding(stack: Stack, port: str) -> None:
-    """A bridge keeps quiet about a new port for some seconds (STP), as it would not for a machine that was there."""
+    """A bridge does not forward to a new port for some seconds (STP)."""
     end = time.monotonic() + 30
     while stack.shell("cat", f"/sys/class/net/{port}/brport/state").stdout.strip() != "3":
         assert time.monotonic() < end, f"{port} does not forward"
         time.sleep(0.5)
 
 
-def test_an_address_that_somebody_has_is_refused_with_who(stack: Stack) -> None:
+def test_an_address_in_use_is_refused_with_its_hardware_address(stack: Stack) -> None:
     # another machine on the nodes' bridge, which is there already: only the machine itself is still to come
     stack.pulumi("config", "set", "single:networksAlone", "true")
     stack.up()
@@ -78,8 +78,8 @@ def test_an_address_that_somebody_has_is_refused_with_who(stack: Stack) -> None:
         printed = stack.up(check=False)
     finally:
         stack.shell("ip", "netns", "del", "squatter")
-    assert "k8s-cp: before its machine is started: the address is taken" in printed
-    assert f"expected: nobody at {ADDRESS}" in printed
+    assert "k8s-cp: before its machine is started: the address is in use" in printed
+    assert f"expected: no machine at {ADDRESS}" in printed
     assert "02:00:00:00:00:77" in printed
     assert "hosts[].address" in printed
     assert stack.virsh("list", "--all", "--name").split() == []

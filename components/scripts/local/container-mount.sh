@@ -2,7 +2,7 @@
 # Lays a container's own layer over the shared root file system.
 #
 # usage: container-mount.sh NAME FOLDER [ROOTFS]
-#   ROOTFS  is noted in FOLDER, so that the container can be brought back after a reboot without being told again
+#   ROOTFS  is noted in FOLDER, so that the container can be started after a reboot without it
 set -euo pipefail
 name=$1 folder=$2
 

@@ -3,7 +3,7 @@
 #
 # usage: pool-down.sh URI POOL [UUID IDENTITY VOLUME...]
 #   UUID      of the stack's pool; another one of that name stays as it is
-#   VOLUME    names of the stack's volumes; whatever else lies there stays, and is told
+#   VOLUME    names of the stack's volumes; whatever else lies there stays, and is named in an error
 # Without them, in a command that an earlier version left in the state, nothing is removed.
 #
 # Can be run again; what is gone already is no error.

@@ -1,12 +1,12 @@
 #!/bin/bash
-# Sees that a storage pool was empty when it was made, and has room for its base image and what hosts write first.
+# Checks that a storage pool was empty when it was made, and has space for its base image and what hosts write first.
 #
 # usage: pool-up.sh URI POOL IMAGE MIB IDENTITY UUID
 #   MIB       what is wanted besides the image
 #   IDENTITY  of the stack
 #   UUID      of the pool that the stack makes; one with another UUID was made by an earlier version
 #
-# A volume can't say whose it is. A note is put into the pool while it is empty: what lies beside it came after it.
+# Volumes carry no mark of their stack. A note is put into the pool while it is empty: all beside it came after it.
 set -euo pipefail
 uri=$1 pool=$2 image=$3 more=$4 note=owner-$5 uuid=$6
 export LC_ALL=C # what virsh says is read
@@ -29,6 +29,6 @@ wanted=$(($(stat -L -c %s "$image") + more * 1048576))
 if [ "$free" -lt "$wanted" ]; then
     printf 'storage pool %s of %s is full\n  expected: %d MiB free, for the image and its hosts\n  seen: %d MiB\n  next: %s\n' \
         "$pool" "$uri" $((wanted / 1048576)) $((free / 1048576)) \
-        "make room where it lies: virsh -c $uri pool-dumpxml $pool" >&2
+        "free space where it lies: virsh -c $uri pool-dumpxml $pool" >&2
     exit 1
 fi

@@ -52,7 +52,7 @@ def make(network: Network, outer: RouterNetwork, image: str, uri: str, provider:
     )
     opts = pulumi.ResourceOptions(parent=parent, provider=provider)
     pool = libvirt.Pool("image-pool", name=POOL, type="dir", target=libvirt.PoolTargetArgs(path=POOL_FOLDER), opts=opts)
-    roomy = local.Command(
+    pool_ready = local.Command(
         "image-room",
         create="true",
         delete=f"{_SCRIPTS}/pool-down.sh {uri} {POOL}",
@@ -66,5 +66,5 @@ def make(network: Network, outer: RouterNetwork, image: str, uri: str, provider:
         pool=pool.name,
         source=fetched.stdout,
         format="qcow2",
-        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[roomy])),
+        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[pool_ready])),
     )

@@ -180,13 +180,13 @@ def test_an_orphaned_pool_is_undefined_and_its_volumes_stay(fake: FakeLibvirt, w
 
 def test_where_nothing_is_in_the_way_nothing_is_changed_or_said(fake: FakeLibvirt, warnings: list[str]) -> None:
     before = fake.all()
-    asked: list[str] = []
+    looked: list[str] = []
     run(machines.without_orphaned_network(OWNER, URI, "cilium-lab"), "before_create")
     run(machines.without_orphaned_pool(OWNER, URI, "cilium-lab"), "before_create")
-    run(machines.without_orphaned_domain(OWNER, URI, "router", lambda: asked.append("asked")), "before_create")
+    run(machines.without_orphaned_domain(OWNER, URI, "router", lambda: looked.append("looked")), "before_create")
     assert fake.all() == before
     assert fake.changes == []
-    assert (warnings, asked) == ([], ["asked"])
+    assert (warnings, looked) == ([], ["looked"])
 
 
 @pytest.mark.parametrize("metadata", ["", THEIR_MARK], ids=["no mark", "another stack's"])
@@ -198,17 +198,17 @@ def test_what_somebody_else_made_is_an_error_and_stays_to_the_byte(
     domain(fake, metadata, active=active)
     pool(fake, THEIR_POOL, "router.qcow2")
     before = fake.all()
-    asked: list[str] = []
+    looked: list[str] = []
     why = "another stack: cilium-lab/x" if metadata else "no mark of this stack"
     with pytest.raises(NotOurs, match=f"(?s)network cilium-lab of {URI}.*seen: .*{why}.*next: "):
         run(machines.without_orphaned_network(OWNER, URI, "cilium-lab"), "before_create")
     with pytest.raises(NotOurs, match=f"(?s)domain router of {URI}.*seen: .*{why}.*next: "):
-        run(machines.without_orphaned_domain(OWNER, URI, "router", lambda: asked.append("asked")), "before_create")
+        run(machines.without_orphaned_domain(OWNER, URI, "router", lambda: looked.append("looked")), "before_create")
     with pytest.raises(NotOurs, match=f"(?s)pool cilium-lab of {URI}.*seen: .*UUID.*next: "):
         run(machines.without_orphaned_pool(OWNER, URI, "cilium-lab"), "before_create")
     assert fake.all() == before
     assert fake.changes == []
-    assert (warnings, asked) == ([], [])
+    assert (warnings, looked) == ([], [])
 
 
 def test_nothing_is_created_by_a_stack_whose_identity_is_not_known(fake: FakeLibvirt) -> None:

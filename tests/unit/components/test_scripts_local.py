@@ -45,7 +45,7 @@ def test_a_new_key_is_json_and_fits_its_public_half(tmp_path: Path) -> None:
 
 
 class Mirror(ThreadingHTTPServer):
-    """Serves an image; `cut` ends an answer after that many bytes, `asked` notes ranges.
+    """Serves an image; `cut` ends an answer after that many bytes, `requested` notes ranges.
 
     Where it `continues` nothing, it answers a range with the whole.
     """
@@ -55,7 +55,7 @@ class Mirror(ThreadingHTTPServer):
         self.image = IMAGE
         self.cut: int | None = None
         self.continues = True
-        self.asked: list[str] = []
+        self.requested: list[str] = []
 
     @property
     def url(self) -> str:
@@ -66,14 +66,14 @@ class _Handler(BaseHTTPRequestHandler):
     server: Mirror  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def do_GET(self) -> None:
-        asked = self.headers.get("Range", "")
-        self.server.asked.append(asked)
-        begin = int(asked.removeprefix("bytes=").rstrip("-") or 0)
+        requested = self.headers.get("Range", "")
+        self.server.requested.append(requested)
+        begin = int(requested.removeprefix("bytes=").rstrip("-") or 0)
         if not self.server.continues:
             self._answer(200, self.server.image)
         elif begin >= len(self.server.image):
             self._answer(416, b"", f"bytes */{len(self.server.image)}")
-        elif asked:
+        elif requested:
             last = len(self.server.image) - 1
             self._answer(206, self.server.image[begin:], f"bytes {begin}-{last}/{last + 1}")
         else:
@@ -112,7 +112,7 @@ def test_an_image_is_fetched_once_and_its_path_printed(mirror: Mirror, tmp_path:
         assert (done.returncode, done.stdout) == (0, f"{folder / 'image.qcow2'}\n"), done.stderr
     assert (folder / "image.qcow2").read_bytes() == IMAGE
     assert [path.name for path in folder.iterdir()] == ["image.qcow2"]
-    assert len(mirror.asked) == 1
+    assert len(mirror.requested) == 1
 
 
 def test_a_download_that_breaks_off_is_continued(mirror: Mirror, tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_a_download_that_breaks_off_is_continued(mirror: Mirror, tmp_path: Path)
     assert not (tmp_path / "image.qcow2").exists()
     mirror.cut = None
     assert fetch(mirror, tmp_path).returncode == 0
-    assert mirror.asked[-1] == "bytes=1000000-"
+    assert mirror.requested[-1] == "bytes=1000000-"
     assert (tmp_path / "image.qcow2").read_bytes() == IMAGE
 
 

@@ -1,4 +1,4 @@
-"""Whether somebody has the address of a host that is not there yet."""
+"""Finds another machine at the address of a host that does not run yet."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ import socket
 from pathlib import Path
 
 _LIMIT = 4.0
-"""Seconds. The kernel gives up asking for a hardware address after three."""
+"""Seconds. The kernel gives up resolving a hardware address after three."""
 _ARP = Path("/proc/net/arp")
 
 
-class AddressTaken(Exception):
-    """Another machine answers where a host is about to be; the text says who and what to do."""
+class AddressConflict(Exception):
+    """Another machine answers at a host's address; the text names its hardware address and what to do."""
 
 
-def refuse_taken(host: str, address: str, mac: str) -> None:
-    """Raises `AddressTaken` if anything answers at the address; `mac` is the one that the host will have.
+def check_address(host: str, address: str, mac: str) -> None:
+    """Raises `AddressConflict` if anything answers at the address; `mac` is the one that the host will have.
 
-    Asked on SSH's port: also a refusal is an answer. A firewall may keep quiet, but not about its hardware address.
-    That one is only seen from a machine on the same network, as the hypervisor is.
+    Tries SSH's port: a refused connection is an answer as well. A firewall may drop it, but not the request for the
+    hardware address, which only a machine on the same network sees, as the hypervisor does.
     """
     seen = answer(address)
     neighbour = neighbours(_ARP.read_text()).get(address, "")
     if not seen and neighbour not in ("", mac):
-        seen = "it keeps quiet"
+        seen = "no answer"
     if seen:
-        raise AddressTaken(
-            f"{host}: before its machine is started: the address is taken\n"
-            f"  expected: nobody at {address}\n"
+        raise AddressConflict(
+            f"{host}: before its machine is started: the address is in use\n"
+            f"  expected: no machine at {address}\n"
             f"  seen: {seen}{f', hardware address {neighbour}' if neighbour else ''}\n"
             f"  next: find that machine (ip neigh show {address}), or give {host} another address in hosts[].address"
         )
