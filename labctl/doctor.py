@@ -11,10 +11,12 @@ from pathlib import Path
 
 from airgap import prerequisites
 from cilium_lab.paths import CACHE
+from cilium_lab.tables import line
 from labctl.command import parser
 
 _MEMORY_GIB = 6.0
 _DISK_GIB = 15.0
+_WIDEST = len("architecture")
 
 
 @dataclass(frozen=True)
@@ -41,15 +43,16 @@ class Report:
 
     def text(self) -> str:
         """A table for each stack, and what to do."""
-        blocks: list[str] = []
+        lines: list[str] = []
         for stack, findings in (("embedded", self.embedded), ("lab", self.lab)):
             fits = all(f.ok for f in findings)
-            blocks.append(f"stack {stack}: {'fits this machine' if fits else 'does not fit yet'}")
+            lines.append(f"stack {stack}: {'fits this machine' if fits else 'does not fit yet'}")
             for finding in findings:
-                blocks.append(f"  {'ok ' if finding.ok else 'NO '} {finding.what:18} {finding.seen}")
+                mark = "ok" if finding.ok else "NO"
+                lines.append("  " + line([mark, finding.what, finding.seen], (2, _WIDEST)))
                 if not finding.ok:
-                    blocks.append(f"      -> {finding.remedy}")
-        return "\n".join(blocks)
+                    lines.append(f"      -> {finding.remedy}")
+        return "\n".join(lines)
 
 
 def doctor(arguments: Sequence[str]) -> int:
@@ -110,9 +113,9 @@ def examine() -> Report:
 
 
 def _memory_gib() -> float:
-    for line in Path("/proc/meminfo").read_text().splitlines():
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) / 2**20
+    for entry in Path("/proc/meminfo").read_text().splitlines():
+        if entry.startswith("MemAvailable:"):
+            return int(entry.split()[1]) / 2**20
     return 0.0
 
 
@@ -125,7 +128,7 @@ def _free_disk_gib() -> float:
 
 def _cgroups() -> str:
     if Path("/sys/fs/cgroup/cgroup.controllers").exists():
-        return "v2 (taken: the short path, not proved on the project's own machines)"
+        return "v2 alone (the sandbox has not been tried on it)"
     return "v1 with a v2 hierarchy beside it" if Path("/sys/fs/cgroup/unified").exists() else "none"
 
 

@@ -19,7 +19,7 @@ from cilium_lab.config.versions import PULUMI_PLUGINS
 from cilium_lab.paths import CACHE, CURRENT, ROOT, STATE
 from labctl import access
 from labctl.command import LabError
-from labctl.session import Session
+from labctl.session import GRPC, Session
 from sandbox import sandbox
 
 EMBEDDED = "embedded"
@@ -52,6 +52,7 @@ class Embedded(Session):
         folders = [CURRENT / "pulumi" / "bin", CURRENT / "bundle" / "bin"]
         return {
             **{name: value for name, value in os.environ.items() if name != "PULUMI_STACK"},  # of the user's own stacks
+            **GRPC,
             "PATH": ":".join([*map(str, folders), os.environ.get("PATH", ""), "/usr/sbin", "/sbin"]),
             "PULUMI_HOME": str(CACHE / "pulumi-home"),
             "PULUMI_BACKEND_URL": f"file://{self._backend}",

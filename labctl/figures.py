@@ -1,4 +1,4 @@
-"""Measures a run by part: wall time of each, and the most memory that the lab had at any time."""
+"""Measures a run by step: wall time of each, and the most memory that the lab had at any time."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from cilium_lab.tables import table
 from sandbox import sandbox
 
 _INTERVAL = 0.5
@@ -14,14 +15,14 @@ _INTERVAL = 0.5
 
 
 class Figures:
-    """Collects figures in the order in which the parts end."""
+    """Collects figures in the order in which the steps end."""
 
     def __init__(self) -> None:
         self._seconds: dict[str, float] = {}
         self._peak: int | None = None
 
     @contextmanager
-    def part(self, name: str) -> Iterator[None]:
+    def step(self, name: str) -> Iterator[None]:
         """Time what is done inside, also when it fails."""
         started = time.monotonic()
         try:
@@ -49,9 +50,9 @@ class Figures:
             sampler.join()
 
     def table(self) -> str:
-        """A line for each part, the sum, and the peak of anonymous memory of everything in the sandbox."""
-        rows = [f"{name:18} {seconds:7.1f} s" for name, seconds in self._seconds.items()]
-        rows.append(f"{'all':18} {sum(self._seconds.values()):7.1f} s")
+        """A line for each step, the sum, and the peak of anonymous memory of everything in the sandbox."""
+        rows = [(name, f"{seconds:.1f}", "s") for name, seconds in self._seconds.items()]
+        rows.append(("all", f"{sum(self._seconds.values()):.1f}", "s"))
         if self._peak is not None:
-            rows.append(f"{'peak memory':18} {self._peak / 2**30:7.2f} GiB (hosts, libvirt and Pulumi; no page cache)")
-        return "\n".join(rows)
+            rows.append(("peak memory", f"{self._peak / 2**30:.2f}", "GiB (hosts, libvirt and Pulumi; no page cache)"))
+        return table(rows, right={1})

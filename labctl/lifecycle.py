@@ -34,18 +34,18 @@ def bring_up(session: Embedded, words: Sequence[str] = ()) -> int:
     """`./lab up` without its arguments; `words` go to `pulumi up`."""
     figures = Figures()
     open_sandbox(session, figures)
-    with figures.part("healing"):
+    with figures.step("healing"):
         code = session.heal("up")
     if code:
         return code
     with figures.sampling_memory():
-        with figures.part("pulumi up"):
+        with figures.step("pulumi up"):
             code = session.run(session.pulumi("up", "--yes", "--stack", EMBEDDED, *words))
         if code:
             return code
         session.forget_interrupted()
         outputs = session.refresh()
-        with figures.part("checks"):
+        with figures.step("checks"):
             code = session.check()
     print(figures.table())
     if code == 0:
@@ -68,17 +68,17 @@ def ending(outputs: Mapping[str, Any]) -> str:
 
 def open_sandbox(session: Embedded, figures: Figures) -> None:
     """Build what is missing, open the sandbox, and make the stack known; what is there already is left as it is."""
-    with figures.part("prerequisites"):
+    with figures.step("prerequisites"):
         prerequisites.install()
         emulated = wants_virtual_machines()
         if emulated:
             prerequisites.install(prerequisites.VIRTUAL_MACHINES)
-    with figures.part("building"):
+    with figures.step("building"):
         built = build([*TOOLCHAIN, *BUNDLE, *(VIRTUAL_MACHINES if emulated else ())])
         venv.link_program_environment()
     if any(artifact.fresh for artifact in built):
         print(table(built))
-    with figures.part("opening the sandbox"):
+    with figures.step("opening the sandbox"):
         _start(session)
         session.prepare()
 

@@ -20,6 +20,9 @@ from cilium_lab.paths import ROOT
 from labctl import access
 from labctl.command import LabError
 
+GRPC = {"GRPC_ENABLE_FORK_SUPPORT": "0"}
+"""Pulumi's Python starts programs while gRPC's threads run; its fork handlers, which it does not need, log errors."""
+
 
 class Session(ABC):
     """One stack. `folder` holds the files of labctl.access and is its owner's alone."""

@@ -16,7 +16,7 @@ from typing import Self
 
 from cilium_lab.paths import ROOT
 from labctl.command import LabError
-from labctl.session import Session
+from labctl.session import GRPC, Session
 
 _ANSWER = 60.0
 """Seconds for the list of stacks: the user's backend may be far away."""
@@ -41,7 +41,7 @@ class Workstation(Session):
         signal.signal(signal.SIGTERM, self._before)
 
     def environment(self) -> dict[str, str]:
-        return {**os.environ, "PULUMI_STACK": self.stack, "KUBECONFIG": str(self.kubeconfig)}
+        return {**os.environ, **GRPC, "PULUMI_STACK": self.stack, "KUBECONFIG": str(self.kubeconfig)}
 
     def command(self, argv: Sequence[str | Path], folder: Path | None = None) -> list[str]:
         # Ctrl-C is ignored by this process while a program runs, and would be by the program

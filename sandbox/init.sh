@@ -60,7 +60,7 @@ mount_own_views() {
         mkdir /sys/fs/cgroup/systemd
         mount -t cgroup -o none,name=systemd cgroup /sys/fs/cgroup/systemd
     fi
-    # A /run of its own: two sandboxes may be open at once, and libvirt can't ask the machine's service manager for scopes.
+    # A /run of its own: two sandboxes may be open at once, and libvirt gets no scopes from the machine's service manager.
     mount -t tmpfs -o mode=755 tmpfs /run
     mkdir /run/lock
     for name in lib:/var/lib/libvirt etc:/etc/libvirt log:/var/log/libvirt cache:/var/cache/libvirt; do

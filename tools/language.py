@@ -19,6 +19,10 @@ NOT_READ = ("tools/language.py", "tests/unit/test_language.py", "cilium_lab/conf
 """The lists themselves, and a generated file whose words are the chart's."""
 
 EARLIER = {
+    "sandbox/enter.sh": ("room",),
+    "sandbox/sandbox.py": ("room",),
+    "sandbox/sysctl.py": ("room",),
+    "tests/unit/sandbox/test_sandbox.py": ("room",),
     "cilium_lab/disruption/probe_lines.py": ("gap",),
     "cilium_lab/disruption/record.py": ("block",),
     "tests/unit/disruption/test_report_reading.py": ("gap", "block", "renumber"),
@@ -51,7 +55,7 @@ WORDS = (
     _word("room", r"\brooms?\b|\broom_|_room\b|\broomy\b", "capacity, sandbox"),
     _word("foresight", r"\bforesight\b|\bforete\w+|\blook_ahead\b|\blooks? ahead\b", "preview"),
     _word("refusal", r"\brefusals?\b|\.passing\b|\bpassing=", "preflight failure, transient"),
-    _word("verdict", r"\bverdicts?\b|_verdict\b", "result"),
+    _word("verdict", r"(?<!--)\bverdicts?\b|_verdict\b", "result"),
     _word("gate", r"(?<!feature )(?<!feature-)\bgates?\b|\b_gates\b", "condition"),
     _word("hear", r"\bhears?\b|\bheard\b", "on_event"),
     _word("block", r"(?<!display:)(?<!inline-)\bblocks?\b(?!ed|ing)|\b_?blocks?_|(?<!\btrim)_blocks?\b", "pod CIDR"),

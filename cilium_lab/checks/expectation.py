@@ -35,9 +35,9 @@ class Expectation:
     """The router's interface in the node network: ens160."""
     ipam_mode: str
     pod_ranges: tuple[str, ...]
-    """The range or ranges that node blocks come from."""
+    """The range or ranges that nodes' pod CIDRs come from."""
     node_mask: int
-    """Prefix length of a node's block."""
+    """Prefix length of a node's pod CIDR."""
     routing: str
     """native, vxlan or geneve."""
     masquerade: str

@@ -52,7 +52,7 @@ def run_checks(
 ) -> Summary:
     """Run all checks and return what came of them.
 
-    After the first one that fails, the others are assessed once each: the picture is complete, but nobody waits for
+    After the first one that fails, the others are assessed once each: the report is complete without a wait for
     conditions that cannot come true any more.
     """
     clock = clock or Clock()

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cilium_lab.tables import table
 from labctl.cis.exceptions import Accepted
 
 Counts = Mapping[str, Mapping[str, int]]
@@ -65,10 +66,9 @@ def text(found: Mapping[str, Findings], accepted: Sequence[Accepted]) -> str:
     """Counts by host and section, then each failure once with its hosts and reason."""
     lines: list[str] = []
     for host, one in found.items():
-        lines.append(f"{host:44} pass fail warn")
-        lines += [f"  {name:42} {row['pass']:4} {row['fail']:4} {row['warn']:4}" for name, row in one.counts.items()]
-        sums = [sum(row[kind] for row in one.counts.values()) for kind in _KINDS]
-        lines += [f"  {'all':42} {sums[0]:4} {sums[1]:4} {sums[2]:4}", ""]
+        rows = [(f"  {name}", *(row[kind] for kind in _KINDS)) for name, row in one.counts.items()]
+        sums = ("  all", *(sum(row[kind] for row in one.counts.values()) for kind in _KINDS))
+        lines += [table([*rows, sums], head=(host, *_KINDS), right={1, 2, 3}), ""]
     reasons = {one.number: one.reason for one in accepted}
     failures = {failure.number: failure for one in found.values() for failure in one.failures}
     for number, failure in sorted(failures.items()):

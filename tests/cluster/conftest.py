@@ -22,7 +22,7 @@ def uplink() -> Iterator[Capture]:
 
 @pytest.fixture(scope="session")
 def checkout(tmp_path_factory: pytest.TempPathFactory, uplink: Capture) -> Iterator[Checkout]:
-    """A clean copy of the project. `uplink` is asked for, so that it comes first."""
+    """A clean copy of the project. `uplink` is a parameter, so that it comes first."""
     if os.geteuid() != 0:
         pytest.fail("the tests of the real lab make namespaces and containers: run them as root")
     made = copy_checkout(tmp_path_factory.mktemp("checkout"))
@@ -38,7 +38,7 @@ def before(checkout: Checkout) -> Machine:
 
 @pytest.fixture(scope="session")
 def arguments(checkout: Checkout) -> Iterator[Arguments]:
-    """What every process of the machine was called with, from the first test that asks for it to the last."""
+    """What every process of the machine was called with, from the first test that uses it to the last."""
     with Arguments() as seen:
         yield seen
 

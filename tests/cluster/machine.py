@@ -77,7 +77,7 @@ def _addresses() -> list[str]:
 
 
 def _mounts() -> list[str]:
-    # without the mount's number, which is given anew
+    # without the mount's number, which changes
     return [line.split(" ", 2)[2] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
 
 

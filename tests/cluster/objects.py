@@ -1,4 +1,4 @@
-"""Every object of the cluster as text, without what changes while nobody does anything."""
+"""Every object of the cluster as text, without what changes by itself."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 from tests.helpers.checkout import Checkout
 
-# Heartbeats, what was reported about the past, and what is counted anew at every look.
+# Heartbeats, what was reported about the past, and what each observation counts.
 _RESTLESS = ("leases", "events", "podmetrics", "nodemetrics")
 _BETWEEN = 10.0
-"""Seconds between two looks: a node that has gone is noted by one controller after the other."""
+"""Seconds between two observations: a node that has gone is noted by one controller after the other."""
 
 
 def objects(checkout: Checkout) -> dict[str, str]:
@@ -23,7 +23,7 @@ def objects(checkout: Checkout) -> dict[str, str]:
 
 
 def settled(checkout: Checkout, limit: float = 90.0) -> dict[str, str]:
-    """The objects, once two looks are the same."""
+    """The objects, once two observations are the same."""
     end = time.monotonic() + limit
     now = objects(checkout)
     while True:

@@ -1,7 +1,6 @@
 """The life of a lab: up, used, switched off, destroyed; and once more, killed on its way up.
 
-The tests of this file build on each other: they are the steps of one story, of which test_migration tells the third
-part.
+The tests of this file build on each other: they are the steps of one story, which test_migration continues.
 """
 
 from __future__ import annotations
@@ -95,7 +94,7 @@ def node(checkout: Checkout, name: str) -> dict[str, Any]:
     return json.loads(checkout.lab("kubectl", "get", "node", name, "-o", "json").stdout)
 
 
-def test_a_worker_whose_machine_is_replaced_is_emptied_and_joins_again(checkout: Checkout) -> None:
+def test_a_worker_whose_machine_is_replaced_is_drained_and_joins_again(checkout: Checkout) -> None:
     before = node(checkout, "k8s-w1")["metadata"]["uid"]
     listed = checkout.lab("pulumi", "stack", "--stack", "embedded", "--show-urns").stdout
     (urn,) = re.findall(r"urn:\S+::k8s-w1-domain", listed)
@@ -147,15 +146,17 @@ def test_secrets_are_encrypted_in_etcd_and_reads_are_logged_without_contents(che
     checkout.lab("kubectl", "delete", "secret", "hidden", "--namespace", "default")
 
 
-def test_the_anonymous_are_shown_probes_only(checkout: Checkout) -> None:
-    ask = "curl --silent --insecure --output /dev/null --write-out '%{http_code} '"
+def test_anonymous_requests_are_answered_for_probes_alone(checkout: Checkout) -> None:
+    request = "curl --silent --insecure --output /dev/null --write-out '%{http_code} '"
     paths = ("/livez", "/api/v1/namespaces/kube-public/configmaps/cluster-info", "/version", "/api/v1/secrets")
-    said = checkout.lab("ssh", "k8s-w1", "; ".join(f"{ask} https://172.31.1.10:6443{path}" for path in paths)).stdout
+    said = checkout.lab(
+        "ssh", "k8s-w1", "; ".join(f"{request} https://172.31.1.10:6443{path}" for path in paths)
+    ).stdout
     assert said.split() == ["200", "200", "401", "401"]
-    assert checkout.lab("ssh", "k8s-w1", f"{ask} https://172.31.1.10:10250/pods").stdout.split() == ["401"]
+    assert checkout.lab("ssh", "k8s-w1", f"{request} https://172.31.1.10:10250/pods").stdout.split() == ["401"]
 
 
-def test_sshd_takes_keys_alone(checkout: Checkout) -> None:
+def test_sshd_accepts_keys_alone(checkout: Checkout) -> None:
     for host in ("k8s-cp", "k8s-w1", "k8s-w2", "router"):
         settings = checkout.lab("ssh", host, "sshd -T").stdout.splitlines()
         assert {"passwordauthentication no", "kbdinteractiveauthentication no", "permitemptypasswords no"} <= set(

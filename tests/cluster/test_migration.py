@@ -1,7 +1,7 @@
 """The live cluster from one IPAM mode to the other and back, under all probes, with a kill on each way.
 
-The tests of this file build on each other: they are the steps of one story. What the probes have told is in the record
-of each migration, which a killed run and the one that finishes it share.
+The tests of this file build on each other: they are the steps of one story. What the probes have measured is in the
+record of each migration, which a killed run and the one that finishes it share.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ pytestmark = pytest.mark.timeout(1200)
 _LIMIT = 900
 
 
-def blocks(checkout: Checkout) -> dict[str, list[str]]:
-    """The blocks of every CiliumNode."""
+def pod_cidrs(checkout: Checkout) -> dict[str, list[str]]:
+    """The pod CIDRs of every CiliumNode."""
     listed = json.loads(checkout.lab("kubectl", "get", "ciliumnodes", "-o", "json").stdout)["items"]
     return {node["metadata"]["name"]: node["spec"]["ipam"]["podCIDRs"] for node in listed}
 
@@ -50,7 +50,7 @@ def test_it_comes_up_a_third_time_in_the_mode_kubernetes_with_probes(
 ) -> None:
     up(checkout)
     known.extend(tokens(checkout))  # they do not live to the end
-    assert all(block.startswith("192.168.") for held in blocks(checkout).values() for block in held)
+    assert all(cidr.startswith("192.168.") for held in pod_cidrs(checkout).values() for cidr in held)
     for wanted in ("true", "false", "true"):  # also while what was there is still going
         checkout.lab("pulumi", "config", "set", "--path", "migration.probe", wanted, "--stack", "embedded")
         checkout.lab("pulumi", "up", "--yes", "--skip-preview", "--stack", "embedded")
@@ -60,10 +60,10 @@ def test_it_comes_up_a_third_time_in_the_mode_kubernetes_with_probes(
 
 
 @pytest.mark.parametrize(("mode", "start"), [("cluster-pool", "172.20."), ("kubernetes", "192.168.")])
-def test_the_cluster_is_carried_over_while_it_serves(checkout: Checkout, tmp_path: Path, mode: str, start: str) -> None:
+def test_the_cluster_is_migrated_while_it_serves(checkout: Checkout, tmp_path: Path, mode: str, start: str) -> None:
     known = records(checkout)
     change(checkout, mode, tmp_path / "killed.log")
-    held = blocks(checkout)
+    held = pod_cidrs(checkout)
     assert len(held) == 3
     assert all(len(of_node) == 1 and of_node[0].startswith(start) for of_node in held.values()), held
     new = [folder for folder in records(checkout) if folder not in known]
@@ -71,22 +71,22 @@ def test_the_cluster_is_carried_over_while_it_serves(checkout: Checkout, tmp_pat
     record = read_record(new[0])
     told = text(summarise(record))
     print(told)
-    # this machine's cores are shared with the test itself, so of the bar what holds on busy cores: no request fails
+    # this machine's cores are shared with the test itself: only the threshold for busy cores counts, no failed request
     assert missed(outcome(mode, record), busy=True) == (), told
     left = checkout.lab("kubectl", "get", "deployment", "prober", "--ignore-not-found").stdout
     assert left == ""
     for host in ("router", "k8s-cp", "k8s-w1", "k8s-w2"):
-        asked = checkout.lab("ssh", host, "systemctl is-active lab-probe; ls /var/lib/cilium-lab/probe", check=False)
-        assert asked.stdout == "inactive\n", host
+        left = checkout.lab("ssh", host, "systemctl is-active lab-probe; ls /var/lib/cilium-lab/probe", check=False)
+        assert left.stdout == "inactive\n", host
     checkout.lab("pulumi", "up", "--yes", "--stack", "embedded", "--expect-no-changes")
     up(checkout)  # with all checks, in the new mode
 
 
 def test_a_pool_that_is_too_small_is_refused_and_nothing_is_changed(checkout: Checkout) -> None:
-    was, known = blocks(checkout), records(checkout)
+    was, known = pod_cidrs(checkout), records(checkout)
     checkout.lab("pulumi", "config", "set", "ipamMode", "cluster-pool", "--stack", "embedded")
     checkout.lab("pulumi", "config", "set", "--path", "clusterPool.cidrs[0]", "172.20.0.0/24", "--stack", "embedded")
     refused = checkout.lab("pulumi", "up", "--yes", "--skip-preview", "--stack", "embedded", check=False)
     assert refused.returncode != 0
     assert "clusterPool" in refused.stdout + refused.stderr
-    assert (blocks(checkout), records(checkout)) == (was, known)
+    assert (pod_cidrs(checkout), records(checkout)) == (was, known)

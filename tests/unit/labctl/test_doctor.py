@@ -181,7 +181,7 @@ def test_packages_are_seen_by_path_or_command(tmp_path: Path, monkeypatch: pytes
 
 
 def test_the_python_that_runs_can_make_virtual_environments_once_its_package_is_there() -> None:
-    # the distribution's, or one's own in whatever folder: the path asked for is that of the running Python
+    # the distribution's, or one's own in whatever folder: the path is that of the running Python
     shown_by = next(package.shown_by for package in PACKAGES if package.name == "python3-venv")
     import ensurepip
 

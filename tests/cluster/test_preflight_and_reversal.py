@@ -1,4 +1,4 @@
-"""What test_migration leaves out, on the same lab: previews, refusals of a live cluster, another pool, turning round.
+"""What test_migration leaves out, on the same lab: previews, failures of the preflight, another pool, a reversal.
 
 The tests of this file build on each other: they are the steps of one story.
 """
@@ -16,7 +16,7 @@ from tests.cluster.machine import Machine
 from tests.cluster.objects import changed, objects, settled
 from tests.cluster.secrets import HOSTS, in_the_open, of_the_lab
 from tests.cluster.test_life import assert_nothing_left, up
-from tests.cluster.test_migration import blocks, records
+from tests.cluster.test_migration import pod_cidrs, records
 from tests.helpers.checkout import Checkout, kill
 from tests.helpers.secret_scan import Arguments, Scanner, Secret
 
@@ -50,7 +50,7 @@ _DAEMONS = {
         },
     },
 }
-# The preflight by itself, with less patience than the program's own two minutes.
+# The preflight by itself, with a shorter limit than the program's own two minutes.
 _PREFLIGHT = """
 import json, sys, yaml
 from dataclasses import replace
@@ -87,7 +87,7 @@ def up_until(checkout: Checkout, words: str, log: Path) -> None:
     kill(process)
 
 
-def test_a_preview_lists_pods_that_would_be_made_again(checkout: Checkout) -> None:
+def test_a_preview_lists_pods_that_would_be_re_created(checkout: Checkout) -> None:
     create(checkout, _POD, _DAEMONS)
     checkout.lab("kubectl", "wait", "--for=condition=Ready", "pod", "-l", "app in (mine, everywhere)", "--timeout=60s")
     checkout.lab("pulumi", "config", "rm", "clusterPool", *_STACK)
@@ -122,8 +122,8 @@ def test_refused_for_a_node_that_is_not_ready_with_nothing_changed(checkout: Che
         was = settled(checkout)
         kubeconfig = checkout.state / "kubeconfig"
         python = checkout.folder / ".venv" / "bin" / "python"
-        ask = f"{python} - {kubeconfig} << 'END' | {python} -m cilium_lab.rollout preflight\n{_PREFLIGHT}\nEND"
-        refused = checkout.lab("shell", f"cd {checkout.folder} && {ask}", check=False)
+        preflight = f"{python} - {kubeconfig} << 'END' | {python} -m cilium_lab.rollout preflight\n{_PREFLIGHT}\nEND"
+        refused = checkout.lab("shell", f"cd {checkout.folder} && {preflight}", check=False)
         assert refused.returncode == 1
         assert "node k8s-w2 is not ready" in refused.stderr
         assert changed(was, objects(checkout)) == []
@@ -136,26 +136,26 @@ def test_refused_for_a_node_that_is_not_ready_with_nothing_changed(checkout: Che
 
 def test_to_another_pool_from_the_middle_of_a_migration(checkout: Checkout, tmp_path: Path) -> None:
     up_until(checkout, "move-node        k8s-w2", tmp_path / "killed.log")
-    assert blocks(checkout)["k8s-w1"] == ["172.20.1.0/24"]
+    assert pod_cidrs(checkout)["k8s-w1"] == ["172.20.1.0/24"]
     setting(checkout, "clusterPool.cidrs[0]", "172.24.0.0/16")
     checkout.lab("pulumi", *_UP, timeout=_LIMIT)
     held = {"k8s-cp": ["172.24.0.0/24"], "k8s-w1": ["172.24.1.0/24"], "k8s-w2": ["172.24.2.0/24"]}
-    assert blocks(checkout) == held
+    assert pod_cidrs(checkout) == held
     mine = checkout.lab("kubectl", "get", "pod", "mine", "-o", "jsonpath={.status.podIP}").stdout
     assert mine.startswith("172.24.1.")
     assert "packets were dropped" not in (records(checkout)[-1] / "events.jsonl").read_text()
     up(checkout)
 
 
-def test_turned_round_in_the_middle_under_a_larger_list(checkout: Checkout, tmp_path: Path) -> None:
-    was = blocks(checkout)
+def test_reversed_in_the_middle_with_more_non_masquerade_cidrs(checkout: Checkout, tmp_path: Path) -> None:
+    was = pod_cidrs(checkout)
     setting(checkout, "ipamMode", "kubernetes")
     up_until(checkout, "move-node        k8s-w2", tmp_path / "killed.log")
-    assert blocks(checkout)["k8s-w1"][0].startswith("192.168.")
+    assert pod_cidrs(checkout)["k8s-w1"][0].startswith("192.168.")
     setting(checkout, "ipamMode", "cluster-pool")
     setting(checkout, "clusterPool.cidrs[1]", "172.25.0.0/16")
     checkout.lab("pulumi", *_UP, timeout=_LIMIT)
-    assert blocks(checkout) == was
+    assert pod_cidrs(checkout) == was
     checkout.lab("pulumi", "up", "--yes", *_STACK, "--expect-no-changes")
     up(checkout)
 
