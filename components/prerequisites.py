@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pulumi
 
-from cilium_lab.artifacts.bundle import ONLINE, Artifacts, mismatches, read
+from cilium_lab.artifacts.bundle import ONLINE, Artifacts, BundleError, mismatches, read
 from cilium_lab.config.model import LabConfig
 from cilium_lab.libvirt import inventory
 from cilium_lab.libvirt.conflicts import conflict_report, conflicts
@@ -49,10 +49,16 @@ def refuse_conflicts(config: LabConfig, paths: LocalPaths) -> None:
 
 
 def find_artifacts(config: LabConfig, paths: LocalPaths) -> Artifacts:
-    """The artifacts that the lab is made of. Raises `pulumi.RunError` when a bundle does not fit the configuration."""
+    """The artifacts that the lab is made of.
+
+    Raises `pulumi.RunError` when a bundle cannot be read or does not fit the configuration.
+    """
     if paths.bundle is None:
         return ONLINE
-    artifacts = read(Path(paths.bundle))
+    try:
+        artifacts = read(Path(paths.bundle))
+    except BundleError as error:
+        raise pulumi.RunError(str(error)) from None
     wrong = mismatches(config, artifacts)
     if wrong:
         raise pulumi.RunError("the bundle does not fit the configuration:\n" + "\n".join(f"  {line}" for line in wrong))

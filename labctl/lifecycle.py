@@ -54,16 +54,8 @@ def bring_up(session: Embedded, words: Sequence[str] = ()) -> int:
 
 
 def ending(outputs: Mapping[str, Any]) -> str:
-    """What can be done with a lab that has come up: its pages, how to get in, what to try; made of the outputs."""
-    return "\n".join(
-        [
-            "The lab is up.",
-            *pages(outputs),
-            f"get in     ./lab ssh {'|'.join(outputs['hosts'])}   ./lab kubectl get pods -A -o wide   ./lab shell",
-            "try        ./lab status   ./lab verify   ./lab pulumi config set ipamMode cluster-pool && ./lab pulumi up",
-            "remove     ./lab destroy",
-        ]
-    )
+    """What can be done with a lab that has come up, as its outputs say: pages, ways in, what to try."""
+    return "\n".join(["The lab is up.", *pages(outputs), *outputs["next"], "remove: ./lab destroy"])
 
 
 def open_sandbox(session: Embedded, figures: Figures) -> None:

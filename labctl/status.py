@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cilium_lab.tables import table
 from labctl.command import LabError, add_stack, parser
 from labctl.session import Session
 from labctl.stacks import find
@@ -46,7 +47,7 @@ def _lines(session: Session) -> list[str]:
         outputs = session.refresh()
     except LabError as error:  # on its way up, perhaps
         return [*lines, f"outputs    none yet\n  {error}"]
-    lines += ["hosts", *(f"  {name:10} {address}" for name, address in outputs["hosts"].items()), "nodes"]
+    lines += ["addresses", table(outputs["hosts"].items(), indent=2), "nodes"]
     try:
         nodes = session.output(["kubectl", "get", "nodes", "-o", "wide", "--request-timeout=5s"])
     except subprocess.CalledProcessError as error:
@@ -57,4 +58,4 @@ def _lines(session: Session) -> list[str]:
 def pages(outputs: Mapping[str, Any]) -> list[str]:
     """The web pages that the stack's outputs name, as they are seen from the lab's hosts, a line each."""
     found: Mapping[str, str] = outputs.get("pages", {})
-    return [f"{'' if number else 'pages':10} {url}  {name}" for number, (name, url) in enumerate(found.items())]
+    return [f"page {name}: {url}" for name, url in found.items()]

@@ -44,7 +44,10 @@ ONLINE = Artifacts()
 def from_index(index: Mapping[str, object]) -> Artifacts:
     """What a bundle's index.json says."""
     if index.get("schema") != SCHEMA:
-        raise BundleError(f"the bundle's index has schema {index.get('schema')!r}; this program reads {SCHEMA}")
+        raise BundleError(
+            f"the bundle is of another version\n  expected: an index of schema {SCHEMA}\n"
+            f"  seen: schema {index.get('schema')!r}\n  next: ./lab build"
+        )
     images = cast(Sequence[Mapping[str, str]], index.get("images", ()))
     missing = cast(Sequence[Mapping[str, str]], index.get("missing", ()))
     return Artifacts(
@@ -61,7 +64,9 @@ def read(folder: Path) -> Artifacts:
     try:
         return from_index(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
-        raise BundleError(f"no bundle can be read at {path}: {error}; `./lab build` makes one") from error
+        raise BundleError(
+            f"the bundle cannot be read\n  expected: {path}\n  seen: {error}\n  next: ./lab build, or set bundlePath"
+        ) from error
 
 
 def mismatches(lab: LabConfig, artifacts: Artifacts) -> list[str]:

@@ -6,12 +6,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pulumi
 import pytest
 
 from cilium_lab.artifacts.bundle import ONLINE, BundleError, from_index, mismatches, read
 from cilium_lab.config.images import default_images
 from cilium_lab.config.load import parse
 from cilium_lab.config.versions import CILIUM, KUBERNETES
+from components.machines.local_paths import local_paths
+from components.prerequisites import find_artifacts
 
 INDEX: dict[str, Any] = {
     "schema": 1,
@@ -63,6 +66,17 @@ def test_reading_a_folder(tmp_path: Path) -> None:
     (tmp_path / "index.json").write_text("{")
     with pytest.raises(BundleError, match=r"index\.json"):
         read(tmp_path)
+
+
+@pytest.mark.parametrize(("index", "seen"), [(None, "No such file"), ("{", "Expecting"), ('{"schema": 2}', "schema 2")])
+def test_the_program_refuses_a_bundle_that_it_cannot_read_in_one_message(
+    tmp_path: Path, index: str | None, seen: str
+) -> None:
+    if index is not None:
+        (tmp_path / "index.json").write_text(index)
+    config = parse({"machines": "container", "artifacts": "bundle", "bundlePath": str(tmp_path)})
+    with pytest.raises(pulumi.RunError, match=rf"(?s)the bundle .*expected: .*seen: .*{seen}.*next: \./lab build"):
+        find_artifacts(config, local_paths(config))
 
 
 def test_default_images_are_pinned_and_of_their_source() -> None:

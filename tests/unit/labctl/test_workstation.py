@@ -108,7 +108,7 @@ def test_status_of_a_workstations_lab(pulumi: Path, capsys: pytest.CaptureFixtur
     runs(pulumi, "lab")
     assert cli.main(["status"]) == 0
     told = capsys.readouterr().out
-    for line in ("stack      lab", "  router     172.31.1.20", "kubectl get nodes ended with 5", "30001  monitoring"):
+    for line in ("stack      lab", "  router  172.31.1.20", "kubectl get nodes ended with 5", "page monitoring: http"):
         assert line in told, told
 
 
