@@ -70,7 +70,7 @@ def read(folder: Path) -> Artifacts:
 
 
 def mismatches(lab: LabConfig, artifacts: Artifacts) -> list[str]:
-    """Where a bundle is not what the configuration asks for: another architecture, other versions. One text each."""
+    """Where a bundle does not fit the configuration: another architecture, other versions. One text each."""
     found: list[str] = []
     if artifacts.arch is not None and artifacts.arch != lab.arch:
         found.append(f"arch is {lab.arch}, but the bundle is for {artifacts.arch}")

@@ -46,7 +46,7 @@ def _steps(path: str) -> list[str | int]:
 
 
 def _set(raw: dict[str, Any], path: str, value: object) -> None:
-    """Sets a path; what is not there yet is taken from the defaults, as a user would write it down."""
+    """Sets a path; what is not there yet comes from the defaults, as a user would write it down."""
     steps = _steps(path)
     node: Any = raw
     for depth, step in enumerate(steps[:-1]):

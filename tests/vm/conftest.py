@@ -1,4 +1,4 @@
-"""A room for the virtual machines of these tests, closed at the end whatever happens."""
+"""A sandbox for the virtual machines of these tests, closed at the end whatever happens."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 @pytest.fixture(scope="session")
-def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
-    """A clean copy of the project whose room is open."""
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    """A clean copy of the project whose sandbox is open."""
     if os.geteuid() != 0:
         pytest.fail("the tests of virtual machines make namespaces: run them as root")
     made = copy_checkout(tmp_path_factory.mktemp("vm"))

@@ -1,4 +1,4 @@
-"""A stack of the test program in a room of its own, driven by the real command line."""
+"""A stack of the test program in a sandbox of its own, driven by the real command line."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ POOL_FOLDER = "/var/lib/libvirt/images/cilium-lab"
 
 
 class Stack:
-    """`up` and `destroy` the program; `shell` runs in the room."""
+    """`up` and `destroy` the program; `shell` runs in the sandbox."""
 
-    def __init__(self, room: Checkout, name: str, **settings: str) -> None:
-        self.room = room
+    def __init__(self, sandbox: Checkout, name: str, **settings: str) -> None:
+        self.sandbox = sandbox
         self._name = name
-        self._program = room.folder / "tests" / "vm" / "program"
+        self._program = sandbox.folder / "tests" / "vm" / "program"
         # the lab's scripts are named from its own folder, where its commands run
         scripts = self._program / "components"
         if not scripts.exists():
-            scripts.symlink_to(room.folder / "components")
+            scripts.symlink_to(sandbox.folder / "components")
         self.pulumi("stack", "init", name)
         for key, value in settings.items():
             self.pulumi("config", "set", f"single:{key}", value)
@@ -67,4 +67,4 @@ class Stack:
         return ["ssh", "-F", str(folder / "config")]
 
     def shell(self, *words: str, check: bool = True, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        return self.room.lab("shell", join(words), check=check, stdin=stdin)
+        return self.sandbox.lab("shell", join(words), check=check, stdin=stdin)

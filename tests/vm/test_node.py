@@ -20,8 +20,8 @@ MEMORY_MIB = 2048
 
 
 @pytest.fixture(scope="module")
-def stack(room: Checkout) -> Iterator[Stack]:
-    made = Stack(room, "node", memory=str(MEMORY_MIB))
+def stack(sandbox: Checkout) -> Iterator[Stack]:
+    made = Stack(sandbox, "node", memory=str(MEMORY_MIB))
     yield made
     made.destroy()
 
@@ -45,13 +45,13 @@ def test_kubeadms_preflight_passes(stack: Stack, tmp_path: Path) -> None:
 
 def test_memory_is_changed_while_it_runs(stack: Stack, tmp_path: Path) -> None:
     ssh = [*stack.ssh(tmp_path), "k8s-cp"]
-    asked = "cat /proc/sys/kernel/random/boot_id; awk '/MemTotal/ {print $2}' /proc/meminfo"
-    boot, before = stack.shell(*ssh, asked).stdout.split()
+    query = "cat /proc/sys/kernel/random/boot_id; awk '/MemTotal/ {print $2}' /proc/meminfo"
+    boot, before = stack.shell(*ssh, query).stdout.split()
     stack.pulumi("config", "set", "single:memory", "1900")
     printed = stack.up()
     assert "replaced" not in printed
     limit = time.monotonic() + 60
-    while (seen := stack.shell(*ssh, asked).stdout.split())[1] == before and time.monotonic() < limit:
+    while (seen := stack.shell(*ssh, query).stdout.split())[1] == before and time.monotonic() < limit:
         time.sleep(1)
     assert seen[0] == boot
     assert int(before) - int(seen[1]) == (MEMORY_MIB - 1900) * 1024

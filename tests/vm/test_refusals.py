@@ -18,8 +18,8 @@ ADDRESS = "172.31.1.10"
 
 
 @pytest.fixture
-def stack(room: Checkout) -> Iterator[Stack]:
-    made = Stack(room, "refused", memory="2048")
+def stack(sandbox: Checkout) -> Iterator[Stack]:
+    made = Stack(sandbox, "refused", memory="2048")
     yield made
     made.destroy()
 
@@ -40,7 +40,7 @@ def test_a_truncated_image_is_refused_with_both_sums(stack: Stack, tmp_path: Pat
 
 def test_a_full_pool_is_refused_with_what_it_lacks(stack: Stack) -> None:
     pools = str(Path(POOL_FOLDER).parent)
-    stack.shell("mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", pools)  # in the room's own mount namespace
+    stack.shell("mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", pools)  # in the sandbox's own mount namespace
     try:
         printed = stack.up(check=False)
         assert "storage pool cilium-lab of qemu:///system is full" in printed

@@ -57,8 +57,8 @@ def test_apparmor_permits_its_disks(lab: Checkout) -> None:
 
 
 def test_its_identity_came_on_the_cloud_init_disk(lab: Checkout) -> None:
-    asked = "cloud-init status; hostname; ip -4 -br addr; ls /etc/ssh/*_key; passwd -S root"
-    printed = lab.lab("ssh", "router", asked).stdout
+    query = "cloud-init status; hostname; ip -4 -br addr; ls /etc/ssh/*_key; passwd -S root"
+    printed = lab.lab("ssh", "router", query).stdout
     assert "status: done" in printed
     assert re.search(r"ens160 +UP +172\.31\.1\.20/20", printed), printed
     assert re.search(r"ens192 +UP +10\.10\.10\.10/16", printed), printed

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -91,6 +92,29 @@ def test_a_dead_pulumi_that_nobody_has_collected_holds_no_lock(
 def test_without_locks_no_process_is_looked_up(session: Embedded, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "_life", lambda _number: pytest.fail("there is no lock"))
     session.release_dead_locks()
+
+
+FORKS = """
+import subprocess
+from concurrent import futures
+import grpc
+server = grpc.server(futures.ThreadPoolExecutor(2))
+port = server.add_insecure_port("127.0.0.1:0")
+server.start()
+channel = grpc.insecure_channel(f"127.0.0.1:{port}")
+for _ in range(20):
+    call = channel.unary_unary("/a/b").future(b"x", timeout=5)
+    subprocess.run(["true"], preexec_fn=lambda: None)  # a fork, while gRPC's threads run
+    call.exception()
+server.stop(0)
+"""
+
+
+def test_grpc_logs_nothing_when_programs_are_started(session: Embedded) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FORKS], env=session.environment(), capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 OUTPUTS = {

@@ -51,7 +51,7 @@ def make_machine() -> None:
     machine.run("node", "configure-node.sh", cgroup_driver(host), PAUSE_IMAGE, depends_on=[installed])
     pulumi.export("sshConfig", pulumi.Output.secret(ssh_config(topology)))
     pulumi.export("sshKey", pulumi.Output.secret(access.user.private))
-    hosts = {other.name: access.host.public for other in topology.hosts}  # only the one is there to be asked
+    hosts = {other.name: access.host.public for other in topology.hosts}  # only the one answers
     pulumi.export("sshKnownHosts", pulumi.Output.all(**hosts).apply(lambda public: known_hosts(topology, public)))
 
 
