@@ -81,7 +81,7 @@ def _outputs(args: pulumi.runtime.MockResourceArgs) -> Mapping[str, Any]:
 
 def _stdout(name: str) -> str:
     if name == "migration-preflight":
-        return '{"run": "2026-01-01T00:00:00+00:00", "inUse": [], "blocks": {}}'
+        return '{"run": "2026-01-01T00:00:00+00:00", "inUse": [], "podCidrs": {}}'
     if name.endswith("-key"):
         private = PRIVATE_KEY.replace("\n", "\\n")
         return f'[{{"epoch": 1, "private": "{private}", "public": "ssh-ed25519 AAAA {name}"}}]'

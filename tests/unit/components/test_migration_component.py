@@ -19,7 +19,7 @@ from components.cilium.migration import Migration
 from components.cilium.preflight import Passed, Preflight, desired_cluster, passed
 from tests.helpers.pulumi_recorder import Recording, record
 
-ANSWER = json.dumps({"inUse": ["172.24.0.0/24"], "run": "2026-01-01T00:00:00+00:00", "blocks": {}})
+ANSWER = json.dumps({"inUse": ["172.24.0.0/24"], "run": "2026-01-01T00:00:00+00:00", "podCidrs": {}})
 KUBECONFIG = "apiVersion: v1\nusers: secret"
 KEY = "PRIVATE KEY"
 COMMANDS = ("migration-preflight", "migration-run")
