@@ -1,6 +1,6 @@
 """Everything that is wrong with a configuration: every problem at once, each with a value that would be right.
 
-Nothing here knows Pulumi; `cilium_lab.config.load.load` turns a `ConfigErrors` into the engine's own error.
+Nothing here knows Pulumi; `cilium_lab.config.load.load` makes the engine's own error of a `ConfigErrors`.
 """
 
 from __future__ import annotations

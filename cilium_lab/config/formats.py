@@ -113,8 +113,8 @@ def _image(text: str) -> str:
 
 
 def _uri(text: str) -> str:
-    parts = urlsplit(text)
-    if not parts.scheme or not text.startswith(f"{parts.scheme}://") or not parts.path:
+    uri = urlsplit(text)
+    if not uri.scheme or not text.startswith(f"{uri.scheme}://") or not uri.path:
         raise wrong(f"{text!r} is not a libvirt URI")
     return text
 

@@ -1,31 +1,31 @@
 """The images besides those of Kubernetes and Cilium: upstream's where there is a network, the bundle's own where not.
 
 A bundle holds upstream's Prometheus under its own name, and under `cilium-lab.local/` what the project makes
-itself because upstream's cannot be built from package registries.
+itself because upstream's cannot be built from package registries. `versions.IMAGES` declares them all.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from cilium_lab.config.formats import ImageReference
-from cilium_lab.config.options import Options, derived
+from cilium_lab.config.options import Options, derived, model_of
 from cilium_lab.config.versions import IMAGES
 
 ArtifactSource = Literal["online", "bundle"]
 
-_EXAMPLE = "registry.example/team/name:1.2.3"
+if TYPE_CHECKING:
 
+    class Images(Options):
+        """Full image references with tag or digest, a field for each of `versions.IMAGES`."""
 
-class Images(Options):
-    """Full image references with tag or digest, of what runs besides Kubernetes and Cilium."""
+        def __getattr__(self, field: str) -> str: ...
 
-    webpod: ImageReference = derived("The web server that tells who it is.", _EXAMPLE)
-    debug: ImageReference = derived("curl, ping, dig and tcpdump for curl-pod.", _EXAMPLE)
-    local_path: ImageReference = derived("Provisioner of the default StorageClass.", _EXAMPLE)
-    local_path_helper: ImageReference = derived("What makes and removes its folders on a node.", _EXAMPLE)
-    prometheus: ImageReference = derived("Prometheus.", _EXAMPLE)
-    grafana: ImageReference = derived("Grafana.", _EXAMPLE)
+else:
+    _EXAMPLE = "registry.example/team/name:1.2.3"
+    Images = model_of(
+        "Images", {name: (ImageReference, derived(image.description, _EXAMPLE)) for name, image in IMAGES.items()}
+    )
 
 
 def default_images(source: ArtifactSource) -> Images:

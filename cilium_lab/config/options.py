@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from types import NoneType
 from typing import Any, Final, Literal, TypeGuard, cast, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
@@ -26,7 +26,7 @@ REQUIRED: Final = object()
 """The default of an option that must be given."""
 
 
-def _camel(field_name: str) -> str:
+def option_name(field_name: str) -> str:
     """What a field is called in a stack's file unless it has an alias: memory_mib is memoryMiB."""
     return re.sub("_([a-z])", lambda match: match[1].upper(), field_name).replace("Mib", "MiB").replace("Gib", "GiB")
 
@@ -38,7 +38,7 @@ class Options(BaseModel):
         frozen=True,
         extra="forbid",
         strict=True,
-        alias_generator=_camel,
+        alias_generator=option_name,
         validate_by_name=True,
         validate_by_alias=True,
     )
@@ -58,6 +58,11 @@ class Options(BaseModel):
 def derived(description: str, example: object = None) -> Any:
     """An option whose default follows from others: None until `cilium_lab.config.schema.complete` fills it in."""
     return Field(default=None, description=description, examples=None if example is None else [example])
+
+
+def model_of(name: str, fields: Mapping[str, tuple[Any, Any]]) -> Any:
+    """A model with a field for each row of a table: annotation and what `Field` returned by the field's name."""
+    return create_model(name, __base__=Options, **cast(dict[str, Any], fields))
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,6 @@
-"""The configuration: every option is declared here (those of hosts and networks in `topology`), and nowhere else.
+"""The configuration: every option is declared once, here; those of hosts and networks in `topology`.
+
+The options of add-ons and images are the rows of `addons.ADDONS` and `versions.IMAGES`.
 
 From a field come its parsing, its type and its default, the messages about it, its entry in Pulumi.yaml, its line in
 docs/configuration.md and its place in schema/config.schema.json. Only `cilium_lab.config.load.parse` returns a
@@ -9,13 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from ipaddress import IPv4Network
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from cilium_lab.config.addons import ADDONS
 from cilium_lab.config.formats import CIDR, PATH, Cidr, Only, Pod, Version
 from cilium_lab.config.images import ArtifactSource, Images, default_images
-from cilium_lab.config.options import Options, Refused, derived, options_of
+from cilium_lab.config.options import Options, Refused, derived, model_of, options_of
 from cilium_lab.config.topology import (
     API_SERVER_PORT,
     HOSTS,
@@ -84,21 +87,34 @@ class Versions(Options):
     termshark: Version = Field(default=TERMSHARK, description="termshark.")
 
 
-class Addons(Options):
-    """Which add-ons are wanted. `cilium_lab.artifacts.bundle` says whether the artifacts have them."""
+if TYPE_CHECKING:
 
-    storage: bool = Field(default=True, description="local-path as default StorageClass.")
-    monitoring: bool = Field(default=True, description="Prometheus.")
-    hubble_ui: bool = Field(default=True, description="Hubble's web interface.")
-    grafana: bool = Field(default=True, description="Grafana.")
+    class Addons(Options):
+        """Which add-ons are wanted, a field for each of ADDONS. `artifacts.bundle` says whether they can be had."""
 
+        def __getattr__(self, field: str) -> bool: ...
 
-class NodePorts(Options):
-    """Ports on every node, in the API server's default range."""
+    class NodePorts(Options):
+        """The NodePorts of the add-ons' pages, in the API server's default range."""
 
-    prometheus: int = Field(default=30001, ge=30000, le=32767, description="Prometheus.")
-    grafana: int = Field(default=30002, ge=30000, le=32767, description="Grafana.")
-    hubble_ui: int = Field(default=30003, ge=30000, le=32767, description="Hubble's web interface.")
+        def __getattr__(self, field: str) -> int: ...
+
+else:
+    Addons = model_of(
+        "Addons",
+        {addon.field: (bool, Field(default=addon.default, description=addon.description)) for addon in ADDONS},
+    )
+    NodePorts = model_of(
+        "NodePorts",
+        {
+            addon.page.field: (
+                int,
+                Field(default=addon.page.port, ge=30000, le=32767, description=addon.description),
+            )
+            for addon in ADDONS
+            if addon.page
+        },
+    )
 
 
 class Kubernetes(Options):

@@ -5,8 +5,12 @@ A check leaves out values that were already found wrong by themselves, so that o
 
 from __future__ import annotations
 
+from typing import cast
+
 from cilium_lab.config import versions
+from cilium_lab.config.addons import ADDONS
 from cilium_lab.config.errors import Problems
+from cilium_lab.config.options import option_name
 from cilium_lab.config.reserved_values import refuse_reserved
 from cilium_lab.config.schema import LabConfig
 from cilium_lab.config.validate_networks import check_networks
@@ -15,7 +19,7 @@ CONTROL_PLANE_CPUS = 2
 CONTROL_PLANE_MEMORY_MIB = 1700
 """kubeadm's own minima (cmd/kubeadm/app/constants: ControlPlaneNumCPU, ControlPlaneMem)."""
 KERNEL_MIB = 128
-"""What the kernel of a virtual machine reserves of its memory: kubeadm counts the rest. None in a container."""
+"""What the kernel of a virtual machine has of its memory: kubeadm counts the rest. None in a container."""
 WORKER_MEMORY_MIB = 1024
 """Enough for kubelet, containerd, Cilium's agent (about 160 MiB) and a few pods."""
 
@@ -161,7 +165,8 @@ def _versions(lab: LabConfig, p: Problems) -> None:
 
 def _node_ports(lab: LabConfig, p: Problems) -> None:
     ports = lab.node_ports
-    named = [("prometheus", ports.prometheus), ("grafana", ports.grafana), ("hubbleUi", ports.hubble_ui)]
+    fields = [addon.page.field for addon in ADDONS if addon.page]
+    named = [(option_name(field), cast(int, getattr(ports, field))) for field in fields]
     for i, (name, port) in enumerate(named):
         twin = next((other for other, value in named[:i] if value == port), None)
         if twin and p.sound(f"nodePorts.{name}", f"nodePorts.{twin}"):
@@ -170,8 +175,12 @@ def _node_ports(lab: LabConfig, p: Problems) -> None:
 
 
 def _addons(lab: LabConfig, p: Problems) -> None:
-    if p.sound("addons") and lab.addons.grafana and not lab.addons.monitoring:
-        p.add("addons.grafana", "Grafana shows what Prometheus stores, and addons.monitoring is off", False)
+    by_name = {addon.name: addon for addon in ADDONS}
+    for addon in (one for one in ADDONS if one.needs and p.sound("addons")):
+        needed = by_name[addon.needs].field
+        if getattr(lab.addons, addon.field) and not getattr(lab.addons, needed):
+            problem = f"{addon.name} needs {addon.needs}, and addons.{option_name(needed)} is off"
+            p.add(f"addons.{option_name(addon.field)}", problem, False)
 
 
 def _probe(lab: LabConfig, p: Problems) -> None:

@@ -41,7 +41,8 @@ def corrected(raw: Mapping[str, Any], error: ConfigError) -> dict[str, Any]:
     """The configuration with the error's example put where the error says it is right."""
     result = copy.deepcopy(dict(raw))
     if error.fixed_key != error.key and "is not an option" in error.problem:
-        _delete(result, error.key)
+        # The object is named by the right option: an unknown name may hold dots, or nothing.
+        _delete(result, error.fixed_key.rpartition(".")[0], error.key)
     _set(result, error.fixed_key, copy.deepcopy(error.example))
     return result
 
@@ -77,12 +78,11 @@ def _set(raw: dict[str, Any], path: str, value: object) -> None:
         node[steps[-1]] = value
 
 
-def _delete(raw: dict[str, Any], path: str) -> None:
+def _delete(raw: dict[str, Any], holder: str, path: str) -> None:
     node: Any = raw
-    steps = _steps(path)
-    for step in steps[:-1]:
+    for step in _steps(holder):
         node = node[step]
-    del node[steps[-1]]
+    del node[path.removeprefix(f"{holder}.")]
 
 
 def _join(steps: list[str | int]) -> str:

@@ -12,9 +12,10 @@ import pulumi_kubernetes as k8s
 import pytest
 
 from cilium_lab.artifacts.bundle import Artifacts
-from cilium_lab.config.addons import ADDONS, HUBBLE_UI, Addon, Page, option_name
+from cilium_lab.config.addons import ADDONS, HUBBLE_UI, Addon, Page
 from cilium_lab.config.images import Images
 from cilium_lab.config.load import parse
+from cilium_lab.config.options import option_name
 from cilium_lab.config.schema import BY_PATH, LabConfig
 from cilium_lab.config.versions import IMAGES as DEFAULT_IMAGES
 from components.addons import addons as addons_module
