@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv4Network
 from pathlib import Path
 
-from cilium_lab.config.model import LabConfig
+from cilium_lab.config.schema import LabConfig
 from cilium_lab.config.topology import Hypervisor
 
 SOCKET = "/var/run/libvirt/libvirt-sock"

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from cilium_lab.config.model import LabConfig
+from cilium_lab.config.schema import LabConfig
 from cilium_lab.disruption.record import RECORDS
 from components.addons.addons import Addons
 from components.addons.plan import addon_plan
@@ -57,7 +57,7 @@ class Lab(pulumi.ComponentResource):
             # children inherit deleted_with from their parent (the engine's inheritFromParent)
             return pulumi.ResourceOptions(parent=self, deleted_with=control_plane, depends_on=after)
 
-        probe = Probe("probe", topology, machines, provider=provider, opts=inside()) if config.migration_probe else None
+        probe = Probe("probe", topology, machines, provider=provider, opts=inside()) if config.migration.probe else None
         probe_objects: Sequence[pulumi.Resource] = probe.objects if probe else ()
         probe_hosts = probe.hosts if probe else None
         ready = inside(*cluster.nodes, *probe_objects)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import pulumi
 
 from cilium_lab.checks.expectation import Expectation
-from cilium_lab.config.model import LabConfig
+from cilium_lab.config.schema import LabConfig
 from cilium_lab.config.topology import NODE_INTERFACE, Host, Topology
 from components.addons.plan import AddonPlan, checked_pages, page_urls
 from components.addons.storage import STORAGE_CLASS

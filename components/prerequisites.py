@@ -7,7 +7,7 @@ from pathlib import Path
 import pulumi
 
 from cilium_lab.artifacts.bundle import ONLINE, Artifacts, BundleError, mismatches, read
-from cilium_lab.config.model import LabConfig
+from cilium_lab.config.schema import LabConfig
 from cilium_lab.libvirt import inventory
 from cilium_lab.libvirt.conflicts import conflict_report, conflicts
 from cilium_lab.libvirt.healing import absent

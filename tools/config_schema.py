@@ -2,7 +2,7 @@
 
     python3 -m tools.config_schema > schema/config.schema.json
 
-It knows one value at a time: types, choices, limits and the forms of texts. What values have to do with each other
+It knows one value at a time: types, choices, limits and the formats of texts. What values have to do with each other
 the program itself checks, in every preview.
 """
 
@@ -10,39 +10,18 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from cilium_lab.config.errors import NAMESPACE
-from cilium_lab.config.keys import REQUIRED, Format, Key
-from cilium_lab.config.schema import BY_PATH, KEYS, children
+from cilium_lab.config.options import REQUIRED, Option, children
+from cilium_lab.config.schema import OPTIONS
 
 Schema = dict[str, object]
 
-_OCTET = r"(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
-_ADDRESS = rf"{_OCTET}(\.{_OCTET}){{3}}"
-_PART = "[a-z0-9._-]+"
 
-PATTERNS: Mapping[Format, str] = {
-    "cidr": rf"{_ADDRESS}/([1-9]|[12][0-9]|3[0-2])",
-    "address": _ADDRESS,
-    "interface": rf"{_ADDRESS}/([89]|[12][0-9]|30)",
-    "name": r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?",
-    "link": r"[a-zA-Z][-_.a-zA-Z0-9]{0,14}",
-    "uri": r"[A-Za-z][A-Za-z0-9+.-]*://[^/]*/.*",
-    "version": r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){2}",
-    "image": (
-        rf"(?=[^/]*[.:])[a-z0-9.-]+(:[0-9]+)?/{_PART}(/{_PART})*"
-        r"((:(?!latest$)[A-Za-z0-9_][-A-Za-z0-9_.]{0,127})|((:[A-Za-z0-9_][-A-Za-z0-9_.]{0,127})?@sha256:[0-9a-f]{64}))"
-    ),
-    "path": r"/.*",
-    "pod": r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?/[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?",
-}
-"""The forms of cilium_lab/config/formats.py as patterns of ECMA 262, as far as a pattern can tell."""
-
-
-def config_schema() -> Schema:
-    """The whole schema. Keys of other namespaces (pulumi:, libvirt:) are none of its business."""
-    keys = {f"{NAMESPACE}:{key.path}": _value(key) for key in KEYS if not key.parent}
+def config_schema(options: Sequence[Option] = OPTIONS) -> Schema:
+    """The whole schema. Options of other namespaces (pulumi:, libvirt:) pass."""
+    members = {f"{NAMESPACE}:{option.path}": value_schema(option, options) for option in children(options, "")}
     foreign = {"not": {"pattern": f"^{NAMESPACE}:"}}
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
@@ -53,8 +32,8 @@ def config_schema() -> Schema:
             "config": {
                 "description": "What the stack's lab is. Whatever is not given has its default.",
                 "type": "object",
-                "properties": keys,
-                "propertyNames": {"anyOf": [{"enum": list(keys)}, foreign]},
+                "properties": members,
+                "propertyNames": {"anyOf": [{"enum": list(members)}, foreign]},
             },
             "encryptionsalt": {"type": "string"},
             "encryptedkey": {"type": "string"},
@@ -64,48 +43,43 @@ def config_schema() -> Schema:
     }
 
 
-def _value(key: Key) -> Schema:
-    schema: Schema = {"description": key.description, "type": key.type}
-    schema |= {"object": _object, "array": _array, "integer": _integer, "string": _text}.get(key.type, _nothing)(key)
-    if key.default is not REQUIRED:
-        schema["default"] = key.default
-    if key.example not in ("", key.default):
-        schema["examples"] = [key.example]
+def value_schema(option: Option, options: Sequence[Option] = OPTIONS) -> Schema:
+    """The schema of one option's value, with all that it holds."""
+    schema: Schema = {"description": option.description, "type": option.type}
+    if option.type == "object" and not option.open:
+        schema |= _members(option.path, options)
+    elif option.type == "array":
+        schema["items"] = _element(f"{option.path}[]", options)
+    schema |= _limits(option)
+    if option.default is not REQUIRED:
+        schema["default"] = option.default
+    if option.example not in ("", option.default):
+        schema["examples"] = [option.example]
     return schema
 
 
-def _nothing(_key: Key) -> Schema:
-    return {}
-
-
-def _object(key: Key) -> Schema:
-    return {} if key.form == "any" else _members(key.path)
-
-
-def _members(path: str) -> Schema:
-    members = children(path)
+def _members(path: str, options: Sequence[Option]) -> Schema:
+    members = children(options, path)
     required = [member.name for member in members if member.default is REQUIRED]
-    schema: Schema = {"properties": {member.name: _value(member) for member in members}, "additionalProperties": False}
+    properties = {member.name: value_schema(member, options) for member in members}
+    schema: Schema = {"properties": properties, "additionalProperties": False}
     return {**schema, "required": required} if required else schema
 
 
-def _array(key: Key) -> Schema:
-    element = BY_PATH.get(f"{key.path}[]")
-    return {"items": _value(element) if element else {"type": "object", **_members(f"{key.path}[]")}}
+def _element(path: str, options: Sequence[Option]) -> Schema:
+    """The schema of a list's elements: an option of their own, or an object."""
+    own = [option for option in options if option.path == path]
+    return value_schema(own[0], options) if own else {"type": "object", **_members(path, options)}
 
 
-def _integer(key: Key) -> Schema:
-    return {"minimum": key.low, "maximum": key.high}
-
-
-def _text(key: Key) -> Schema:
-    unset = key.default == ""
-    if key.choices:
-        return {"enum": [*key.choices, *([""] if unset else [])]}
-    pattern = PATTERNS.get(key.form) if key.form else None
-    if pattern is None:
-        return {}
-    return {"pattern": f"^({pattern}|)$" if unset else f"^({pattern})$"}
+def _limits(option: Option) -> Schema:
+    unset = option.default == ""
+    if option.choices:
+        return {"enum": [*option.choices, *([""] if unset else [])]}
+    if option.format:
+        pattern = option.format.pattern
+        return {"pattern": f"^({pattern}|)$" if unset else f"^({pattern})$"}
+    return {} if option.low is None else {"minimum": option.low, "maximum": option.high}
 
 
 def text() -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from cilium_lab.config.model import LabConfig
+from cilium_lab.config.schema import LabConfig
 
 INDEX = "index.json"
 SCHEMA = 1

@@ -9,18 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
-def option_name(field: str) -> str:
-    """The configuration's name of a field of the model: hubble_ui -> hubbleUi."""
-    head, *rest = field.split("_")
-    return head + "".join(word.capitalize() for word in rest)
-
-
 @dataclass(frozen=True)
 class Page:
     """A page that an add-on serves by NodePort."""
 
     field: str
-    """Of `model.NodePorts`; the option is nodePorts.<field in camel case>."""
+    """Of `schema.NodePorts`; the option is nodePorts.<field in camel case>."""
     port: int
     """The default NodePort."""
     answers: bool = True
@@ -37,7 +31,7 @@ class Addon:
     """For the documentation of its options, a sentence."""
     default: bool = True
     image: str = ""
-    """The field of `model.Images` and of `versions.IMAGES`; empty where Cilium's chart names the images."""
+    """The field of `images.Images` and of `versions.IMAGES`; empty where Cilium's chart names the images."""
     repositories: tuple[str, ...] = ()
     """The chart's images, without a tag: the add-on can be had where the artifacts have all of them."""
     page: Page | None = None
@@ -46,7 +40,7 @@ class Addon:
 
     @property
     def field(self) -> str:
-        """Of `model.Addons`; the option is addons.<field in camel case>."""
+        """Of `schema.Addons`; the option is addons.<field in camel case>."""
         return self.name.replace("-", "_")
 
 

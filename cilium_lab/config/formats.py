@@ -1,61 +1,66 @@
-"""What a single value must look like, whatever the other values are: types, ranges, and the forms of texts."""
+"""What a single value must look like, whatever the other values are: how texts are written, and fixed numbers.
+
+A `Format` is the only description of such a text: the program reads values by it, editors get its pattern through the
+JSON Schema, and docs/configuration.md its label.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from ipaddress import IPv4Address, IPv4Network
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from typing import Annotated
 from urllib.parse import urlsplit
 
-from cilium_lab.config.keys import Key
+from pydantic import GetCoreSchemaHandler
+from pydantic_core import CoreSchema, PydanticCustomError, PydanticKnownError, core_schema
 
-_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-_POD = re.compile(rf"{_LABEL.pattern}/[a-z0-9]([-.a-z0-9]{{0,251}}[a-z0-9])?")
-_LINK = re.compile(r"[a-zA-Z][-_.a-zA-Z0-9]{0,14}")
-_VERSION = re.compile(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){2}")
-_IMAGE = re.compile(
-    r"(?P<host>[a-z0-9.-]+(:[0-9]+)?)/(?P<path>[a-z0-9._-]+(/[a-z0-9._-]+)*)"
-    r"(:(?P<tag>[A-Za-z0-9_][-A-Za-z0-9_.]{0,127}))?(@sha256:(?P<digest>[0-9a-f]{64}))?"
-)
-_ARTICLES = {
-    "integer": "a whole number",
-    "boolean": "true or false",
-    "array": "a list",
-    "object": "an object",
-}
+WRONG = "wrong_value"
+"""The type of the errors that are worded here; `ctx` holds `problem` and `example` (None: the option's own)."""
 
 
-def judge(key: Key, value: object) -> tuple[str, object]:
-    """What is wrong with a value by itself (empty when nothing is), and one that would be right."""
-    kinds: dict[str, type] = {"string": str, "integer": int, "boolean": bool, "array": list, "object": dict}
-    wanted = kinds[key.type]
-    if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
-        return f"{value!r} is not {_ARTICLES.get(key.type, 'a text')}", key.example
-    reasons = dict(key.refused)
-    if isinstance(value, str) and value in reasons:
-        return f"{value!r} cannot be had in this lab: {reasons[value]}", key.example
-    if key.choices and value not in key.choices:
-        return f"{value!r} is not one of {', '.join(key.choices)}", key.example
-    if isinstance(value, int) and key.low is not None and key.high is not None and not key.low <= value <= key.high:
-        return f"{value} is not between {key.low} and {key.high}", key.example
-    if isinstance(value, str) and key.form in _FORMS:
-        problem, example = _FORMS[key.form](value)
-        return problem, example or key.example
-    return "", key.example
+def wrong(problem: str, example: object = None) -> PydanticCustomError:
+    """The error of a value that is wrong by itself, in the project's words."""
+    return PydanticCustomError(WRONG, "{problem}", {"problem": problem, "example": example})
 
 
-def _cidr(value: str) -> tuple[str, object]:
-    try:
-        network = IPv4Network(value, strict=False)
-    except ValueError:
-        return f"{value!r} is not an IPv4 range such as a.b.c.d/n", None
-    if "/" not in value or not value.partition("/")[2].isdigit():
-        return f"{value!r} has no prefix length", str(network) if "/" in value else None
-    if str(network) != value:
-        return f"{value!r} has bits set behind its prefix", str(network)
-    if network.prefixlen == 0 or _special(network):
-        return f"{value!r} is not a range for unicast addresses", None
-    return "", None
+@dataclass(frozen=True)
+class Format:
+    """A kind of text. `pattern` is of ECMA 262 and as exact as a pattern can be; `read` raises `wrong(...)`."""
+
+    label: str
+    pattern: str
+    read: Callable[[str], object]
+
+    def validate(self, value: object) -> object:
+        """The value of a text; what the program itself made (a default) is a value already."""
+        if isinstance(value, IPv4Network | IPv4Address):  # an IPv4Interface is an IPv4Address
+            return value
+        if not isinstance(value, str):
+            raise PydanticKnownError("string_type")
+        return self.read(value)
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Instead of pydantic's own schema of the annotated type, so that null is refused for `X | None` as well."""
+        text = core_schema.to_string_ser_schema()
+        return core_schema.no_info_plain_validator_function(self.validate, serialization=text)
+
+
+@dataclass(frozen=True)
+class Only:
+    """A number that has one right value for now; `reason` continues the sentence that the wrong value begins."""
+
+    value: int
+    reason: str
+
+    def validate(self, value: int) -> int:
+        if value != self.value:
+            raise wrong(f"{value} {self.reason}", self.value)
+        return value
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self.validate, handler(source))
 
 
 def _special(network: IPv4Network) -> bool:
@@ -63,57 +68,113 @@ def _special(network: IPv4Network) -> bool:
     return any(network.overlaps(IPv4Network(s)) for s in special)
 
 
-def _address(value: str) -> tuple[str, object]:
+def _cidr(text: str) -> IPv4Network:
     try:
-        address = IPv4Address(value)
+        network = IPv4Network(text, strict=False)
     except ValueError:
-        return f"{value!r} is not an IPv4 address (without prefix length)", None
+        raise wrong(f"{text!r} is not an IPv4 range such as a.b.c.d/n") from None
+    if "/" not in text or not text.partition("/")[2].isdigit():
+        raise wrong(f"{text!r} has no prefix length", str(network) if "/" in text else None)
+    if str(network) != text:
+        raise wrong(f"{text!r} has bits set behind its prefix", str(network))
+    if network.prefixlen == 0 or _special(network):
+        raise wrong(f"{text!r} is not a range for unicast addresses")
+    return network
+
+
+def _address(text: str) -> IPv4Address:
+    try:
+        address = IPv4Address(text)
+    except ValueError:
+        raise wrong(f"{text!r} is not an IPv4 address (without prefix length)") from None
     if _special(IPv4Network(f"{address}/32")):
-        return f"{value!r} is not a unicast address", None
-    return "", None
+        raise wrong(f"{text!r} is not a unicast address")
+    return address
 
 
-def _interface(value: str) -> tuple[str, object]:
-    address, slash, length = value.partition("/")
-    problem, _ = _address(address)
-    if problem or not slash or not length.isdigit() or not 8 <= int(length) <= 30:
-        return f"{value!r} is not an IPv4 address with a prefix length of 8 to 30", None
-    return "", None
+def _interface(text: str) -> IPv4Interface:
+    address, _, length = text.partition("/")
+    try:
+        _address(address)
+    except PydanticCustomError:
+        length = ""
+    if not length.isdigit() or not 8 <= int(length) <= 30:
+        raise wrong(f"{text!r} is not an IPv4 address with a prefix length of 8 to 30")
+    return IPv4Interface(text)
 
 
-def _matching(pattern: re.Pattern[str], what: str) -> Callable[[str], tuple[str, object]]:
-    return lambda value: ("" if pattern.fullmatch(value) else f"{value!r} is not {what}", None)
-
-
-def _image(value: str) -> tuple[str, object]:
-    match = _IMAGE.fullmatch(value)
+def _image(text: str) -> str:
+    match = _IMAGE.fullmatch(text)
     if not match or ("." not in match["host"] and ":" not in match["host"]):
-        return f"{value!r} is not a full image reference: registry/name:tag", None
+        raise wrong(f"{text!r} is not a full image reference: registry/name:tag")
     if not match["digest"] and match["tag"] in (None, "latest"):
-        return f"{value!r} is not pinned by a tag other than latest, or by a digest", None
-    return "", None
+        raise wrong(f"{text!r} is not pinned by a tag other than latest, or by a digest")
+    return text
 
 
-def _uri(value: str) -> tuple[str, object]:
-    parts = urlsplit(value)
-    if not parts.scheme or not value.startswith(f"{parts.scheme}://") or not parts.path:
-        return f"{value!r} is not a libvirt URI", None
-    return "", None
+def _uri(text: str) -> str:
+    uri = urlsplit(text)
+    if not uri.scheme or not text.startswith(f"{uri.scheme}://") or not uri.path:
+        raise wrong(f"{text!r} is not a libvirt URI")
+    return text
 
 
-def _path(value: str) -> tuple[str, object]:
-    return ("" if value.startswith("/") else f"{value!r} is not an absolute path"), None
+def _path(text: str) -> str:
+    if not text.startswith("/"):
+        raise wrong(f"{text!r} is not an absolute path")
+    return text
 
 
-_FORMS: dict[str | None, Callable[[str], tuple[str, object]]] = {
-    "cidr": _cidr,
-    "address": _address,
-    "interface": _interface,
-    "name": _matching(_LABEL, "a name of lower-case letters, digits and hyphens (RFC 1123, 63 at most)"),
-    "link": _matching(_LINK, "a name of a network link (15 characters at most, no spaces or slashes)"),
-    "version": _matching(_VERSION, "a version x.y.z"),
-    "image": _image,
-    "uri": _uri,
-    "path": _path,
-    "pod": _matching(_POD, "a pod as namespace/name"),
-}
+def _matching(label: str, pattern: str, what: str) -> Format:
+    """A format that its pattern describes completely."""
+    compiled = re.compile(pattern)
+
+    def read(text: str) -> str:
+        if not compiled.fullmatch(text):
+            raise wrong(f"{text!r} is not {what}")
+        return text
+
+    return Format(label, pattern, read)
+
+
+_LABEL = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
+_OCTET = r"(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_QUAD = rf"{_OCTET}(\.{_OCTET}){{3}}"
+_PART = "[a-z0-9._-]+"
+_TAG = "[A-Za-z0-9_][-A-Za-z0-9_.]{0,127}"
+_IMAGE = re.compile(
+    rf"(?P<host>[a-z0-9.-]+(:[0-9]+)?)/(?P<path>{_PART}(/{_PART})*)"
+    rf"(:(?P<tag>{_TAG}))?(@sha256:(?P<digest>[0-9a-f]{{64}}))?"
+)
+
+CIDR = Format("IPv4 range", rf"{_QUAD}/([1-9]|[12][0-9]|3[0-2])", _cidr)
+ADDRESS = Format("IPv4 address", _QUAD, _address)
+INTERFACE = Format("IPv4 address with prefix length", rf"{_QUAD}/([89]|[12][0-9]|30)", _interface)
+NAME = _matching("RFC 1123 label", _LABEL, "a name of lower-case letters, digits and hyphens (RFC 1123, 63 at most)")
+LINK = _matching(
+    "name of a network link",
+    "[a-zA-Z][-_.a-zA-Z0-9]{0,14}",
+    "a name of a network link (15 characters at most, no spaces or slashes)",
+)
+VERSION = _matching("version x.y.z", r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){2}", "a version x.y.z")
+POD = _matching(
+    "namespace/name of a pod", rf"{_LABEL}/[a-z0-9]([-.a-z0-9]{{0,251}}[a-z0-9])?", "a pod as namespace/name"
+)
+IMAGE = Format(
+    "image with registry and tag or digest",
+    rf"(?=[^/]*[.:])[a-z0-9.-]+(:[0-9]+)?/{_PART}(/{_PART})*"
+    rf"((:(?!latest$){_TAG})|((:{_TAG})?@sha256:[0-9a-f]{{64}}))",
+    _image,
+)
+URI = Format("libvirt URI", r"[A-Za-z][A-Za-z0-9+.-]*://[^/]*/.*", _uri)
+PATH = Format("absolute path", "/.*", _path)
+
+Cidr = Annotated[IPv4Network, CIDR]
+Address = Annotated[IPv4Address, ADDRESS]
+Interface = Annotated[IPv4Interface, INTERFACE]
+Name = Annotated[str, NAME]
+Link = Annotated[str, LINK]
+Version = Annotated[str, VERSION]
+Pod = Annotated[str, POD]
+ImageReference = Annotated[str, IMAGE]
+Uri = Annotated[str, URI]

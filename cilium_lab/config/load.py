@@ -5,39 +5,43 @@
 
 from __future__ import annotations
 
+import copy
+import difflib
 import json
 from collections.abc import Mapping
-from dataclasses import replace
-from ipaddress import IPv4Network
-from typing import cast
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
 
 import pulumi
 from pulumi.runtime import config as runtime_config
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
-from cilium_lab.config import model
-from cilium_lab.config.errors import NAMESPACE, ConfigErrors
-from cilium_lab.config.images import default_images
-from cilium_lab.config.model import LabConfig
-from cilium_lab.config.reader import Problems, Reader
-from cilium_lab.config.schema import BY_PATH
-from cilium_lab.config.topology import (
-    DomainType,
-    DummyLink,
-    Host,
-    Hypervisor,
-    MachineKind,
-    Network,
-    Role,
-    RouterNetwork,
-    Topology,
-)
+from cilium_lab.config.errors import NAMESPACE, ConfigErrors, Problems
+from cilium_lab.config.formats import WRONG
+from cilium_lab.config.options import REQUIRED, Option, Options, children, member, options_of
+from cilium_lab.config.schema import BY_PATH, LabConfig, complete
 from cilium_lab.config.validate import check
+
+Model = TypeVar("Model", bound=Options)
+
+_TYPES = {
+    "string_type": "a text",
+    "literal_error": "a text",
+    "int_type": "a whole number",
+    "bool_type": "true or false",
+    "tuple_type": "a list",
+    "model_type": "an object",
+    "dict_type": "an object",
+}
+"""What a value should have been, by the type of pydantic's error."""
+_UNKNOWN = ("extra_forbidden", "invalid_key")
 
 
 def load(config: pulumi.Config | None = None) -> LabConfig:
     """The running stack's configuration. Raises `pulumi.RunError` with every problem; nothing exists by then."""
     config = config or pulumi.Config(NAMESPACE)
-    names = {key.name for key in BY_PATH.values() if not key.parent} | _given(config.name)
+    names = {option.name for option in children(BY_PATH.values(), "")} | _given(config.name)
     texts = {name: config.get(name) for name in names}
     try:
         return parse({name: decode(name, text) for name, text in texts.items() if text is not None})
@@ -46,12 +50,12 @@ def load(config: pulumi.Config | None = None) -> LabConfig:
 
 
 def decode(name: str, text: str) -> object:
-    """A value as the engine hands it over (always a text) in the type that its key has.
+    """A value as the engine hands it over (always a text) in the type that its option has.
 
     A text that does not fit is left as it is: `parse` then reports it like any other wrong value.
     """
-    key = BY_PATH.get(name)
-    if key is not None and key.type == "string":
+    option = BY_PATH.get(name)
+    if option is not None and option.type == "string":
         return text
     try:
         return cast(object, json.loads(text))
@@ -60,124 +64,125 @@ def decode(name: str, text: str) -> object:
 
 
 def parse(raw: Mapping[str, object]) -> LabConfig:
-    """The model of what is given; keys are without the project's namespace, and what is not given has its default.
+    """The configuration of what is given; names are without the project's namespace, what is not given has its default.
 
-    Raises `ConfigErrors`, which lists every problem: unknown keys, wrong types and forms, and values that
+    Raises `ConfigErrors`, which lists every problem: unknown options, wrong types and formats, and values that
     don't fit together.
     """
     problems = Problems()
-    reader = Reader(raw, problems)
-    lab = _lab(reader)
+    lab = complete(read(LabConfig, raw, problems))
     check(lab, problems)
     if problems.errors:
         raise ConfigErrors(problems.errors)
     return lab
 
 
+def read(model: type[Model], raw: Mapping[str, object], problems: Problems) -> Model:
+    """The model of what is given, and every value that is wrong by itself added to `problems`.
+
+    In the result a wrong value has its default (or its example), so that checks that compare several values can go on;
+    they leave out what is not `Problems.sound`.
+    """
+    try:
+        return _validate(model, raw)
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+    options = {option.path: option for option in options_of(model)}
+    substituted = copy.deepcopy(dict(raw))
+    for detail in details:
+        place = _locate(detail["loc"], options)
+        _report(detail, place, options, problems)
+        _substitute(substituted, detail, place, options)
+    return _validate(model, substituted)
+
+
+def _validate(model: type[Model], raw: Mapping[str, object]) -> Model:
+    # In a stack's file an option goes by its own name, and never by that of the field.
+    return model.model_validate(dict(raw), by_alias=True, by_name=False)
+
+
 def _given(namespace: str) -> set[str]:
-    """The names of all keys in the namespace, known or not: pulumi.Config can't list them."""
+    """The names of all options in the namespace, known or not: pulumi.Config can't list them."""
     given = {**runtime_config.get_config_env(), **runtime_config.CONFIG.get()}
     prefix = f"{namespace}:"
     return {name.removeprefix(prefix) for name in given if name.startswith(prefix)}
 
 
-def _lab(r: Reader) -> LabConfig:
-    pool, versions, addons, ports, migration = (
-        r.object("clusterPool"),
-        r.object("versions"),
-        r.object("addons"),
-        r.object("nodePorts"),
-        r.object("migration"),
-    )
-    artifacts = cast(model.ArtifactSource, r.text("artifacts"))
-    return LabConfig(
-        topology=_topology(r),
-        arch=cast(model.Arch, r.text("arch")),
-        ipam_mode=cast(model.IpamMode, r.text("ipamMode")),
-        cluster_pool=model.ClusterPool(pool.networks("cidrs"), pool.number("maskSize")),
-        sample_pool=IPv4Network(sample) if (sample := r.text("samplePool")) else None,
-        pod_cidr=r.network("podCidr"),
-        service_cidr=r.network("serviceCidr"),
-        routing_mode=cast(model.RoutingMode, r.text("routingMode")),
-        tunnel_protocol=cast(model.TunnelProtocol, r.text("tunnelProtocol")),
-        masquerade=cast(model.Masquerade, r.text("masquerade")),
-        artifacts=artifacts,
-        bundle_path=r.text("bundlePath") or None,
-        rootfs_path=r.text("rootfsPath") or None,
-        seed_path=r.text("seedPath") or None,
-        versions=model.Versions(
-            kubernetes=versions.text("kubernetes"),
-            cilium=versions.text("cilium"),
-            cilium_cli=versions.text("ciliumCli"),
-            hubble=versions.text("hubble"),
-            containerd=versions.text("containerd"),
-            k9s=versions.text("k9s"),
-            termshark=versions.text("termshark"),
-        ),
-        addons=model.Addons(
-            storage=addons.flag("storage"),
-            monitoring=addons.flag("monitoring"),
-            hubble_ui=addons.flag("hubbleUi"),
-            grafana=addons.flag("grafana"),
-        ),
-        node_ports=model.NodePorts(
-            prometheus=ports.number("prometheus"),
-            grafana=ports.number("grafana"),
-            hubble_ui=ports.number("hubbleUi"),
-        ),
-        images=_images(r.object("images"), default_images(artifacts)),
-        audit=r.object("kubernetes").flag("audit"),
-        migration_probe=migration.flag("probe"),
-        migration_recreate=migration.texts("recreate"),
-        debug=r.flag("debug"),
-        key_epoch=r.number("keyEpoch"),
-        cilium_values=dict(r.mapping("ciliumValues")),
-    )
+@dataclass(frozen=True)
+class _Place:
+    """Where a value stands: `path` in the configuration (hosts[1].cpus), `declared` in the schema (hosts[].cpus)."""
+
+    steps: tuple[str | int, ...]
+    path: str = ""
+    declared: str = ""
 
 
-def _images(r: Reader, default: model.Images) -> model.Images:
-    return model.Images(
-        webpod=r.text("webpod") or default.webpod,
-        debug=r.text("debug") or default.debug,
-        local_path=r.text("localPath") or default.local_path,
-        local_path_helper=r.text("localPathHelper") or default.local_path_helper,
-        prometheus=r.text("prometheus") or default.prometheus,
-        grafana=r.text("grafana") or default.grafana,
-    )
+def _locate(steps: tuple[str | int, ...], options: Mapping[str, Option]) -> _Place:
+    path = declared = ""
+    for depth, step in enumerate(steps):
+        holder = options.get(declared)
+        if holder and holder.open:
+            # Nothing inside is declared, so it is wrong as a whole.
+            return _Place(steps[:depth], path, declared)
+        if holder and holder.type == "array":
+            path, declared = f"{path}[{step}]", f"{declared}[]"
+        else:
+            path, declared = member(path, str(step)), member(declared, str(step))
+    return _Place(steps, path, declared)
 
 
-def _topology(r: Reader) -> Topology:
-    node, outer = r.object("nodeNetwork"), r.object("routerNetwork")
-    hypervisors = tuple(_hypervisor(h) for h in r.objects("hypervisors"))
-    usual = cast(MachineKind, r.text("machines"))
-    return Topology(
-        network=Network(node.network("cidr"), node.address("gateway"), node.text("bridge")),
-        router_network=RouterNetwork(
-            outer.network("cidr"),
-            outer.address("address"),
-            outer.text("bridge"),
-            tuple(DummyLink(link.text("name"), link.interface("address")) for link in outer.objects("links")),
-        ),
-        hypervisors=hypervisors,
-        hosts=tuple(_host(h, usual, hypervisors) for h in r.objects("hosts")),
-    )
+def _report(detail: ErrorDetails, place: _Place, options: Mapping[str, Option], problems: Problems) -> None:
+    """Adds pydantic's error in the project's words."""
+    if detail["type"] in _UNKNOWN:
+        _report_unknown(place, options, problems)
+        return
+    option = options.get(place.declared)
+    problem, example = _problem(detail, option)
+    problems.add(place.path, problem, example or _example(place.declared, options))
 
 
-def _hypervisor(r: Reader) -> Hypervisor:
-    made = Hypervisor(r.text("name"), r.text("uri"), cast(DomainType, r.text("domainType")) or None)
-    return replace(made, domain_type="kvm") if made.kind == "vm" and not made.domain_type else made
+def _problem(detail: ErrorDetails, option: Option | None) -> tuple[str, object]:
+    """What is wrong, and a better example than the option's own if there is one."""
+    kind, value = detail["type"], detail["input"]
+    if kind == "missing":
+        return "is missing", None
+    if kind == WRONG:
+        context = detail.get("ctx", {})
+        return context["problem"], context["example"]
+    if option and kind == "literal_error" and isinstance(value, str):
+        if value in option.refused:
+            return f"{value!r} cannot be had in this lab: {option.refused[value]}", None
+        return f"{value!r} is not one of {', '.join(map(str, option.choices))}", None
+    if option and kind in ("greater_than_equal", "less_than_equal"):
+        return f"{value} is not between {option.low} and {option.high}", None
+    # A constraint that has no words here yet is told in pydantic's.
+    return f"{value!r} is not {_TYPES[kind]}" if kind in _TYPES else f"{value!r}: {detail['msg']}", None
 
 
-def _host(r: Reader, usual: MachineKind, hypervisors: tuple[Hypervisor, ...]) -> Host:
-    machine = cast(MachineKind, r.text("machine") or usual)
-    fitting = next((h.name for h in hypervisors if h.kind == machine), "")
-    return Host(
-        name=r.text("name"),
-        role=cast(Role, r.text("role")),
-        address=r.address("address"),
-        machine=machine,
-        cpus=r.number("cpus"),
-        memory_mib=r.number("memoryMiB"),
-        disk_gib=r.number("diskGiB"),
-        hypervisor=r.text("hypervisor") or fitting,
-    )
+def _report_unknown(place: _Place, options: Mapping[str, Option], problems: Problems) -> None:
+    holder = _locate(place.steps[:-1], options)
+    known = {option.name: option for option in children(options.values(), holder.declared)}
+    near = difflib.get_close_matches(str(place.steps[-1]), known, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(sorted(known))}"
+    right = known[near[0]] if near else next(iter(known.values()))
+    fix = member(holder.path, right.name)
+    problems.add(place.path, f"is not an option of this program; {hint}", right.example, fix)
+
+
+def _example(declared: str, options: Mapping[str, Option]) -> object:
+    """A right value; an object in a list is no option of its own, and is like the list's first."""
+    if declared in options:
+        return options[declared].example
+    return cast(list[object], options[declared.removesuffix("[]")].example)[0]
+
+
+def _substitute(raw: dict[str, Any], detail: ErrorDetails, place: _Place, options: Mapping[str, Option]) -> None:
+    """Replaces a wrong value by its default, or by its example where it must be given; elements keep their places."""
+    holder: Any = raw
+    for step in place.steps[:-1]:
+        holder = holder[step]
+    last, option = place.steps[-1], options.get(place.declared)
+    if detail["type"] in _UNKNOWN or (option and option.default is not REQUIRED):
+        holder.pop(last, None)
+    else:
+        holder[last] = copy.deepcopy(_example(place.declared, options))

@@ -1,4 +1,4 @@
-"""The chart's keys that the configuration's `ciliumValues` may not set, each with what decides it instead."""
+"""The chart's values that the option `ciliumValues` may not set, each with what decides it instead."""
 
 from __future__ import annotations
 
@@ -7,32 +7,32 @@ from collections.abc import Iterator, Mapping
 from typing import cast, get_type_hints
 
 from cilium_lab.config.chart_types import ChartValues
-from cilium_lab.config.reader import Problems
+from cilium_lab.config.errors import Problems
 
 _SEED = "the lab sets it for every stack"
-OWNED: Mapping[str, str] = {
+RESERVED: Mapping[str, str] = {
     "k8sServiceHost": "it is the control plane's address, hosts[].address",
     "k8sServicePort": "it is the control plane's port",
     "kubeProxyReplacement": "the lab has no kube-proxy",
     "ipam": "it follows from ipamMode and clusterPool",
     "k8s.requireIPv4PodCIDR": "it follows from ipamMode",
     "ipv4NativeRoutingCIDR": "it follows from podCidr, for a range that misses a pod breaks source addresses",
-    "ipMasqAgent": "the program owns the list of ranges that are not masqueraded",
+    "ipMasqAgent": "the program sets the ranges that are not masqueraded",
     "enableIPv4Masquerade": "the study's router must see node addresses",
-    "routingMode": "the key routingMode decides it",
-    "tunnelProtocol": "the key tunnelProtocol decides it",
+    "routingMode": "the option routingMode decides it",
+    "tunnelProtocol": "the option tunnelProtocol decides it",
     "autoDirectNodeRoutes": "it follows from routingMode",
     "installNoConntrackIptablesRules": "it follows from routingMode",
-    "bpf.masquerade": "the key masquerade decides it",
+    "bpf.masquerade": "the option masquerade decides it",
     "endpointRoutes.enabled": _SEED,
     "endpointHealthChecking.enabled": _SEED,
     "healthChecking": _SEED,
     "hubble.enabled": _SEED,
     "hubble.relay.enabled": _SEED,
-    "hubble.relay.updateStrategy": "a relay that moves must not be away meanwhile",
+    "hubble.relay.updateStrategy": "a relay that is re-created must stay reachable",
     "hubble.relay.image": "it follows from artifacts",
-    "hubble.ui.enabled": "the key addons.hubbleUi decides it",
-    "hubble.ui.service": "the key nodePorts.hubbleUi decides it",
+    "hubble.ui.enabled": "the option addons.hubbleUi decides it",
+    "hubble.ui.service": "the option nodePorts.hubbleUi decides it",
     "hubble.metrics.enabled": _SEED,
     "hubble.metrics.enableOpenMetrics": _SEED,
     "prometheus.enabled": _SEED,
@@ -40,7 +40,7 @@ OWNED: Mapping[str, str] = {
     "operator.replicas": _SEED,
     "operator.image": "it follows from artifacts",
     "image": "it follows from artifacts and versions.cilium",
-    "debug.enabled": "the key debug decides it",
+    "debug.enabled": "the option debug decides it",
     "updateStrategy": "agents are restarted one at a time by the program, never by Helm",
     "rollOutCiliumPods": "agents are restarted one at a time by the program, never by Helm",
     "envoy.enabled": "it follows from what the artifacts have",
@@ -48,8 +48,8 @@ OWNED: Mapping[str, str] = {
 }
 
 
-def refuse_owned(given: Mapping[str, object], problems: Problems) -> None:
-    """Reports keys of `ciliumValues` that the program owns, and top-level keys that the chart does not have."""
+def refuse_reserved(given: Mapping[str, object], problems: Problems) -> None:
+    """Reports reserved values in `ciliumValues`, and top-level keys that the chart does not have."""
     if not problems.sound("ciliumValues"):
         return
     known = sorted(get_type_hints(ChartValues))
@@ -60,14 +60,10 @@ def refuse_owned(given: Mapping[str, object], problems: Problems) -> None:
             hint = f"; did you mean {near[0]}?" if near else ""
             problems.add(f"ciliumValues.{name}", f"the chart has no such key{hint}", example, "ciliumValues")
     for path in _leaves(given):
-        owner = next((o for o in OWNED if f"{path}.".startswith(f"{o}.") or f"{o}.".startswith(f"{path}.")), None)
-        if owner:
-            problems.add(
-                f"ciliumValues.{path}",
-                f"the program sets {owner} itself: {OWNED[owner]}",
-                example,
-                "ciliumValues",
-            )
+        reserved = next((r for r in RESERVED if f"{path}.".startswith(f"{r}.") or f"{r}.".startswith(f"{path}.")), None)
+        if reserved:
+            problem = f"the program sets {reserved} itself: {RESERVED[reserved]}"
+            problems.add(f"ciliumValues.{path}", problem, example, "ciliumValues")
 
 
 def _leaves(tree: Mapping[str, object], prefix: str = "") -> Iterator[str]:

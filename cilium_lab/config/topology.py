@@ -1,6 +1,6 @@
-"""Hosts, networks and CIDR arithmetic of the lab: pure, frozen, without Pulumi.
+"""Hosts and networks: their options, what follows from them, and the arithmetic of ranges. Frozen, without Pulumi.
 
-The shape is the study's: one control plane, workers and a router on the node network (172.31.0.0/20,
+The default shape is the study's: one control plane, workers and a router on the node network (172.31.0.0/20,
 interface ens160), and the router alone on a second network (10.10.0.0/16, interface ens192) behind which it
 answers on two more addresses. What a host runs is not known here.
 """
@@ -11,9 +11,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from itertools import islice
-from typing import Literal
+from typing import Annotated, Literal
 
-Role = Literal["control-plane", "worker", "router"]
+from pydantic import BeforeValidator, Field
+from pydantic_core import PydanticKnownError
+
+from cilium_lab.config.formats import Address, Cidr, Interface, Link, Name, Uri
+from cilium_lab.config.options import Options, derived
+
+Role = Literal["worker", "control-plane", "router"]
 MachineKind = Literal["vm", "container"]
 DomainType = Literal["kvm", "nested", "qemu"]
 
@@ -25,7 +31,7 @@ API_SERVER_PORT = 6443
 
 
 def node_capacity(pools: Iterable[IPv4Network], mask_size: int) -> int:
-    """How many nodes can have a block of /mask_size each; a pool smaller than one block counts nothing."""
+    """How many nodes can have a pod CIDR of /mask_size each; a pool smaller than one counts nothing."""
     return sum(2 ** (mask_size - p.prefixlen) for p in pools if p.prefixlen <= mask_size)
 
 
@@ -34,10 +40,10 @@ def usable(network: IPv4Network, address: IPv4Address) -> bool:
     return address in network and address not in (network.network_address, network.broadcast_address)
 
 
-def host_addresses(network: IPv4Network, taken: Iterable[IPv4Address], count: int) -> list[IPv4Address]:
-    """The lowest `count` addresses that a host could have and nobody has (fewer when the network is full)."""
-    used = set(taken)
-    return list(islice((a for a in network.hosts() if a not in used), count))
+def host_addresses(network: IPv4Network, used: Iterable[IPv4Address], count: int) -> list[IPv4Address]:
+    """The lowest `count` addresses that a host could have and that are not in use (fewer when the network is full)."""
+    others = set(used)
+    return list(islice((a for a in network.hosts() if a not in others), count))
 
 
 def mac_address(address: IPv4Address) -> str:
@@ -49,31 +55,39 @@ def mac_address(address: IPv4Address) -> str:
     return "52:54:00:" + ":".join(f"{octet:02x}" for octet in address.packed[1:])
 
 
-@dataclass(frozen=True)
-class Network:
+class Network(Options):
     """The node network: a bridge with the gateway's address on it."""
 
-    cidr: IPv4Network
-    gateway: IPv4Address
-    bridge: str
+    cidr: Cidr = Field(default=IPv4Network("172.31.0.0/20"), description="Its range.")
+    gateway: Address = Field(default=IPv4Address("172.31.0.2"), description="Its default gateway, on the bridge.")
+    bridge: Link = Field(default="lab-nodes", description="Name of the bridge on the hypervisor.")
 
 
-@dataclass(frozen=True)
-class DummyLink:
+class DummyLink(Options):
     """A link without a wire on the router; its address stands for a network behind the router."""
 
-    name: str
-    interface: IPv4Interface
+    name: Link = Field(description="Name of the link.", examples=["loop1"])
+    interface: Interface = Field(
+        alias="address",
+        description="Its address with prefix length, inside routerNetwork.cidr.",
+        examples=["10.10.1.200/24"],
+    )
 
 
-@dataclass(frozen=True)
-class RouterNetwork:
+class RouterNetwork(Options):
     """The network behind the router. Nodes reach all of `cidr` through the router's address on the node network."""
 
-    cidr: IPv4Network
-    address: IPv4Address
-    bridge: str
-    links: tuple[DummyLink, ...]
+    cidr: Cidr = Field(default=IPv4Network("10.10.0.0/16"), description="Its range, and the nodes' static route.")
+    address: Address = Field(default=IPv4Address("10.10.10.10"), description="The router's address on it.")
+    bridge: Link = Field(default="lab-outer", description="Name of the bridge on the hypervisor.")
+    links: tuple[DummyLink, ...] = Field(
+        default=(
+            DummyLink(name="loop1", address=IPv4Interface("10.10.1.200/24")),
+            DummyLink(name="loop2", address=IPv4Interface("10.10.2.200/24")),
+        ),
+        strict=False,
+        description="Dummy links of the router that stand for networks behind it.",
+    )
 
     @property
     def interface(self) -> IPv4Interface:
@@ -85,13 +99,20 @@ class RouterNetwork:
         return mac_address(self.address)
 
 
-@dataclass(frozen=True)
-class Hypervisor:
+def _refuse_null(value: object) -> object:
+    if value is None:
+        raise PydanticKnownError("string_type")
+    return value
+
+
+class Hypervisor(Options):
     """A libvirt that hosts run on; its URI's scheme tells which kind of machine it makes."""
 
-    name: str
-    uri: str
-    domain_type: DomainType | None = None
+    name: Name = Field(description="Name by which hosts refer to it.", examples=["local-vm"])
+    uri: Uri = Field(description="libvirt URI.", examples=["qemu:///system"])
+    domain_type: Annotated[DomainType | None, BeforeValidator(_refuse_null)] = derived(
+        "qemu:// only: kvm (default), nested (the hypervisor is a virtual machine itself) or qemu (emulated)."
+    )
     """What its virtual machines run on; None where it makes none."""
 
     @property
@@ -102,18 +123,17 @@ class Hypervisor:
         return kinds.get(scheme)
 
 
-@dataclass(frozen=True)
-class Host:
-    """One machine of the lab. `memory_mib` in MiB, `disk_gib` in GiB (a container has no disk of its own)."""
+class Host(Options):
+    """One machine of the lab."""
 
-    name: str
-    role: Role
-    address: IPv4Address
-    machine: MachineKind
-    cpus: int
-    memory_mib: int
-    disk_gib: int
-    hypervisor: str
+    name: Name = Field(description="Host name (RFC 1123 label).", examples=["k8s-w3"])
+    role: Role = Field(description="What the host is for.")
+    address: Address = Field(description="Address on nodeNetwork.", examples=["172.31.1.13"])
+    machine: MachineKind = derived("Kind of machine; by default `machines`.")
+    cpus: int = Field(default=2, ge=1, le=256, description="Virtual processors.")
+    memory_mib: int = Field(default=3072, ge=512, le=1048576, description="Memory in MiB.")
+    disk_gib: int = Field(default=20, ge=10, le=16384, description="Disk in GiB (virtual machines only).")
+    hypervisor: Name = derived("By default the first that fits its kind.", "local-vm")
 
     @property
     def mac(self) -> str:
@@ -124,6 +144,19 @@ class Host:
     def is_node(self) -> bool:
         """Whether the host is a node of the cluster."""
         return self.role != "router"
+
+
+HYPERVISORS = (
+    Hypervisor(name="local-vm", uri="qemu:///system"),
+    Hypervisor(name="local-container", uri="lxc:///system"),
+)
+HOSTS = (
+    Host(name="k8s-cp", role="control-plane", address=IPv4Address("172.31.1.10"), cpus=2, memory_mib=4096),
+    Host(name="k8s-w1", role="worker", address=IPv4Address("172.31.1.11")),
+    Host(name="k8s-w2", role="worker", address=IPv4Address("172.31.1.12")),
+    Host(name="router", role="router", address=IPv4Address("172.31.1.20"), cpus=1, memory_mib=1024, disk_gib=10),
+)
+"""The study's machines: the defaults, from which `cilium_lab.config.schema.complete` makes whole ones."""
 
 
 @dataclass(frozen=True)

@@ -5,19 +5,23 @@ A check leaves out values that were already found wrong by themselves, so that o
 
 from __future__ import annotations
 
+from typing import cast
+
 from cilium_lab.config import versions
-from cilium_lab.config.model import LabConfig
-from cilium_lab.config.reader import Problems
-from cilium_lab.config.reserved_values import refuse_owned
+from cilium_lab.config.addons import ADDONS
+from cilium_lab.config.errors import Problems
+from cilium_lab.config.options import option_name
+from cilium_lab.config.reserved_values import refuse_reserved
+from cilium_lab.config.schema import LabConfig
 from cilium_lab.config.validate_networks import check_networks
 
 CONTROL_PLANE_CPUS = 2
 CONTROL_PLANE_MEMORY_MIB = 1700
 """kubeadm's own minima (cmd/kubeadm/app/constants: ControlPlaneNumCPU, ControlPlaneMem)."""
 KERNEL_MIB = 128
-"""What the kernel of a virtual machine keeps of its memory: kubeadm counts the rest. A container has its machine's."""
+"""What the kernel of a virtual machine has of its memory: kubeadm counts the rest. None in a container."""
 WORKER_MEMORY_MIB = 1024
-"""Room for kubelet, containerd, Cilium's agent (about 160 MiB) and a few pods."""
+"""Enough for kubelet, containerd, Cilium's agent (about 160 MiB) and a few pods."""
 
 
 def check(lab: LabConfig, problems: Problems) -> None:
@@ -35,7 +39,7 @@ def check(lab: LabConfig, problems: Problems) -> None:
     _node_ports(lab, problems)
     _addons(lab, problems)
     _probe(lab, problems)
-    refuse_owned(lab.cilium_values, problems)
+    refuse_reserved(lab.cilium_values, problems)
 
 
 def _bridges(lab: LabConfig, p: Problems) -> None:
@@ -64,11 +68,14 @@ def _names(lab: LabConfig, p: Problems) -> None:
         ("hosts", [host.name for host in lab.topology.hosts]),
         ("hypervisors", [hypervisor.name for hypervisor in lab.topology.hypervisors]),
     ):
+        first: dict[str, int] = {}
         for i, name in enumerate(names):
             key = f"{what}[{i}].name"
-            if name in names[:i] and p.sound(key):
+            if name in first and p.sound(key):
                 other = next(n for n in (f"{name[:59]}-{c}" for c in range(2, 1000)) if n not in names)
-                p.add(key, f"{name!r} is the name of {what}[{names.index(name)}] as well", other)
+                p.add(key, f"{name!r} is the name of {what}[{first[name]}] as well", other)
+            elif p.sound(key):
+                first[name] = i
 
 
 def _sizes(lab: LabConfig, p: Problems) -> None:
@@ -117,7 +124,7 @@ def _hosts_hypervisors(lab: LabConfig, p: Problems) -> None:
 
 
 def _node_kinds(lab: LabConfig, p: Problems) -> None:
-    """kubeadm keeps one kubelet configuration for the cluster, and containers need another than machines."""
+    """kubeadm stores one kubelet configuration for the cluster, and containers need another than virtual machines."""
     kinds = {host.machine for host in lab.topology.hosts if host.role == "control-plane"}
     if not p.sound("hosts", "machines") or len(kinds) != 1:
         return
@@ -158,7 +165,8 @@ def _versions(lab: LabConfig, p: Problems) -> None:
 
 def _node_ports(lab: LabConfig, p: Problems) -> None:
     ports = lab.node_ports
-    named = [("prometheus", ports.prometheus), ("grafana", ports.grafana), ("hubbleUi", ports.hubble_ui)]
+    fields = [addon.page.field for addon in ADDONS if addon.page]
+    named = [(option_name(field), cast(int, getattr(ports, field))) for field in fields]
     for i, (name, port) in enumerate(named):
         twin = next((other for other, value in named[:i] if value == port), None)
         if twin and p.sound(f"nodePorts.{name}", f"nodePorts.{twin}"):
@@ -167,10 +175,14 @@ def _node_ports(lab: LabConfig, p: Problems) -> None:
 
 
 def _addons(lab: LabConfig, p: Problems) -> None:
-    if p.sound("addons") and lab.addons.grafana and not lab.addons.monitoring:
-        p.add("addons.grafana", "Grafana shows what Prometheus stores, and addons.monitoring is off", False)
+    by_name = {addon.name: addon for addon in ADDONS}
+    for addon in (one for one in ADDONS if one.needs and p.sound("addons")):
+        needed = by_name[addon.needs].field
+        if getattr(lab.addons, addon.field) and not getattr(lab.addons, needed):
+            problem = f"{addon.name} needs {addon.needs}, and addons.{option_name(needed)} is off"
+            p.add(f"addons.{option_name(addon.field)}", problem, False)
 
 
 def _probe(lab: LabConfig, p: Problems) -> None:
-    if p.sound("migration.probe", "artifacts") and lab.migration_probe and lab.artifacts != "bundle":
+    if p.sound("migration.probe", "artifacts") and lab.migration.probe and lab.artifacts != "bundle":
         p.add("migration.probe", "the measuring program and its image come with the bundle alone", False)

@@ -1,7 +1,7 @@
 """Checks of ranges and addresses against each other, and of what a free one would be.
 
-They see the whole configuration, leave out what was already found wrong by itself (`Problems.sound`), and
-offer a value that is right in this configuration, not just in the default one.
+Each check has the whole configuration, leaves out what was already found wrong by itself (`Problems.sound`), and
+offers a value that is right in this configuration, not just in the default one.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import IPv4Address, IPv4Network
 from itertools import combinations
 
-from cilium_lab.config.model import NODE_MASK_SIZE, LabConfig
-from cilium_lab.config.reader import Problems
+from cilium_lab.config.errors import Problems
+from cilium_lab.config.schema import NODE_MASK_SIZE, LabConfig
 from cilium_lab.config.topology import NODE_INTERFACE, ROUTER_INTERFACE, host_addresses, node_capacity, usable
 
-MAX_BLOCKS_LOG2 = 16
-"""A range may hold 2^16 node blocks at most (kubeadm PodSubnetNodeMaskMaxDiff; Cilium clusterSubnetMaxDiff)."""
+MAX_POD_CIDRS_LOG2 = 16
+"""A range may hold 2^16 pod CIDRs at most (kubeadm PodSubnetNodeMaskMaxDiff; Cilium clusterSubnetMaxDiff)."""
 SERVICE_PREFIXES = range(12, 29)
 """kubeadm wants 10 addresses at least and 20 bits at most (MinimumAddressesInServiceSubnet,
 MaximumBitsForServiceSubnet)."""
@@ -35,7 +35,7 @@ def check_networks(lab: LabConfig, problems: Problems) -> None:
 
 
 def ranges(lab: LabConfig) -> list[tuple[str, IPv4Network]]:
-    """Every range of the lab with its key, those first that are hardest to change."""
+    """Every range of the lab with its option, those first that are hardest to change."""
     return [
         ("nodeNetwork.cidr", lab.topology.network.cidr),
         ("routerNetwork.cidr", lab.topology.router_network.cidr),
@@ -44,17 +44,16 @@ def ranges(lab: LabConfig) -> list[tuple[str, IPv4Network]]:
     ]
 
 
-def free_range(prefix_length: int, taken: Iterable[IPv4Network]) -> IPv4Network | None:
+def free_range(prefix_length: int, used: Sequence[IPv4Network]) -> IPv4Network | None:
     """The first private range of that length which overlaps nothing, if there is one."""
-    used = tuple(taken)
-    blocks = (block for block in _PRIVATE if block.prefixlen <= prefix_length)
-    return next((free for block in blocks for free in _free_in(block, prefix_length, used)), None)
+    fitting = (private for private in _PRIVATE if private.prefixlen <= prefix_length)
+    return next((free for private in fitting for free in _free_in(private, prefix_length, used)), None)
 
 
-def _free_in(block: IPv4Network, prefix_length: int, used: Sequence[IPv4Network]) -> Iterator[IPv4Network]:
+def _free_in(private: IPv4Network, prefix_length: int, used: Sequence[IPv4Network]) -> Iterator[IPv4Network]:
     size = 2 ** (32 - prefix_length)
-    start = int(block.network_address)
-    while start <= int(block.broadcast_address):
+    start = int(private.network_address)
+    while start <= int(private.broadcast_address):
         candidate = IPv4Network((start, prefix_length))
         hit = next((u for u in used if u.overlaps(candidate)), None)
         if hit is None:
@@ -71,7 +70,7 @@ def _pod_ranges(lab: LabConfig) -> list[tuple[str, IPv4Network]]:
 
 
 def _spare(lab: LabConfig, instead_of: str, prefix_length: int) -> str:
-    """A free range to offer for a key; a /16 has room for every lab."""
+    """A free range to offer for an option; a /16 is large enough for every lab."""
     others = [network for key, network in ranges(lab) if not key.startswith(instead_of)]
     return str(free_range(prefix_length, others) or free_range(NODE_MASK_SIZE, others))
 
@@ -84,19 +83,15 @@ def _overlaps(lab: LabConfig, p: Problems) -> None:
 
 
 def _pool(lab: LabConfig, p: Problems) -> None:
-    mask = lab.cluster_pool.mask_size
-    if p.sound("clusterPool.maskSize") and mask != NODE_MASK_SIZE:
-        reason = "is not the controller manager's node mask, so no node could be carried from mode to mode"
-        p.add("clusterPool.maskSize", f"{mask} {reason}", NODE_MASK_SIZE)
     if p.sound("clusterPool.cidrs") and not lab.cluster_pool.cidrs:
         p.add("clusterPool.cidrs", "is empty", [_spare(lab, "clusterPool", 16)])
 
 
 def _sizes(lab: LabConfig, p: Problems) -> None:
     for key, cidr in _pod_ranges(lab):
-        blocks = NODE_MASK_SIZE - cidr.prefixlen
-        if p.sound(key) and not 0 <= blocks <= MAX_BLOCKS_LOG2:
-            how = "is smaller than one node's block" if blocks < 0 else f"has over 2^{MAX_BLOCKS_LOG2} blocks"
+        bits = NODE_MASK_SIZE - cidr.prefixlen
+        if p.sound(key) and not 0 <= bits <= MAX_POD_CIDRS_LOG2:
+            how = "is smaller than one node's pod CIDR" if bits < 0 else f"has over 2^{MAX_POD_CIDRS_LOG2} pod CIDRs"
             p.add(key, f"{cidr} {how} of /{NODE_MASK_SIZE}", _spare(lab, key, 16))
     nodes = sum(host.is_node for host in lab.topology.hosts)
     if p.sound("podCidr", "hosts") and node_capacity([lab.pod_cidr], NODE_MASK_SIZE) < nodes:
@@ -114,23 +109,23 @@ def _sizes(lab: LabConfig, p: Problems) -> None:
 
 def _too_small(cidrs: Sequence[IPv4Network], nodes: int) -> str:
     listed = ", ".join(str(cidr) for cidr in cidrs)
-    return f"{listed} has no block of /{NODE_MASK_SIZE} for each of the {nodes} nodes"
+    return f"{listed} has no pod CIDR of /{NODE_MASK_SIZE} for each of the {nodes} nodes"
 
 
 def _gateway(lab: LabConfig, p: Problems) -> None:
     network = lab.topology.network
     if p.sound("nodeNetwork.cidr", "nodeNetwork.gateway") and not usable(network.cidr, network.gateway):
-        taken = [host.address for host in lab.topology.hosts]
+        used = [host.address for host in lab.topology.hosts]
         key = "nodeNetwork.gateway"
-        p.add(key, _outside(network.gateway, "nodeNetwork.cidr", network.cidr), _address(network.cidr, taken))
+        p.add(key, _outside(network.gateway, "nodeNetwork.cidr", network.cidr), _address(network.cidr, used))
 
 
-def _outside(address: IPv4Address, owner: str, cidr: IPv4Network) -> str:
-    return f"{address} is not an address that a host may have in {owner} {cidr}"
+def _outside(address: IPv4Address, key: str, cidr: IPv4Network) -> str:
+    return f"{address} is not an address that a host may have in {key} {cidr}"
 
 
-def _address(cidr: IPv4Network, taken: Iterable[IPv4Address]) -> str:
-    free = host_addresses(cidr, taken, 1)
+def _address(cidr: IPv4Network, used: Iterable[IPv4Address]) -> str:
+    free = host_addresses(cidr, used, 1)
     return str(free[0]) if free else "a larger range is needed"
 
 
@@ -159,16 +154,19 @@ def _links(lab: LabConfig, p: Problems) -> None:
         name, address = f"routerNetwork.links[{i}].name", f"routerNetwork.links[{i}].address"
         if p.sound(name) and link.name in names:
             used = names | {other.name for other in outer.links}
-            p.add(name, f"{link.name!r} is taken", next(n for n in _loop_names() if n not in used))
+            p.add(name, f"{link.name!r} is in use", next(n for n in _loop_names() if n not in used))
         if p.sound(address, "routerNetwork.cidr", "routerNetwork.address"):
             own = link.interface
             example = f"{_address(outer.cidr, every)}/{max(outer.cidr.prefixlen, 24)}"
             if not (own.network.subnet_of(outer.cidr) and usable(own.network, own.ip)):
                 p.add(address, _outside(own.ip, "routerNetwork.cidr", outer.cidr), example)
             elif own.ip in addresses:
-                p.add(address, f"{own.ip} is taken", example)
-        names.add(link.name)
-        addresses.add(link.interface.ip)
+                p.add(address, f"{own.ip} is in use", example)
+        # What was substituted for a wrong value conflicts with nothing.
+        if p.sound(name):
+            names.add(link.name)
+        if p.sound(address):
+            addresses.add(link.interface.ip)
 
 
 def _loop_names() -> Iterator[str]:
@@ -177,15 +175,16 @@ def _loop_names() -> Iterator[str]:
 
 def _hosts(lab: LabConfig, p: Problems) -> None:
     network, hosts = lab.topology.network, lab.topology.hosts
-    taken = [network.gateway, *(host.address for host in hosts)]
-    owners = {network.gateway: "nodeNetwork.gateway"}
+    used = [network.gateway, *(host.address for host in hosts)]
+    users = {network.gateway: "nodeNetwork.gateway"}
     for i, host in enumerate(hosts):
         key = f"hosts[{i}].address"
         if p.sound(key, "nodeNetwork"):
             if not usable(network.cidr, host.address):
                 problem = _outside(host.address, "nodeNetwork.cidr", network.cidr)
-                p.add(key, problem, _address(network.cidr, taken))
-            elif host.address in owners:
-                problem = f"{host.address} is taken by {owners[host.address]}"
-                p.add(key, problem, _address(network.cidr, taken))
-        owners.setdefault(host.address, key)
+                p.add(key, problem, _address(network.cidr, used))
+            elif host.address in users:
+                problem = f"{host.address} is in use by {users[host.address]}"
+                p.add(key, problem, _address(network.cidr, used))
+            else:
+                users[host.address] = key

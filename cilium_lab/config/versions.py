@@ -223,6 +223,8 @@ class Image:
 class DefaultImage:
     """What runs unless the configuration names another image, for each source of artifacts."""
 
+    description: str
+    """For the documentation of its option, a sentence."""
     online: Image
     bundle: str
     """By tag: a bundle's images are compared with the sums of its index, and never pulled."""
@@ -242,6 +244,7 @@ _PROMETHEUS = Image(
 _GRAFANA = Image("docker.io/grafana/grafana:9.3.6")
 IMAGES: Mapping[str, DefaultImage] = {
     "webpod": DefaultImage(
+        "The web server that tells who it is.",
         Image(
             "docker.io/traefik/whoami:v1.11.0",
             "200689790a0a0ea48ca45992e0450bc26ccab5307375b41c84dfc4f2475937ab",
@@ -250,6 +253,7 @@ IMAGES: Mapping[str, DefaultImage] = {
         own_image("http-echo"),
     ),
     "debug": DefaultImage(
+        "curl, ping, dig and tcpdump for curl-pod.",
         Image(
             "docker.io/nicolaka/netshoot:v0.13",
             "a20c2531bf35436ed3766cd6cfe89d352b050ccc4d7005ce6400adf97503da1b",
@@ -257,8 +261,13 @@ IMAGES: Mapping[str, DefaultImage] = {
         ),
         own_image("debug"),
     ),
-    "local_path": DefaultImage(Image("docker.io/rancher/local-path-provisioner:v0.0.31"), own_image("local-path")),
+    "local_path": DefaultImage(
+        "Provisioner of the default StorageClass.",
+        Image("docker.io/rancher/local-path-provisioner:v0.0.31"),
+        own_image("local-path"),
+    ),
     "local_path_helper": DefaultImage(
+        "What makes and removes its folders on a node.",
         Image(
             "docker.io/library/busybox:1.37.0",
             "9db7b59979c38555a39def84a31fb98b5296952f9e3afd4f6f11f05b07adfab0",
@@ -267,7 +276,7 @@ IMAGES: Mapping[str, DefaultImage] = {
         own_image("debug"),
     ),
     # The same Prometheus in both: the bundle builds it from the module of that release.
-    "prometheus": DefaultImage(_PROMETHEUS, _PROMETHEUS.tagged),
-    "grafana": DefaultImage(_GRAFANA, _GRAFANA.tagged),
+    "prometheus": DefaultImage("Prometheus.", _PROMETHEUS, _PROMETHEUS.tagged),
+    "grafana": DefaultImage("Grafana.", _GRAFANA, _GRAFANA.tagged),
 }
-"""The images besides those of Kubernetes and Cilium, by the field of `model.Images`."""
+"""The images besides those of Kubernetes and Cilium, by the field of `images.Images`, of which each is an option."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pulumi
 
 from cilium_lab.config.addons import ADDONS
-from cilium_lab.config.model import LabConfig
+from cilium_lab.config.schema import LabConfig
 from components.addons.descriptor import Object, descriptors
 from components.addons.plan import AddonPlan, page_urls
 from components.manifest import declare

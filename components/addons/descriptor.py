@@ -9,7 +9,7 @@ import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from cilium_lab.config.model import LabConfig
+from cilium_lab.config.schema import LabConfig
 from components import addons
 from components.manifest import Manifest
 

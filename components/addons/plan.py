@@ -8,7 +8,7 @@ from typing import cast
 
 from cilium_lab.artifacts.bundle import Artifacts
 from cilium_lab.config.addons import ADDONS, Addon
-from cilium_lab.config.model import LabConfig
+from cilium_lab.config.schema import LabConfig
 
 
 @dataclass(frozen=True)

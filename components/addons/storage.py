@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from cilium_lab.config.model import LabConfig
+from cilium_lab.config.schema import LabConfig
 from components.addons.descriptor import Descriptor, Object, checksum
 
 NAMESPACE = "local-path-storage"

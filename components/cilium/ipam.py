@@ -24,7 +24,7 @@ from collections.abc import Iterable
 from ipaddress import IPv4Network
 
 from cilium_lab.config.chart_types import ChartIpam
-from cilium_lab.config.model import LabConfig
+from cilium_lab.config.schema import LabConfig
 
 MASQUERADE_CONFIG_MAP = "ip-masq-agent"
 """Name of the ConfigMap that the chart's DaemonSet mounts (templates/cilium-agent/daemonset.yaml), in the

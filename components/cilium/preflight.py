@@ -21,7 +21,7 @@ from typing import Any
 import pulumi
 from pulumi_command import local
 
-from cilium_lab.config.model import LabConfig
+from cilium_lab.config.schema import LabConfig
 from cilium_lab.config.topology import API_SERVER_PORT
 from cilium_lab.disruption.targets import Hosts
 from cilium_lab.rollout.preview import preview_live
@@ -74,7 +74,7 @@ def desired_cluster(lab: LabConfig) -> Desired:
         },
         direct_routes=lab.routing_mode == "native",
         ip_masq_agent=masquerade_agent(lab),
-        recreate=(f"{NAMESPACE}/{CURL_POD}", *lab.migration_recreate),
+        recreate=(f"{NAMESPACE}/{CURL_POD}", *lab.migration.recreate),
         services=("kube-system/kube-dns", f"{NAMESPACE}/{WEBPOD}"),
         canary=Canary(lab.images.debug, pages, (service,), f"{NAMESPACE}/{WEBPOD_LABELS['app']}"),
     )

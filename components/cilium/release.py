@@ -16,7 +16,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from cilium_lab.artifacts.bundle import Artifacts
-from cilium_lab.config.model import LabConfig
+from cilium_lab.config.schema import LabConfig
 from components.cilium.ipam import (
     MASQUERADE_CONFIG_MAP,
     masquerade_agent,

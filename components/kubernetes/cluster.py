@@ -18,7 +18,7 @@ from functools import partial
 import pulumi
 from pulumi_command import remote
 
-from cilium_lab.config.model import LabConfig
+from cilium_lab.config.schema import LabConfig
 from cilium_lab.config.topology import Host
 from components.kubernetes import hardening
 from components.kubernetes.documents import (
@@ -136,7 +136,7 @@ class Cluster(pulumi.ComponentResource):
 def control_plane_files(lab: LabConfig) -> str:
     """What the API server reads besides kubeadm's own files, packed; no secret among it."""
     documents = {hardening.AUTHENTICATION: hardening.authentication()}
-    if lab.audit:
+    if lab.kubernetes.audit:
         documents[hardening.AUDIT_POLICY] = hardening.audit_policy()
     return pack({path.rpartition("/")[2]: File(to_yaml(document)) for path, document in documents.items()})
 

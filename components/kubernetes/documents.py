@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import yaml
 
-from cilium_lab.config.model import NODE_MASK_SIZE, LabConfig
+from cilium_lab.config.schema import NODE_MASK_SIZE, LabConfig
 from cilium_lab.config.topology import API_SERVER_PORT, Host
 from cilium_lab.config.versions import PAUSE
 from components.kubernetes import hardening
@@ -63,7 +63,7 @@ def cluster_configuration(lab: LabConfig) -> Document:
         "kind": "ClusterConfiguration",
         "kubernetesVersion": f"v{lab.versions.kubernetes}",
         "networking": {"podSubnet": str(lab.pod_cidr), "serviceSubnet": str(lab.service_cidr)},
-        "apiServer": hardening.api_server(audit=lab.audit),
+        "apiServer": hardening.api_server(audit=lab.kubernetes.audit),
         "controllerManager": {
             "extraArgs": [_arg("node-cidr-mask-size", NODE_MASK_SIZE), *hardening.controller_manager()]
         },

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pulumi
 import pulumi_libvirt as libvirt
 
-from cilium_lab.config.model import LabConfig
+from cilium_lab.config.schema import LabConfig
 from cilium_lab.config.topology import Host, Hypervisor
 from cilium_lab.libvirt.names import network_uri
 from components.machines.image import BaseImage

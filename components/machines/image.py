@@ -9,7 +9,7 @@ import pulumi
 import pulumi_libvirt as libvirt
 from pulumi_command import local
 
-from cilium_lab.config.model import LabConfig
+from cilium_lab.config.schema import LabConfig
 from cilium_lab.config.topology import Hypervisor
 from cilium_lab.config.versions import CLOUD_IMAGE, Arch
 from cilium_lab.libvirt.names import BASE, POOL, POOL_FOLDER, pool_volumes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from cilium_lab.config.model import LabConfig
+from cilium_lab.config.schema import LabConfig
 from cilium_lab.paths import CURRENT, STATE
 
 IMAGE = "debian-12.qcow2"

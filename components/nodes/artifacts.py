@@ -5,7 +5,7 @@ from __future__ import annotations
 import pulumi
 from pulumi_command import remote
 
-from cilium_lab.config.model import LabConfig, Versions
+from cilium_lab.config.schema import LabConfig, Versions
 from cilium_lab.config.versions import REPOSITORIES, TOOLS, Arch
 from components.machines.container_domain import BUNDLE
 from components.machines.machine import Machine

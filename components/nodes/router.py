@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pulumi
 
-from cilium_lab.config.model import LabConfig
+from cilium_lab.config.schema import LabConfig
 from cilium_lab.config.topology import NODE_INTERFACE
 from components.machines.machine import Machine
 from components.nodes.artifacts import install_router_packages

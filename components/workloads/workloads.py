@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pulumi
 
-from cilium_lab.config.model import LabConfig
+from cilium_lab.config.schema import LabConfig
 from components.manifest import declare
 from components.workloads import manifests
 

@@ -1,4 +1,4 @@
-"""Wrong configurations, each with the key that the message must name and words that it must contain."""
+"""Wrong configurations, each with the option that the message must name and words that it must contain."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def values(**given: Any) -> dict[str, Any]:
     return {"ciliumValues": given}
 
 
-# configuration, the key that the message must name, and words that it must contain
+# configuration, the option that the message must name, and words that it must contain
 BAD: list[tuple[dict[str, Any], str, str]] = [
     # modes
     ({"ipamMode": "eni"}, "ipamMode", "AWS"),
@@ -48,7 +48,7 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"ipamMode": ""}, "ipamMode", "not one of"),
     ({"ipamMode": None}, "ipamMode", "not a text"),
     ({"ipamMode": ["kubernetes"]}, "ipamMode", "not a text"),
-    # unknown keys
+    # unknown options
     ({"ipamode": "kubernetes"}, "ipamode", "did you mean ipamMode?"),
     ({"PodCidr": "192.168.0.0/16"}, "PodCidr", "did you mean podCidr?"),
     ({"zzz": 1}, "zzz", "known here: addons"),
@@ -57,7 +57,7 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"addons": {"hubbleUI": True}}, "addons.hubbleUI", "did you mean hubbleUi?"),
     ({"versions": {"kubernets": "1.33.0"}}, "versions.kubernets", "did you mean kubernetes?"),
     (worker(memory=4096), "hosts[1].memory", "did you mean memoryMiB?"),
-    (worker(mac="52:54:00:00:00:01"), "hosts[1].mac", "is not a key"),
+    (worker(mac="52:54:00:00:00:01"), "hosts[1].mac", "is not an option"),
     # types
     ({"podCidr": 19216800}, "podCidr", "not a text"),
     ({"debug": "yes"}, "debug", "not true or false"),
@@ -98,8 +98,8 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"podCidr": "127.0.0.0/16"}, "podCidr", "unicast"),
     ({"podCidr": "224.0.0.0/16"}, "podCidr", "unicast"),
     ({"podCidr": "169.254.0.0/16"}, "podCidr", "unicast"),
-    ({"podCidr": "192.168.0.0/25"}, "podCidr", "smaller than one node's block"),
-    ({"podCidr": "96.0.0.0/7"}, "podCidr", "has over 2^16 blocks"),
+    ({"podCidr": "192.168.0.0/25"}, "podCidr", "smaller than one node's pod CIDR"),
+    ({"podCidr": "96.0.0.0/7"}, "podCidr", "has over 2^16 pod CIDRs"),
     ({"podCidr": "192.168.0.0/23"}, "podCidr", "for each of the 3 nodes"),
     ({"podCidr": "172.31.0.0/16"}, "podCidr", "overlaps nodeNetwork.cidr 172.31.0.0/20"),
     ({"podCidr": "10.10.0.0/16"}, "podCidr", "overlaps routerNetwork.cidr"),
@@ -113,7 +113,7 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"samplePool": "172.21.0.0/16"}, "samplePool", "the mode kubernetes has one pool"),
     ({"ipamMode": "multi-pool", "samplePool": "172.20.0.0/17"}, "samplePool", "overlaps clusterPool.cidrs[0]"),
     ({"ipamMode": "multi-pool", "samplePool": "172.21.0.0/23"}, "samplePool", "for each of the 3 nodes"),
-    ({"ipamMode": "multi-pool", "samplePool": "172.21.0.0/25"}, "samplePool", "smaller than one node's block"),
+    ({"ipamMode": "multi-pool", "samplePool": "172.21.0.0/25"}, "samplePool", "smaller than one node's pod CIDR"),
     # the pool
     (pool(), "clusterPool.cidrs", "is empty"),
     (pool("172.20.0.0/16", maskSize=25), "clusterPool.maskSize", "node mask"),
@@ -124,7 +124,7 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     (pool("192.168.128.0/17"), "clusterPool.cidrs[0]", "overlaps podCidr"),
     (pool("172.31.0.0/20"), "clusterPool.cidrs[0]", "overlaps nodeNetwork.cidr"),
     (pool("10.100.0.0/16"), "clusterPool.cidrs[0]", "overlaps serviceCidr"),
-    (pool("172.20.0.0/25"), "clusterPool.cidrs[0]", "smaller than one node's block"),
+    (pool("172.20.0.0/25"), "clusterPool.cidrs[0]", "smaller than one node's pod CIDR"),
     (pool("172.20.0.0/23"), "clusterPool.cidrs", "for each of the 3 nodes"),
     (pool("172.20.0.0/24", "172.21.0.0/24"), "clusterPool.cidrs", "for each of the 3 nodes"),
     (pool("172.20.0.1/16"), "clusterPool.cidrs[0]", "behind its prefix"),
@@ -143,14 +143,14 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"routerNetwork": {"address": "10.11.0.1"}}, "routerNetwork.address", "routerNetwork.cidr 10.10.0.0/16"),
     ({"routerNetwork": {"address": "10.10.255.255"}}, "routerNetwork.address", "not an address that a host"),
     (links(("l1", "10.11.1.200/24")), "routerNetwork.links[0].address", "routerNetwork.cidr"),
-    (links(("l1", "10.10.10.10/24")), "routerNetwork.links[0].address", "is taken"),
+    (links(("l1", "10.10.10.10/24")), "routerNetwork.links[0].address", "is in use"),
     (links(("l1", "10.10.1.200")), "routerNetwork.links[0].address", "with a prefix length"),
     (links(("l1", "10.10.1.0/24")), "routerNetwork.links[0].address", "not an address that a host"),
     (links(("l1", "10.10.1.9/8")), "routerNetwork.links[0].address", "routerNetwork.cidr"),
-    (links(("l1", "10.10.1.1/24"), ("l2", "10.10.1.1/24")), "routerNetwork.links[1].address", "is taken"),
-    (links(("l1", "10.10.1.1/24"), ("l1", "10.10.2.1/24")), "routerNetwork.links[1].name", "is taken"),
-    (links(("ens160", "10.10.1.1/24")), "routerNetwork.links[0].name", "is taken"),
-    (links(("lo", "10.10.1.1/24")), "routerNetwork.links[0].name", "is taken"),
+    (links(("l1", "10.10.1.1/24"), ("l2", "10.10.1.1/24")), "routerNetwork.links[1].address", "is in use"),
+    (links(("l1", "10.10.1.1/24"), ("l1", "10.10.2.1/24")), "routerNetwork.links[1].name", "is in use"),
+    (links(("ens160", "10.10.1.1/24")), "routerNetwork.links[0].name", "is in use"),
+    (links(("lo", "10.10.1.1/24")), "routerNetwork.links[0].name", "is in use"),
     ({"routerNetwork": {"links": [{"address": "10.10.1.1/24"}]}}, "routerNetwork.links[0].name", "is missing"),
     ({"routerNetwork": {"links": ["loop1"]}}, "routerNetwork.links[0]", "not an object"),
     ({"routerNetwork": {"cidr": "11.31.0.0/16", "address": "11.31.1.20", "links": []}}, "routerNetwork.address",
@@ -175,8 +175,8 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"hosts": [{**CP, "name": "a" * 64}, W1, ROUTER]}, "hosts[0].name", "63 at most"),
     ({"hosts": [{**CP, "name": ""}, W1, ROUTER]}, "hosts[0].name", "RFC 1123"),
     ({"hosts": [{**CP, "name": "cp; reboot"}, W1, ROUTER]}, "hosts[0].name", "RFC 1123"),
-    (worker(address="172.31.1.10"), "hosts[1].address", "taken by hosts[0].address"),
-    (worker(address="172.31.0.2"), "hosts[1].address", "taken by nodeNetwork.gateway"),
+    (worker(address="172.31.1.10"), "hosts[1].address", "in use by hosts[0].address"),
+    (worker(address="172.31.0.2"), "hosts[1].address", "in use by nodeNetwork.gateway"),
     (worker(address="172.31.0.0"), "hosts[1].address", "not an address that a host may have"),
     (worker(address="172.31.15.255"), "hosts[1].address", "not an address that a host may have"),
     (worker(address="10.0.0.1"), "hosts[1].address", "nodeNetwork.cidr 172.31.0.0/20"),
@@ -255,7 +255,7 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     (values(ipam={"mode": "eni"}), "ciliumValues.ipam.mode", "ipamMode"),
     (values(ipv4NativeRoutingCIDR="10.244.0.0/16"), "ciliumValues.ipv4NativeRoutingCIDR", "breaks source addresses"),
     (values(kubeProxyReplacement=False), "ciliumValues.kubeProxyReplacement", "no kube-proxy"),
-    (values(bpf={"masquerade": False}), "ciliumValues.bpf.masquerade", "the key masquerade"),
+    (values(bpf={"masquerade": False}), "ciliumValues.bpf.masquerade", "the option masquerade"),
     (values(hubble={"ui": {"service": {"nodePort": 31000}}}), "ciliumValues.hubble.ui.service.nodePort", "nodePorts"),
     (values(updateStrategy={"type": "RollingUpdate"}), "ciliumValues.updateStrategy.type", "never by Helm"),
     (values(rollOutCiliumPods=True), "ciliumValues.rollOutCiliumPods", "never by Helm"),

@@ -34,7 +34,7 @@ _ADDON_IMAGES = ("quay.io/cilium/hubble-ui", "quay.io/cilium/hubble-ui-backend",
 def bundle(held_back: str = "") -> Artifacts:
     """A bundle that lacks nothing but perhaps one repository, so that every add-on is there to be judged."""
     images = default_images("bundle")
-    held = [getattr(images, name) for name in images.__dataclass_fields__]
+    held = [getattr(images, name) for name in type(images).model_fields]
     more = [f"{image}:v1.0.0" for image in _ADDON_IMAGES if image != held_back]
     return Artifacts(images=frozenset([*held, *more]), arch="amd64")
 

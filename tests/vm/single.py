@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cilium_lab.config.load import parse
-from cilium_lab.config.model import LabConfig
+from cilium_lab.config.schema import LabConfig
 
 
 def lab_config(memory_mib: int) -> LabConfig:

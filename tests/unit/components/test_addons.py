@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 import logging
 import re
-from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pulumi_kubernetes as k8s
 import pytest
 
 from cilium_lab.artifacts.bundle import Artifacts
-from cilium_lab.config import model
-from cilium_lab.config.addons import ADDONS, HUBBLE_UI, Addon, Page, option_name
+from cilium_lab.config.addons import ADDONS, HUBBLE_UI, Addon, Page
+from cilium_lab.config.images import Images
 from cilium_lab.config.load import parse
-from cilium_lab.config.schema import BY_PATH
+from cilium_lab.config.options import option_name
+from cilium_lab.config.schema import BY_PATH, LabConfig
 from cilium_lab.config.versions import IMAGES as DEFAULT_IMAGES
 from components.addons import addons as addons_module
 from components.addons import grafana, prometheus, storage
@@ -91,7 +91,7 @@ def test_an_addon_of_the_chart_needs_all_of_its_images() -> None:
 def test_the_configuration_has_the_options_of_the_table_with_its_defaults() -> None:
     options = {f"addons.{option_name(addon.field)}": addon.default for addon in ADDONS}
     options |= {f"nodePorts.{option_name(addon.page.field)}": addon.page.port for addon in ADDONS if addon.page}
-    assert {path: key.default for path, key in BY_PATH.items() if path in options} == options
+    assert {path: option.default for path, option in BY_PATH.items() if path in options} == options
     assert {path for path in BY_PATH if path.startswith(("addons.", "nodePorts."))} == set(options)
     for addon in ADDONS:
         assert BY_PATH[f"addons.{option_name(addon.field)}"].description == addon.description
@@ -99,7 +99,7 @@ def test_the_configuration_has_the_options_of_the_table_with_its_defaults() -> N
 
 def test_every_addon_is_made_here_or_by_the_chart_and_its_images_are_pinned_or_the_charts() -> None:
     assert set(descriptors()) == {addon.name for addon in ADDONS if addon.image}
-    images = model.Images.__dataclass_fields__
+    images = Images.model_fields
     for addon in ADDONS:
         assert bool(addon.image) != bool(addon.repositories)
         assert not addon.image or (addon.image in DEFAULT_IMAGES and addon.image in images)
@@ -302,9 +302,9 @@ def test_an_addon_more_is_a_row_an_image_and_a_module(monkeypatch: pytest.Monkey
         ("images", "echo", "docker.io/echo/echo:1.0"),
     ]
     widened = {part: SimpleNamespace(**vars(getattr(LAB, part)), **{name: value}) for part, name, value in fields}
-    config = replace(LAB, **cast(Any, widened))
+    config = LAB.model_copy(update=widened)
 
-    def objects(lab: model.LabConfig) -> list[Object]:
+    def objects(lab: LabConfig) -> list[Object]:
         image = getattr(lab.images, echo.image)
         return [Object("namespace", prometheus.namespace()), Object("pod", pod(image), after=("namespace",))]
 

@@ -13,9 +13,9 @@ import pytest
 import yaml
 
 from cilium_lab.artifacts.bundle import ONLINE, Artifacts
-from cilium_lab.config import reserved_values as owned
+from cilium_lab.config.errors import Problems
 from cilium_lab.config.load import parse
-from cilium_lab.config.reader import Problems
+from cilium_lab.config.reserved_values import RESERVED, refuse_reserved
 from cilium_lab.config.versions import CILIUM, KUBERNETES
 from cilium_lab.paths import CURRENT
 from components.cilium.values import HUBBLE_METRICS, merge, values
@@ -176,8 +176,8 @@ def test_the_chart_takes_them(mode: str, stack: str) -> None:
 
 @pytest.mark.parametrize("stack", STACKS)
 @pytest.mark.parametrize("mode", MODES)
-def test_every_value_is_owned(mode: str, stack: str) -> None:
-    """Whatever the program sets, nobody else can: a value that is not in OWNED could be set twice."""
+def test_every_value_is_reserved(mode: str, stack: str) -> None:
+    """Whatever the program sets, nobody else can: a value that is not in RESERVED could be set twice."""
     raw, artifacts = STACKS[stack]
     tree = values(parse({**raw, **MODES[mode]}), artifacts)
     for path in _leaves(tree):
@@ -185,18 +185,18 @@ def test_every_value_is_owned(mode: str, stack: str) -> None:
         single: Any = True
         for step in reversed(path.split(".")):
             single = {step: single}
-        owned.refuse_owned(single, problems)
+        refuse_reserved(single, problems)
         assert problems.errors, path
 
 
-def test_what_is_owned_is_set_or_must_stay_unset() -> None:
-    """OWNED has no entry that outlived its value."""
+def test_what_is_reserved_is_set_or_must_stay_unset() -> None:
+    """RESERVED has no entry that outlived its value."""
     every = [values(parse({**raw, **mode}), artifacts) for raw, artifacts in STACKS.values() for mode in MODES.values()]
     paths = {path for tree in every for path in _leaves(tree)}
     unset = {"enableIPv4Masquerade", "rollOutCiliumPods"}
-    for owner in owned.OWNED:
-        used = any(f"{path}.".startswith(f"{owner}.") for path in paths)
-        assert used != (owner in unset), owner
+    for reserved in RESERVED:
+        used = any(f"{path}.".startswith(f"{reserved}.") for path in paths)
+        assert used != (reserved in unset), reserved
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,7 @@ def test_a_container_sees_its_own_folders_and_the_bundle_read_only() -> None:
 
 
 def test_a_container_has_the_size_that_was_asked_for() -> None:
-    found = domain(replace(WORKER, cpus=3, memory_mib=1234))
+    found = domain(WORKER.model_copy(update={"cpus": 3, "memory_mib": 1234}))
     memory = found.find("memory")
     assert memory is not None
     assert (memory.text, memory.get("unit"), found.findtext("vcpu")) == ("1234", "MiB", "3")
@@ -225,7 +225,7 @@ def test_every_script_lies_beside_its_library_and_can_be_run(source: Path) -> No
     ],
 )
 def test_networks_are_made_by_libvirts_network_driver(uri: str, expected: str) -> None:
-    assert network_uri(Hypervisor("h", uri)) == expected
+    assert network_uri(Hypervisor(name="h", uri=uri)) == expected
 
 
 _NETWORK = (
@@ -245,7 +245,7 @@ def test_the_stylesheet_puts_the_gateway_on_the_bridge_and_changes_nothing_else(
 
 
 def test_no_stylesheet_where_the_provider_chooses_the_gateway_anyway() -> None:
-    assert gateway_stylesheet(replace(LAB.network, gateway=IPv4Address("172.31.0.1"))) is None
+    assert gateway_stylesheet(LAB.network.model_copy(update={"gateway": IPv4Address("172.31.0.1")})) is None
 
 
 def test_folders_are_those_configured_and_only_what_is_needed_is_asked_for() -> None:

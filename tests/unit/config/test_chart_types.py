@@ -13,7 +13,7 @@ import pytest
 
 from cilium_lab.config import chart_types
 from cilium_lab.config.chart_types import ChartValues
-from cilium_lab.config.model import IpamMode
+from cilium_lab.config.schema import IpamMode
 from tests.helpers.chart import chart
 from tools.chart_types import STRICTER, generate
 

@@ -1,4 +1,4 @@
-"""Wrong configurations: each names its key and the reason, and following the advice leads to a right one."""
+"""Wrong configurations: each error names its option and the reason, and following the advice leads to a right one."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import pytest
 from cilium_lab.config.errors import ConfigErrors
 from cilium_lab.config.load import parse
 from tests.helpers.bad_configs import BAD, hosts, worker
-from tests.helpers.mending import errors_of, mend_all
+from tests.helpers.corrections import correct_all, errors_of
 
 
 @pytest.mark.parametrize(("raw", "key", "words"), BAD)
-def test_names_key_and_reason(raw: dict[str, Any], key: str, words: str) -> None:
+def test_names_option_and_reason(raw: dict[str, Any], key: str, words: str) -> None:
     found = [error for error in errors_of(raw) if error.key == key]
     assert any(words in error.problem for error in found), [str(e) for e in errors_of(raw)]
 
 
 @pytest.mark.parametrize(("raw", "key", "words"), BAD)
 def test_advice_is_right(raw: dict[str, Any], key: str, words: str) -> None:
-    assert errors_of(mend_all(raw)) == ()
+    assert errors_of(correct_all(raw)) == ()
 
 
 @pytest.mark.parametrize(("raw", "key", "words"), BAD)
@@ -41,7 +41,7 @@ def test_everything_is_reported_at_once() -> None:
 
 
 def test_a_wrong_value_does_not_cause_further_complaints() -> None:
-    # The node network can't be read, so nothing is said about the addresses that should lie in it.
+    # The node network can't be read, so nothing is reported about the addresses that should lie in it.
     assert [e.key for e in errors_of({"nodeNetwork": {"cidr": "nonsense"}})] == ["nodeNetwork.cidr"]
 
 

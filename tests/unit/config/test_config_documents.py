@@ -1,4 +1,4 @@
-"""The schema for editors and the table of keys are what the model says; the schema takes all that is right."""
+"""The schema for editors and the table of options are what the declarations say; the schema takes all that is right."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ import yaml
 from hypothesis import given, settings
 from jsonschema import Draft7Validator
 
-from cilium_lab.config.formats import judge
-from cilium_lab.config.keys import REQUIRED, Key
 from cilium_lab.config.load import parse
-from cilium_lab.config.schema import BY_PATH, KEYS
+from cilium_lab.config.options import REQUIRED, Option
+from cilium_lab.config.schema import OPTIONS
 from tests.helpers.bad_configs import BAD
+from tests.helpers.corrections import errors_alone, problem_alone
 from tests.helpers.lab_strategies import labs
-from tests.helpers.mending import errors_of
 from tools import config_schema, config_table
 
 ROOT = Path(__file__).parents[3]
@@ -45,10 +44,10 @@ def test_the_schema_is_one() -> None:
     Draft7Validator.check_schema(SCHEMA)
 
 
-@pytest.mark.parametrize("key", KEYS, ids=lambda key: key.path)
-def test_every_key_has_a_row_with_its_meaning(key: Key) -> None:
-    rows = [line for line in config_table.config_table().splitlines() if line.startswith(f"| `{key.path}` | ")]
-    described = [row for row in rows if key.description in row]
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.path)
+def test_every_option_has_a_row_with_its_meaning(option: Option) -> None:
+    rows = [line for line in config_table.config_table().splitlines() if line.startswith(f"| `{option.path}` | ")]
+    described = [row for row in rows if option.description in row]
     assert len(described) == 1
     # Four bars inside and one at each end, whatever a description holds.
     assert described[0].replace("\\|", "").count("|") == 6
@@ -62,7 +61,7 @@ def test_the_stacks_name_the_schema_and_fit_it(name: str) -> None:
     assert list(Draft7Validator(SCHEMA).iter_errors(yaml.safe_load(text))) == []
 
 
-def test_a_misspelt_key_is_underlined_and_those_of_others_are_not() -> None:
+def test_a_misspelt_option_is_underlined_and_those_of_others_are_not() -> None:
     assert complaints({"ipamode": "kubernetes"}) != []
     stack = {"config": {"libvirt:uri": "qemu:///system"}, "encryptionsalt": "v1:abc"}
     assert list(Draft7Validator(SCHEMA).iter_errors(stack)) == []
@@ -76,37 +75,18 @@ def test_whatever_is_right_passes(config: dict[str, Any]) -> None:
 
 
 def test_all_defaults_and_examples_pass() -> None:
-    for key in KEYS:
-        for value in (key.default, key.example):
-            if not key.parent and value is not REQUIRED:
-                assert complaints({key.path: value}) == [], key.path
+    for option in OPTIONS:
+        for value in (option.default, option.example):
+            if not option.parent and value is not REQUIRED:
+                assert complaints({option.path: value}) == [], option.path
 
 
 @pytest.mark.parametrize(("raw", "key", "words"), BAD)
 def test_a_value_that_is_wrong_by_itself_is_underlined(raw: dict[str, Any], key: str, words: str) -> None:
     """Values that only others make wrong pass: these the program alone can judge."""
-    alone = [error for error in errors_of(raw) if _wrong_alone(raw, error.key)]
+    alone = errors_alone(raw)
     if alone and not any(word in error.problem for error in alone for word in BEYOND_A_SCHEMA):
         assert complaints(raw) != []
-
-
-def _wrong_alone(raw: dict[str, Any], path: str) -> bool:
-    """Whether the key is unknown or its value would be wrong in any configuration."""
-    value: Any = raw
-    schema = ""
-    for part in path.replace("[", ".[").split("."):
-        element = part.startswith("[")
-        schema = f"{schema}[]" if element else f"{schema}.{part}" if schema else part
-        if element:
-            value = value[int(part[1:-1])]
-        elif not isinstance(value, dict) or part not in value:
-            return False
-        else:
-            value = value[part]
-        if schema not in BY_PATH and not element:
-            return not schema.startswith("ciliumValues")
-    key = BY_PATH.get(schema)
-    return key is not None and judge(key, value)[0] != "" and not (value == "" and key.default == "")
 
 
 def test_most_bad_configurations_are_underlined() -> None:
@@ -114,9 +94,9 @@ def test_most_bad_configurations_are_underlined() -> None:
     assert underlined > len(BAD) / 3
 
 
-@pytest.mark.parametrize("key", [key for key in KEYS if key.form in config_schema.PATTERNS], ids=lambda key: key.path)
-def test_patterns_and_forms_agree(key: Key) -> None:
-    """Texts that are right or nearly right for some form are judged alike by the editor and by the program."""
+@pytest.mark.parametrize("option", [option for option in OPTIONS if option.format], ids=lambda option: option.path)
+def test_patterns_and_formats_agree(option: Option) -> None:
+    """Texts that are right or nearly right for some format pass both the editor and the program, or neither."""
     texts = [
         "",
         "a",
@@ -130,8 +110,8 @@ def test_patterns_and_forms_agree(key: Key) -> None:
     ]
     texts += ["qemu:/system", "/srv", "srv", "a.b/c:1", "a.b/c:latest", "a.b/c", "b/c:1", f"a.b/c@sha256:{'0' * 64}"]
     texts += ["300.1.1.1", "10.0.0.0/33", "10.0.0.1/31", "-a", "x" * 64, "01.2.3", "localhost:5000/a:1", "A.b/c:1"]
-    schema = config_schema._text(key)
+    schema = config_schema.value_schema(option)
     for text in texts:
-        problem = judge(key, text)[0] if not (text == "" and key.default == "") else ""
+        problem = problem_alone(option, text)
         if not any(word in problem for word in BEYOND_A_SCHEMA):
             assert Draft7Validator(schema).is_valid(text) == (problem == ""), (text, problem)

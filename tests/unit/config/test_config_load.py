@@ -42,7 +42,7 @@ def test_same_as_parsing(raw: dict[str, Any]) -> None:
     assert load(pulumi.Config("cilium-lab")) == parse(raw)
 
 
-def test_other_namespaces_are_not_ours() -> None:
+def test_other_namespaces_are_left_alone() -> None:
     set_all_config({"libvirt:uri": "qemu:///system", "cilium-lab-two:ipamMode": "x"})
     assert load(pulumi.Config("cilium-lab")) == parse({})
 
@@ -56,7 +56,7 @@ def test_every_error_in_one_message() -> None:
 
 
 def test_a_text_stays_a_text() -> None:
-    # "null", "1" and the like are texts where the key is one: the engine does not tell them apart.
+    # "null", "1" and the like are texts where the option is one: the engine does not distinguish them.
     assert decode("podCidr", "1") == "1"
     assert decode("bundlePath", "null") == "null"
     assert decode("debug", "true") is True

@@ -11,17 +11,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cilium_lab.config.load import parse
-from cilium_lab.config.schema import KEYS
+from cilium_lab.config.schema import OPTIONS
 from cilium_lab.config.validate_networks import free_range, ranges
 from components.cilium import ipam
 from components.cilium.values import values
 from components.kubernetes.documents import init_documents, join_documents, to_yaml
 from components.machines.cloud_init import network_config, user_data
+from tests.helpers.corrections import correct_all, errors_of
 from tests.helpers.lab_strategies import junk, labs
-from tests.helpers.mending import errors_of, mend_all
 
 quick = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-TOP = [key.path for key in KEYS if not key.parent]
+TOP = [option.path for option in OPTIONS if not option.parent]
 
 
 @quick
@@ -59,7 +59,7 @@ def test_ranges_stand_alone(raw: dict[str, Any]) -> None:
 @quick
 @given(labs())
 def test_pod_traffic_keeps_its_source(raw: dict[str, Any]) -> None:
-    """Native range and list together hold every range that a pod may have an address of; nothing else is in them."""
+    """Native range and non-masquerade CIDRs hold every range that a pod may have an address of, and nothing else."""
     lab = parse(raw)
     native = ipam.native_cidr(lab)
     if native is None:
@@ -73,7 +73,7 @@ def test_pod_traffic_keeps_its_source(raw: dict[str, Any]) -> None:
 
 @quick
 @given(st.dictionaries(st.sampled_from(TOP) | st.text(max_size=8), junk, max_size=6))
-def test_junk_is_answered_with_errors_and_nothing_else(raw: dict[str, Any]) -> None:
+def test_junk_gives_errors_and_nothing_else(raw: dict[str, Any]) -> None:
     for error in errors_of(raw):
         assert error.key.startswith((*raw, *TOP))
         assert f"cilium-lab:{error.key}: " in str(error)
@@ -82,27 +82,27 @@ def test_junk_is_answered_with_errors_and_nothing_else(raw: dict[str, Any]) -> N
 
 @quick
 @given(labs(), st.data())
-def test_one_broken_value_is_found_and_can_be_mended(raw: dict[str, Any], data: st.DataObject) -> None:
+def test_one_broken_value_is_found_and_can_be_corrected(raw: dict[str, Any], data: st.DataObject) -> None:
     broken = copy.deepcopy(raw)
     spots = list(_spots(broken))
     holder, step = data.draw(st.sampled_from(spots))
     holder[step] = data.draw(junk)
     for error in errors_of(broken):
         assert error.problem
-    assert errors_of(mend_all(broken)) == ()
+    assert errors_of(correct_all(broken)) == ()
 
 
 @quick
 @given(st.lists(st.integers(8, 30), max_size=6), st.integers(8, 30))
 def test_a_free_range_is_free(lengths: list[int], wanted: int) -> None:
-    taken: list[IPv4Network] = []
+    used: list[IPv4Network] = []
     for length in lengths:
-        found = free_range(length, taken)
+        found = free_range(length, used)
         if found:
-            assert not any(found.overlaps(other) for other in taken)
-            taken.append(found)
-    found = free_range(wanted, taken)
-    assert found is None or not any(found.overlaps(other) for other in taken)
+            assert not any(found.overlaps(other) for other in used)
+            used.append(found)
+    found = free_range(wanted, used)
+    assert found is None or not any(found.overlaps(other) for other in used)
 
 
 def _spots(node: Any) -> list[tuple[Any, Any]]:

@@ -33,6 +33,6 @@ def test_a_preview_refuses_it_with_nothing_made(raw: dict[str, Any], key: str, w
         pulumi.runtime.set_all_config({})
     assert [item.token for item in recording.registered if item.token != "pulumi:pulumi:Stack"] == []
     assert len(told) == 1
-    # a number where a text belongs arrives as a text: another mistake of the same key
+    # a number where a text belongs arrives as a text: another mistake of the same option
     assert f"{NAMESPACE}:{key}: " in told[0]
     assert f"right: {NAMESPACE}:" in told[0]

@@ -1,4 +1,4 @@
-"""Pulumi.yaml is what the table of keys says, and the stacks in the repository are right."""
+"""Pulumi.yaml is what the options' declarations say, and the stacks in the repository are right."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from cilium_lab.config.formats import judge
-from cilium_lab.config.keys import REQUIRED, Key
 from cilium_lab.config.load import parse
-from cilium_lab.config.schema import BY_PATH, KEYS
+from cilium_lab.config.options import REQUIRED, Option
+from cilium_lab.config.schema import BY_PATH, OPTIONS
+from tests.helpers.corrections import problem_alone
 from tools.project_file import project_file
 
 ROOT = Path(__file__).parents[3]
@@ -26,9 +26,9 @@ def test_pulumi_yaml_is_current() -> None:
     assert (ROOT / "Pulumi.yaml").read_text() == project_file(), "run python3 -m tools.project_file > Pulumi.yaml"
 
 
-def test_every_top_level_key_has_description_and_default() -> None:
+def test_every_top_level_option_has_description_and_default() -> None:
     config = yaml.safe_load(project_file())["config"]
-    assert set(config) == {key.path for key in KEYS if not key.parent}
+    assert set(config) == {option.path for option in OPTIONS if not option.parent}
     for name, entry in config.items():
         assert entry["description"].startswith(BY_PATH[name].type)
         assert entry["default"] is not None
@@ -39,16 +39,18 @@ def test_defaults_are_those_of_the_program() -> None:
     assert parse({name: entry["default"] for name, entry in config.items()}) == parse({})
 
 
-@pytest.mark.parametrize("key", KEYS, ids=lambda key: key.path)
-def test_examples_and_defaults_are_right(key: Key) -> None:
-    assert judge(key, key.example) == ("", key.example)
-    if key.default not in (REQUIRED, ""):
-        assert judge(key, key.default)[0] == ""
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.path)
+def test_examples_and_defaults_are_right(option: Option) -> None:
+    assert option.example is not REQUIRED
+    assert problem_alone(option, option.example) == ""
+    if option.default is not REQUIRED:
+        assert problem_alone(option, option.default) == ""
 
 
-def test_the_table_names_a_path_once() -> None:
-    assert len(BY_PATH) == len(KEYS)
-    assert all(key.parent == "" or key.parent in BY_PATH or key.parent.removesuffix("[]") in BY_PATH for key in KEYS)
+def test_the_options_name_a_path_once() -> None:
+    assert len(BY_PATH) == len(OPTIONS)
+    parents = {option.parent for option in OPTIONS} - {""}
+    assert all(parent in BY_PATH or parent.removesuffix("[]") in BY_PATH for parent in parents)
 
 
 def test_both_stacks_are_the_same_lab_on_other_machines() -> None:

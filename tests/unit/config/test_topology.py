@@ -10,7 +10,7 @@ from cilium_lab.config.load import parse
 from cilium_lab.config.topology import Hypervisor, host_addresses, mac_address, node_capacity, usable
 
 
-def test_the_seeds_hosts() -> None:
+def test_the_studys_hosts() -> None:
     topology = parse({}).topology
     assert [(h.name, h.role, str(topology.node_interface(h)), h.mac) for h in topology.hosts] == [
         ("k8s-cp", "control-plane", "172.31.1.10/20", "52:54:00:1f:01:0a"),
@@ -25,7 +25,7 @@ def test_the_seeds_hosts() -> None:
     assert not topology.router.is_node
 
 
-def test_the_seeds_router_network() -> None:
+def test_the_studys_router_network() -> None:
     outer = parse({}).topology.router_network
     assert str(outer.cidr) == "10.10.0.0/16"
     assert str(outer.interface) == "10.10.10.10/16"
@@ -57,10 +57,10 @@ def test_hosts_find_their_hypervisor() -> None:
     ],
 )
 def test_kind_of_a_hypervisor(uri: str, kind: str | None) -> None:
-    assert Hypervisor("h", uri).kind == kind
+    assert Hypervisor(name="h", uri=uri).kind == kind
 
 
-def test_capacity_counts_whole_blocks() -> None:
+def test_capacity_counts_whole_pod_cidrs() -> None:
     pools = [IPv4Network("172.20.0.0/16"), IPv4Network("10.0.0.0/23"), IPv4Network("10.1.0.0/25")]
     assert node_capacity(pools, 24) == 256 + 2 + 0
 
@@ -71,8 +71,8 @@ def test_addresses_that_a_host_may_have() -> None:
     assert not usable(network, IPv4Address("10.0.0.7"))
     assert not usable(network, IPv4Address("10.0.0.8"))
     assert usable(network, IPv4Address("10.0.0.1"))
-    taken = [IPv4Address("10.0.0.1"), IPv4Address("10.0.0.3")]
-    assert [str(a) for a in host_addresses(network, taken, 9)] == ["10.0.0.2", "10.0.0.4", "10.0.0.5", "10.0.0.6"]
+    used = [IPv4Address("10.0.0.1"), IPv4Address("10.0.0.3")]
+    assert [str(a) for a in host_addresses(network, used, 9)] == ["10.0.0.2", "10.0.0.4", "10.0.0.5", "10.0.0.6"]
 
 
 def test_hardware_addresses_are_qemus_and_unicast() -> None:
