@@ -28,6 +28,8 @@ EARLIER = {
     "tests/unit/disruption/test_report_reading.py": ("gap", "block", "renumber"),
 }
 """Where words stand in names that earlier versions wrote to files, which are still read."""
+OTHER_SENSE = {"block": (".go",)}
+"""Word -> suffixes of files in which it is the field's own: PEM blocks and block devices."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +54,17 @@ WORDS = (
     ),
     _word("emptying", r"\bempty(?:ing)\b|\bemptied\b|\bempties\b", "drain"),
     _word("made anew", r"\banew\b|\bmade again\b|\bmakes? (?:\w+ )?again\b", "re-created"),
-    _word("room", r"\brooms?\b|\broom_|_room\b|\broomy\b", "capacity, sandbox"),
+    _word("room", r"(?<!-)\brooms?\b|\broom_|_room\b|\broomy\b", "capacity, sandbox"),
     _word("foresight", r"\bforesight\b|\bforete\w+|\blook_ahead\b|\blooks? ahead\b", "preview"),
     _word("refusal", r"\brefusals?\b|\.passing\b|\bpassing=", "preflight failure, transient"),
-    _word("verdict", r"(?<!--)\bverdicts?\b|_verdict\b", "result"),
+    _word("verdict", r"(?<!--)(?<!\()(?<!\{)\bverdicts?\b|_verdict\b", "result"),
     _word("gate", r"(?<!feature )(?<!feature-)\bgates?\b|\b_gates\b", "condition"),
     _word("hear", r"\bhears?\b|\bheard\b", "on_event"),
-    _word("block", r"(?<!display:)(?<!inline-)\bblocks?\b(?!ed|ing)|\b_?blocks?_|(?<!\btrim)_blocks?\b", "pod CIDR"),
+    _word(
+        "block",
+        r"(?<!display:)(?<!inline-)\bblocks?\b(?!ed|ing)|\b_?blocks?_|(?<!\btrim)(?<!\bf)_blocks?\b",
+        "pod CIDR",
+    ),
     _word("adopt", r"\badopt(?:s|ed|ion|ing)?\b", "switch mode"),
     _word("reserve", r"\breserves?\b", "add CIDR"),
     _word("retire", r"\bretire[sd]?\b", "drop CIDR"),
@@ -100,7 +106,7 @@ def findings(path: str, content: str) -> Iterator[Finding]:
     """Every private word in a text."""
     for number, line in enumerate(content.splitlines(), 1):
         for word in WORDS:
-            if word.name not in EARLIER.get(path, ()):
+            if word.name not in EARLIER.get(path, ()) and not path.endswith(OTHER_SENSE.get(word.name, ())):
                 for match in word.pattern.finditer(line):
                     yield Finding(path, number, match[0], word)
 

@@ -36,8 +36,8 @@ def file_sha256(path: Path) -> str:
     """The hexadecimal sha256 of a file's content."""
     digest = hashlib.sha256()
     with path.open("rb") as stream:
-        while block := stream.read(_CHUNK):
-            digest.update(block)
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
     return digest.hexdigest()
 
 
@@ -91,7 +91,7 @@ def described_code(make: Callable[[Workspace], None]) -> list[str]:
 
 
 class _Code:
-    """Collects what a function uses, and what that uses in turn."""
+    """Collects what a function uses, and what that uses itself."""
 
     def __init__(self) -> None:
         self.texts: set[str] = set()

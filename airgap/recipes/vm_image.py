@@ -1,6 +1,6 @@
 """The image that virtual machines of the embedded stack start from: the containers' root file system with a kernel.
 
-The same host scripts run on both. What keeps a container off the machine's kernel is taken out again; a kernel, udev,
+The same host scripts run on both. What keeps a container off the machine's kernel is removed again; a kernel, udev,
 cloud-init and a boot loader come on top. Only a stack with virtual machines needs it: a
 plain `./lab up` does not build it.
 """
@@ -35,7 +35,7 @@ _MASKED = (
 """They maintain a machine that runs for years, and cost an emulated one a minute of its first boot."""
 _SECTOR = 512
 _FIRST_SECTOR = 2048
-"""Of the one partition; the boot loader's core is in the gap before it."""
+"""Of the one partition; the boot loader's core is in the space before it."""
 _SIZE_MIB = 4096
 """Of the whole disk. The overlays of hosts are larger, and cloud-init grows the file system into them."""
 _NO_HARDWARE = (

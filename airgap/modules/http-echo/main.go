@@ -24,7 +24,7 @@ import (
 // shutdownLimit bounds how long running requests may take once the server has stopped listening.
 const shutdownLimit = 10 * time.Second
 
-// server answers requests; draining turns true on SIGTERM.
+// server answers requests; draining becomes true on SIGTERM.
 type server struct {
 	hostname  string
 	addresses func() []string

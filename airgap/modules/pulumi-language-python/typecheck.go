@@ -22,7 +22,7 @@ func typecheck(
 		return err
 	}
 	if err := probe.Run(); err != nil {
-		return fmt.Errorf("the runtime option typechecker asks for %[1]s, which is not installed: add %[1]s to the"+
+		return fmt.Errorf("the runtime option typechecker names %[1]s, which is not installed: add %[1]s to the"+
 			" requirements, or take the option away", checker)
 	}
 	cmd, err := python.ModuleCommand(ctx, checker, folder)

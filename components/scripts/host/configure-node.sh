@@ -46,7 +46,7 @@ if put /etc/containerd/config.toml << CONF; then
 version = 2
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = "$pause"
-  # in a container the kernel lets nobody lower a score, and there is no AppArmor to load profiles into
+  # in a container the kernel refuses to lower a score, and there is no AppArmor to load profiles into
   restrict_oom_score_adj = $confined
   disable_apparmor = $confined
   [plugins."io.containerd.grpc.v1.cri".cni]

@@ -48,7 +48,7 @@ func (c *client) keepAlive() {
 		}
 		answered := make(chan error, 1)
 		go func() {
-			_, _, err := c.SendRequest("keepalive@openssh.com", true, nil) // a refusal is an answer, too
+			_, _, err := c.SendRequest("keepalive@openssh.com", true, nil) // a rejection is an answer, too
 			answered <- err
 		}()
 		select {

@@ -26,15 +26,15 @@ func mustRun(t *testing.T, c Connection) {
 	}
 }
 
-func mustFail(t *testing.T, c Connection, parts ...string) string {
+func mustFail(t *testing.T, c Connection, words ...string) string {
 	t.Helper()
 	_, err := hello(t, c)
 	if err == nil {
 		t.Fatal("expected an error")
 	}
-	for _, part := range parts {
-		if !strings.Contains(err.Error(), part) {
-			t.Errorf("%q is missing in: %v", part, err)
+	for _, word := range words {
+		if !strings.Contains(err.Error(), word) {
+			t.Errorf("%q is missing in: %v", word, err)
 		}
 	}
 	return err.Error()

@@ -11,8 +11,8 @@ import (
 type wrongHostKey struct{ expected, shown string }
 
 func (w *wrongHostKey) Error() string {
-	return fmt.Sprintf("host key mismatch: expected %s (hostKey), but the server has shown %s; either the host was made"+
-		" anew and hostKey is out of date, or another machine answers at this address", w.expected, w.shown)
+	return fmt.Sprintf("host key mismatch: expected %s (hostKey), but the server has shown %s; either the host was"+
+		" re-created and hostKey is out of date, or another machine answers at this address", w.expected, w.shown)
 }
 
 func describeKey(key ssh.PublicKey) string { return key.Type() + " " + ssh.FingerprintSHA256(key) }

@@ -10,7 +10,7 @@ import (
 // Name is the package's name in Pulumi and the prefix of every token.
 const Name = "libvirt"
 
-// The longest name that Pulumi makes up for a resource which has none, and what joins its parts.
+// The longest name that Pulumi makes up for a resource which has none, and what joins its words.
 const (
 	longestName   = 255
 	nameSeparator = "-"
