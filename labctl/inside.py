@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from labctl import venv
 from labctl.command import Run, add_stack, parser, split
 from labctl.embedded import EMBEDDED, Embedded
 from labctl.figures import Figures
@@ -81,6 +82,10 @@ def shell(arguments: Sequence[str]) -> int:
 
 def _open(session: Session) -> None:
     """Open the sandbox and start its hosts; one that does not start is told, and is no obstacle to looking why."""
-    if isinstance(session, Embedded) and sandbox.pid() is None:
+    if not isinstance(session, Embedded):
+        return
+    if sandbox.pid() is None:
         open_sandbox(session, Figures())
         session.heal("up")
+    else:  # another version of the checkout may have other requirements
+        venv.link_program_environment()

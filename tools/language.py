@@ -19,6 +19,9 @@ NOT_READ = ("tools/language.py", "tests/unit/test_language.py", "cilium_lab/conf
 """The lists themselves, and a generated file whose words are the chart's."""
 
 EARLIER = {
+    # a changed library makes every step on running hosts run again, and a preview that does not know their results yet
+    # shows all objects of the cluster as replaced
+    "components/scripts/host/lib.sh": ("parts",),
     "sandbox/enter.sh": ("room",),
     "sandbox/sandbox.py": ("room",),
     "sandbox/sysctl.py": ("room",),

@@ -47,7 +47,7 @@ quietly() {
 }
 
 # put FILE [MODE]: writes stdin to FILE when it differs; true if it was changed, false if not, the script's end if it
-# can't be written. So it must not stand behind a pipe, whose commands are shells of their own: put FILE <<< text.
+# can't be written. So it must not stand behind a pipe, whose parts are shells of their own: put FILE <<< text.
 put() {
     local fresh
     if ! { fresh=$(mktemp) && cat > "$fresh"; }; then
