@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airgap import prerequisites
-from airgap.builder.builder import Builder, Built
+from airgap.builder.builder import Builder
+from airgap.builder.recipe import Built
 from airgap.builder.report import Progress, table
 from airgap.recipes import BUNDLE, RECIPES, TOOLCHAIN, VIRTUAL_MACHINES
 from cilium_lab.paths import CURRENT, STATE

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from airgap.builder.digest import file_sha256, recipe_key, tree_files
-from airgap.builder.recipe import BuildError, Recipe, Workspace, machine_arch
+from airgap.builder.recipe import BuildError, Built, Recipe, Workspace, machine_arch
 from airgap.builder.report import Progress
 from cilium_lab.paths import CACHE, CURRENT
 
@@ -32,22 +32,6 @@ LOGS = CACHE / "logs"
 _AT_A_TIME = 2
 _ENTRY = re.compile(r"(?P<whole>(?P<name>.+)-[0-9a-f]{16})(?P<suffix>\.partial|\.work|\.json|)")
 """What the builder makes below ARTIFACTS, but for the locks, which stay."""
-
-
-@dataclass(frozen=True)
-class Built:
-    """An artifact in the cache."""
-
-    name: str
-    key: str
-    folder: Path
-    seconds: float
-    size: int
-    """Bytes of all regular files."""
-    sha256: str
-    """Of the one file that it holds, or of the list of all its files' digests."""
-    fresh: bool
-    """Made by this run, not found."""
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,22 @@ class Recipe:
     """Expected seconds on one core: the longest chain is started first."""
 
 
+@dataclass(frozen=True)
+class Built:
+    """An artifact in the cache."""
+
+    name: str
+    key: str
+    folder: Path
+    seconds: float
+    size: int
+    """Bytes of all regular files."""
+    sha256: str
+    """Of the one file that it holds, or of the list of all its files' digests."""
+    fresh: bool
+    """Made by this run, not found."""
+
+
 @dataclass
 class Workspace:
     """What a recipe works with: folders, logged commands, Go builds."""

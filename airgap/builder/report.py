@@ -6,10 +6,9 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
-if TYPE_CHECKING:
-    from airgap.builder.builder import Built
+from airgap.builder.recipe import Built
 
 _HEARTBEAT = 30.0
 """Seconds without a line after which the recipes that run are named again."""

@@ -1,4 +1,4 @@
-"""The layers: imports point one way, packages form no cycle, and Pulumi stays where it belongs."""
+"""The layers: imports point one way, neither packages nor modules form a cycle, and Pulumi stays where it belongs."""
 
 from __future__ import annotations
 
@@ -52,7 +52,8 @@ def package(module: str) -> str:
 def violations(sources: Mapping[str, str]) -> list[str]:
     """What is wrong with the imports of the modules, name -> source; empty when the layers hold."""
     found: list[str] = []
-    graph: dict[str, set[str]] = {}
+    packages: dict[str, set[str]] = {}
+    files: dict[str, set[str]] = {}
     for module, source in sources.items():
         program = module.split(".")[0]
         for name in sorted(imported(source)):
@@ -63,11 +64,14 @@ def violations(sources: Mapping[str, str]) -> list[str]:
                 found.append(f"{module} imports {name}: Pulumi belongs in {', '.join(MAY_IMPORT_PULUMI)}")
             known = name if name in sources else name.rpartition(".")[0]
             if known in sources and package(known) != package(module):
-                graph.setdefault(package(module), set()).add(package(known))
-    try:
-        TopologicalSorter(graph).prepare()
-    except CycleError as error:
-        found.append(f"a cycle of packages: {' <- '.join(error.args[1])}")
+                packages.setdefault(package(module), set()).add(package(known))
+            if known in sources and known != module:
+                files.setdefault(module, set()).add(known)
+    for what, graph in (("packages", packages), ("modules", files)):
+        try:
+            TopologicalSorter(graph).prepare()
+        except CycleError as error:
+            found.append(f"a cycle of {what}: {' <- '.join(error.args[1])}")
     return found
 
 
@@ -91,6 +95,7 @@ def test_the_layers_hold() -> None:
         ("labctl.cli", "from pulumi_command import local", "labctl.cli imports pulumi_command"),
         ("policies.rule", "from components.lab import Lab", "policies.rule imports components"),
         ("cilium_lab.kube.client", "from cilium_lab.rollout import engine", "a cycle of packages"),
+        ("cilium_lab.kube.client", "from cilium_lab.kube import cluster", "a cycle of modules"),
     ],
 )
 def test_a_planted_import_is_found(module: str, planted: str, said: str) -> None:
