@@ -21,6 +21,7 @@ from cilium_lab.config.schema import OPTIONS
 _HEAD = f"""\
 # Made by tools/project_file.py from cilium_lab/config/schema.py; change it there.
 name: {NAMESPACE}
+requiredPulumiVersion: ">=3.208.0" # replacement_trigger
 description: The Cilium study lab, and the migration of its live cluster from one IPAM mode to another
 runtime:
   name: python
