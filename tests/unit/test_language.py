@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tools.language import EARLIER, ROOT, findings
+from tools.language import EARLIER, ROOT, findings, tracked
 
 
 @pytest.mark.parametrize(
@@ -26,3 +26,9 @@ def test_names_of_earlier_versions_are_spared_where_they_are_read_alone() -> Non
         content = (ROOT / path).read_text()
         assert {finding.word.name for finding in findings("elsewhere.py", content)} >= set(names), path
         assert not {finding.word.name for finding in findings(path, content)} & set(names), path
+
+
+def test_the_repository_has_no_private_word() -> None:
+    texts = dict(tracked(ROOT))
+    assert len(texts) > 400
+    assert [str(finding) for path, content in texts.items() for finding in findings(path, content)] == []
