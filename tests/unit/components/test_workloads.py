@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from ipaddress import IPv4Network
 from typing import Any
 
@@ -103,8 +102,8 @@ def recording() -> Recording:
 
 def recorded(sample_pool: IPv4Network | None) -> Recording:
     lab = parse({"ipamMode": "multi-pool"})
-    images = replace(lab.images, webpod="echo:1", debug="tools:1")
-    config = replace(lab, images=images, sample_pool=sample_pool)
+    images = lab.images.model_copy(update={"webpod": "echo:1", "debug": "tools:1"})
+    config = lab.model_copy(update={"images": images, "sample_pool": sample_pool})
 
     def program() -> None:
         provider = k8s.Provider("cluster")
