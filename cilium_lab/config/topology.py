@@ -122,6 +122,11 @@ class Hypervisor(Options):
         kinds: dict[str, MachineKind] = {"qemu": "vm", "lxc": "container"}
         return kinds.get(scheme)
 
+    @property
+    def remote(self) -> bool:
+        """Whether the libvirt is another machine's: its URI names a host."""
+        return not self.uri.partition("://")[2].startswith("/")
+
 
 class Host(Options):
     """One machine of the lab."""

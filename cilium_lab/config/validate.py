@@ -97,6 +97,12 @@ def _hypervisors(lab: LabConfig, p: Problems) -> None:
         key = f"hypervisors[{i}].uri"
         if p.sound(key) and hypervisor.kind is None:
             p.add(key, f"{hypervisor.uri!r} is neither qemu:// nor lxc://", "qemu:///system")
+        elif p.sound(key) and hypervisor.remote and hypervisor.kind == "container":
+            problem = "containers are made by commands beside libvirt, which run on this machine alone"
+            p.add(key, f"{hypervisor.uri!r} is another machine's: {problem}", "lxc:///system")
+        elif p.sound(key, "artifacts") and hypervisor.remote and lab.artifacts == "bundle":
+            problem = "its virtual machines could not read the bundle, a folder of this machine"
+            p.add(key, f"{hypervisor.uri!r} is another machine's: {problem}", "qemu:///system")
         elif hypervisor.domain_type and hypervisor.kind != "vm" and p.sound(f"hypervisors[{i}].domainType"):
             problem = f"{hypervisor.uri!r} makes containers, which have no domain type"
             p.add(f"hypervisors[{i}].domainType", problem, "")
