@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -82,6 +83,8 @@ class Machine:
     """All of it, not only what is free: on a lab that runs, its machines have their share."""
     addresses: Mapping[str, tuple[IPv4Interface, ...]]
     """IPv4 by interface."""
+    dead_agent: str
+    """The socket that SSH_AUTH_SOCK names, if no agent answers there; empty otherwise."""
     docker: bool
     bridge_filter: bool
     """Packets between two machines on one bridge pass iptables (net.bridge.bridge-nf-call-iptables)."""
@@ -97,6 +100,7 @@ def look() -> Machine:
         kvm=_KVM.exists(),
         memory_mib=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20,
         addresses=_addresses(),
+        dead_agent=_dead_agent(os.environ.get("SSH_AUTH_SOCK", "")),
         docker=Path("/var/run/docker.sock").exists(),
         bridge_filter=_BRIDGE_FILTER.exists() and _BRIDGE_FILTER.read_text().strip() == "1",
     )
@@ -118,6 +122,12 @@ def missing(config: LabConfig, machine: Machine) -> list[str]:
         lines.append(
             f"kubectl is not installed: this program reads the cluster through it. Install {version} or its like from "
             "Kubernetes' own packages: https://kubernetes.io/docs/tasks/tools"
+        )
+    if machine.dead_agent and config.artifacts == "online":  # the project's own build of the provider goes on
+        lines.append(
+            f"SSH_AUTH_SOCK names {machine.dead_agent}, where no agent answers: the official command provider "
+            "fails at that. "
+            "unset SSH_AUTH_SOCK"
         )
     local = [hypervisor for hypervisor in used if _is_local(hypervisor)]
     lines += _without_daemon(local, machine)
@@ -215,6 +225,19 @@ def _access(path: Path) -> str:
     if not path.exists():
         return "none"
     return "open" if os.access(path, os.R_OK | os.W_OK) else "closed"
+
+
+def _dead_agent(path: str) -> str:
+    """The provider tries the agent first, and takes one that does not answer for an error (remote/connection.go)."""
+    if not path:
+        return ""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(1.0)
+        try:
+            client.connect(path)
+        except OSError:
+            return path
+    return ""
 
 
 def _addresses() -> dict[str, tuple[IPv4Interface, ...]]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import replace
 from ipaddress import IPv4Interface
+from pathlib import Path
 
 import pytest
 
@@ -18,10 +20,13 @@ EVERYTHING = Machine(
     kvm=True,
     memory_mib=32768,
     addresses={"eth0": (IPv4Interface("203.0.113.7/24"),), "lab-nodes": (IPv4Interface("172.31.0.2/20"),)},
+    dead_agent="",
     docker=False,
     bridge_filter=False,
 )
-NOTHING = Machine(frozenset(), "none", False, 4096, {"eth0": (IPv4Interface("172.31.9.9/20"),)}, True, True)
+NOTHING = Machine(
+    frozenset(), "none", False, 4096, {"eth0": (IPv4Interface("172.31.9.9/20"),)}, "/run/gone", True, True
+)
 
 
 def test_a_machine_with_everything_is_ready() -> None:
@@ -86,6 +91,22 @@ def test_docker_and_filtered_bridges_are_noted() -> None:
 def test_the_daemon_of_another_machine_is_not_looked_for_here() -> None:
     remote = parse({"hypervisors": [{"name": "far", "uri": "qemu+ssh://root@far/system"}]})
     assert missing(remote, replace(EVERYTHING, socket="none", kvm=False, memory_mib=1024, addresses={})) == []
+
+
+def test_an_agent_that_does_not_answer_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = str(tmp_path / "agent")
+    (line,) = missing(VIRTUAL, replace(EVERYTHING, dead_agent=gone))
+    assert line.startswith(f"SSH_AUTH_SOCK names {gone}, where no agent answers")
+    assert line.endswith("the official command provider fails at that. unset SSH_AUTH_SOCK")
+    assert missing(CONTAINERS, replace(EVERYTHING, dead_agent=gone)) == []
+    monkeypatch.setenv("SSH_AUTH_SOCK", gone)
+    assert look().dead_agent == gone
+    with socket.socket(socket.AF_UNIX) as agent:
+        agent.bind(gone)
+        agent.listen()
+        assert look().dead_agent == ""
+    monkeypatch.delenv("SSH_AUTH_SOCK")
+    assert look().dead_agent == ""
 
 
 def test_a_look_sees_this_machine() -> None:
