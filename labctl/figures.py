@@ -51,8 +51,8 @@ class Figures:
 
     def table(self) -> str:
         """A line for each step, the sum, and the peak of anonymous memory of everything in the sandbox."""
-        rows = [(name, f"{seconds:.1f}", "s") for name, seconds in self._seconds.items()]
-        rows.append(("all", f"{sum(self._seconds.values()):.1f}", "s"))
+        rows = [(name, f"{seconds:6.1f} s") for name, seconds in self._seconds.items()]
+        rows.append(("all", f"{sum(self._seconds.values()):6.1f} s"))
         if self._peak is not None:
-            rows.append(("peak memory", f"{self._peak / 2**30:.2f}", "GiB (hosts, libvirt and Pulumi; no page cache)"))
-        return table(rows, right={1})
+            rows.append(("peak memory", f"{self._peak / 2**30:6.2f} GiB (hosts, libvirt and Pulumi; no page cache)"))
+        return table(rows)

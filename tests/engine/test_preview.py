@@ -70,7 +70,7 @@ def test_a_preview_needs_no_cluster_and_no_hosts(sandbox: Checkout, stack: Path)
         ({"ipamMode": "cluster"}, ["cilium-lab:ipamMode", "not one of kubernetes, cluster-pool, multi-pool"]),
         ({"ipamMode": "eni"}, ["cilium-lab:ipamMode", "AWS"]),
         ({"podCidr": "172.31.0.0/16"}, ["cilium-lab:podCidr", "172.31.0.0/20"]),
-        ({"hosts[1].address": "172.31.1.10"}, ["cilium-lab:hosts[1].address", "taken by hosts[0].address"]),
+        ({"hosts[1].address": "172.31.1.10"}, ["cilium-lab:hosts[1].address", "in use by hosts[0].address"]),
         ({"arch": "riscv64"}, ["cilium-lab:arch", "not one of amd64, arm64"]),
     ],
     ids=["unknown-mode", "cloud-mode", "overlap", "duplicate-address", "arch"],
