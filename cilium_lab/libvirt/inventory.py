@@ -89,14 +89,16 @@ def domains(uri: str, wanted: frozenset[str]) -> list[Seen]:
     """The domains of these names or UUIDs."""
     rows = [line.split(maxsplit=1) for line in virsh(uri, "list", "--all", "--uuid", "--name").splitlines()]
     running = set(virsh(uri, "list", "--uuid").split())
+    # not by dominfo, which wants the security label of a container's init and fails while that is not known
+    persistent = set(virsh(uri, "list", "--all", "--persistent", "--uuid").split())
     return [
-        _domain(uri, uuid, active=uuid in running)
+        _domain(uri, uuid, active=uuid in running, persistent=uuid in persistent)
         for uuid, name in (row for row in rows if len(row) == 2)
         if name.strip() in wanted or uuid in wanted
     ]
 
 
-def _domain(uri: str, uuid: str, *, active: bool) -> Seen:
+def _domain(uri: str, uuid: str, *, active: bool, persistent: bool) -> Seen:
     found = ET.fromstring(virsh(uri, "dumpxml", "--inactive", uuid))
     roots = [
         source.get("dir", "")
@@ -112,7 +114,7 @@ def _domain(uri: str, uuid: str, *, active: bool) -> Seen:
         uuid,
         mark_of(found),
         active=active,
-        persistent=_is_persistent(virsh(uri, "dominfo", uuid)),
+        persistent=persistent,
         path=roots[0] if roots else "",
     )
 

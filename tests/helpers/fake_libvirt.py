@@ -77,7 +77,7 @@ class FakeLibvirt:
     @property
     def changes(self) -> list[str]:
         """The calls that change something, or would."""
-        reads = ("list", "dumpxml", "dominfo", "domstate", "net-list", "net-dumpxml", "net-info", "domiflist")
+        reads = ("list", "dumpxml", "domstate", "net-list", "net-dumpxml", "net-info", "domiflist")
         reads += ("pool-list", "pool-dumpxml", "pool-info", "pool-uuid", "pool-refresh", "vol-list")
         return [call for call in self.calls if call.split()[0] not in reads]
 
@@ -119,7 +119,8 @@ def run(fake: FakeLibvirt, words: list[str]) -> None:
 
 def _list(fake: FakeLibvirt, kind: str, words: list[str]) -> None:
     for name in fake.names(kind):
-        if "--all" in words or fake.is_active(kind, name):
+        transient = (fake.folder / "objects" / f"transient {kind} {name}").exists()
+        if ("--all" in words or fake.is_active(kind, name)) and not ("--persistent" in words and transient):
             identifier = ET.fromstring(fake.path(kind, name).read_text()).findtext("uuid", "")
             columns = [identifier] * ("--uuid" in words) + [name] * ("--name" in words)
             print(*columns, end=f"{'':<10}\n" if kind == "pool" else "\n")  # as libvirt pads them
@@ -129,7 +130,9 @@ def _one(fake: FakeLibvirt, kind: str, verb: str, name: str) -> None:
     path, active = fake.path(kind, name), fake.is_active(kind, name)
     if verb == "dumpxml":
         print(path.read_text())
-    elif verb in ("info", "dominfo"):
+    elif verb == "dominfo":
+        sys.exit("error: Requested operation is not valid: Init pid is not yet available")
+    elif verb == "info":
         shown = {True: "yes", False: "no"}
         persistent = not (fake.folder / "objects" / f"transient {kind} {name}").exists()
         state = "running" if active else "inactive"
