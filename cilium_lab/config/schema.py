@@ -37,6 +37,8 @@ IpamMode = Literal["kubernetes", "cluster-pool", "multi-pool"]
 RoutingMode = Literal["native", "tunnel"]
 TunnelProtocol = Literal["vxlan", "geneve"]
 Masquerade = Literal["bpf", "iptables"]
+JobsPolicy = Literal["wait", "refuse", "delete"]
+Seconds = Annotated[int, Field(ge=1, le=86400)]
 
 NODE_MASK_SIZE = 24
 """Prefix length of every node's pod CIDR: the controller manager's default for IPv4
@@ -123,6 +125,31 @@ class Kubernetes(Options):
     )
 
 
+class MigrationLimits(Options):
+    """Seconds after which what does not come about ends a migration; nodes are given back, the next run goes on."""
+
+    nodes: Seconds = Field(default=120, description="Until every node and agent is ready, at the start.")
+    non_masquerade: Seconds = Field(default=150, description="Until every agent has every range not to masquerade.")
+    operator: Seconds = Field(default=90, description="Until Cilium's operator has restarted and read the pod CIDRs.")
+    drain: Seconds | None = derived(
+        "Until everything that can run elsewhere has left a node; by default a minute and, for each pod, another"
+        " with its grace period and the delay of its readiness probe.",
+        600,
+    )
+    replacement: Seconds = Field(
+        default=120, description="Until one pod that has left is ready elsewhere, besides the delays of its own."
+    )
+    jobs: Seconds = Field(default=300, description="Until running Jobs have finished.")
+    agent: Seconds = Field(default=180, description="Until a restarted agent is ready and reports its new settings.")
+    routes: Seconds = Field(default=60, description="Until every node has the routes to a node's pod CIDRs.")
+    pods: Seconds | None = derived(
+        "Until the pods that are re-created in place are back; by default two minutes and the longest delay of them.",
+        300,
+    )
+    canary: Seconds = Field(default=90, description="Until the canary runs, and has all its answers.")
+    invariants: Seconds = Field(default=60, description="Until the invariants hold after a step.")
+
+
 class Migration(Options):
     probe: bool = Field(
         default=False, description="Send requests to the Services all the while, and record what came back (bundle)."
@@ -130,8 +157,17 @@ class Migration(Options):
     recreate: tuple[Annotated[Pod, Field(description="One pod.", examples=["default/mine"])], ...] = Field(
         default=(),
         strict=False,
-        description="Bare pods that may be deleted and re-created, with a new address, in their node's rollout.",
+        description="Pods that no controller known here re-creates (bare ones, those of an operator's own kind) and"
+        " that may be deleted and re-created, with a new address, in their node's rollout.",
         examples=[["default/mine"]],
+    )
+    jobs: JobsPolicy = Field(
+        default="wait",
+        description="Running pods of Jobs: waited for within limits.jobs, a reason to refuse, or deleted with their"
+        " work.",
+    )
+    limits: MigrationLimits = Field(
+        default=MigrationLimits(), description="Seconds after which what does not come about ends a migration."
     )
 
 

@@ -54,6 +54,7 @@ class ApiError(Exception):
         """`causes` are the reasons in the Status object's details (meta/v1, StatusCause)."""
         super().__init__(f"{request}: {status or 'no answer'}: {message[:400]}")
         self.status = status
+        self.message = message
         self.causes = tuple(causes)
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from ipaddress import IPv4Network
@@ -13,7 +13,8 @@ from cilium_lab.kube import decode
 from cilium_lab.kube.agent import STATUS, Query
 from cilium_lab.kube.client import APPLY, BUDGET, MERGE, Api, ApiError
 from cilium_lab.kube.deadline import concurrently
-from cilium_lab.kube.objects import AgentView, CiliumNode, Pod, Snapshot, State, Workload
+from cilium_lab.kube.objects import AgentView, Budget, CiliumNode, Pod, Snapshot, State, Workload
+from cilium_lab.kube.raw import member
 from cilium_lab.kube.state import NAME, PATH, parse_state, render_state, split_manager
 
 _PODS = "/api/v1/pods"
@@ -24,9 +25,24 @@ AGENT = "cilium-agent"
 _DEBUG = "level=debug"
 """Marks most lines of Cilium's logs where debug is on, and never the reason of a failure."""
 _TAIL = 2000
+ROLLOUT_TAINT = "cilium-lab/rollout"
+"""Key of the taint that keeps a DaemonSet from re-creating its pod before the agent's restart."""
 _GONE = (404, 409)
 """No such pod, or another one of its name (a precondition does not hold)."""
-_WORKLOADS = {"Deployment": "deployments", "StatefulSet": "statefulsets", "ReplicaSet": "replicasets"}
+_CORE = "/api/v1"
+_WORKLOADS = {
+    "Deployment": f"{_APPS}/deployments",
+    "StatefulSet": f"{_APPS}/statefulsets",
+    "ReplicaSet": f"{_APPS}/replicasets",
+    "ReplicationController": f"{_CORE}/replicationcontrollers",
+}
+_POLICIES = {
+    "NetworkPolicy": "/apis/networking.k8s.io/v1/networkpolicies",
+    "CiliumNetworkPolicy": f"{_CILIUM}/ciliumnetworkpolicies",
+    "CiliumClusterwideNetworkPolicy": f"{_CILIUM}/ciliumclusterwidenetworkpolicies",
+}
+_TRIES = 5
+"""How often a change of a node is begun again that somebody else has changed meanwhile."""
 
 
 class Cluster:
@@ -40,17 +56,66 @@ class Cluster:
 
     def snapshot(self) -> Snapshot:
         """One observation of the API's objects, without the agents."""
-        return Snapshot(
-            nodes=tuple(decode.node(item) for item in self._items("/api/v1/nodes")),
+        return replace(
+            self.workload_snapshot(),
+            nodes=tuple(decode.node(item) for item in self._items(f"{_CORE}/nodes")),
             cilium_nodes=self.cilium_nodes(),
-            pods=self.pods(),
-            workloads=self.workloads(),
-            budgets=tuple(decode.budget(item) for item in self._items("/apis/policy/v1/poddisruptionbudgets")),
+            budgets=self.budgets(),
             endpoints=tuple(decode.endpoint(item) for item in self._items(f"{_CILIUM}/ciliumendpoints")),
             backends=decode.backends(self._items("/apis/discovery.k8s.io/v1/endpointslices")),
             configured=decode.configured(self._config_map("cilium-config")),
             state=self.state(),
         )
+
+    def workload_snapshot(self) -> Snapshot:
+        """Pods and workloads alone: what is needed many times a second."""
+        items = self._items(_PODS)
+        return Snapshot((), pods=decode.pods(items), pending=decode.pending(items), workloads=self.workloads())
+
+    def survey(self, snapshot: Snapshot) -> Snapshot:
+        """The snapshot with everything else that decides where pods may run, and what keeps them apart."""
+        volumes = self._items(f"{_CORE}/persistentvolumes")
+        services = (decode.service(item) for item in self._items(f"{_CORE}/services"))
+        policies = (
+            f"{kind} {item['metadata'].get('namespace', '')}/{item['metadata']['name']}".replace(" /", " ")
+            for kind, path in _POLICIES.items()
+            for item in self._items(path)
+        )
+        namespaces = self._items(f"{_CORE}/namespaces")
+        return replace(
+            snapshot,
+            claims=decode.claims(self._items(f"{_CORE}/persistentvolumeclaims"), volumes),
+            namespaces={item["metadata"]["name"]: item["metadata"].get("labels", {}) for item in namespaces},
+            services=tuple(service for service in services if service),
+            network_policies=tuple(policies),
+        )
+
+    def inadmissible(self, snapshot: Snapshot, groups: Iterable[str]) -> dict[str, str]:
+        """Of these groups of pods (`Pod.group`) those of which the API server would admit no further pod now, with its
+        words. It is a dry run, which changes nothing."""
+        templates = {workload.key: (workload.namespace, workload.template) for workload in snapshot.workloads}
+        wanted = frozenset(groups)
+        if any(group.startswith("DaemonSet ") for group in wanted):
+            for item in self._items(f"{_APPS}/daemonsets"):
+                meta = item["metadata"]
+                templates[f"DaemonSet {meta['namespace']}/{meta['name']}"] = (
+                    meta["namespace"],
+                    item["spec"]["template"],
+                )
+        queried = sorted(group for group in wanted if templates.get(group, ("", {}))[1])
+        answers = concurrently(lambda group: self._dry_run(*templates[group]), queried)
+        return {group: words for group, words in zip(queried, answers, strict=True) if words}
+
+    def _dry_run(self, namespace: str, template: Mapping[str, Any]) -> str:
+        meta = {**member(template, "metadata"), "generateName": "cilium-lab-", "namespace": namespace}
+        body = {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": template["spec"]}
+        try:
+            self.api.send("POST", f"{_CORE}/namespaces/{namespace}/pods?dryRun=All", body)
+        except ApiError as error:
+            if 400 <= error.status < 500 and error.status != 429:
+                return error.message
+            raise
+        return ""
 
     def observe(self, query: Query = STATUS) -> Snapshot:
         """A snapshot with the view of every ready agent."""
@@ -74,13 +139,17 @@ class Cluster:
         found = (decode.cilium_node(item) for item in self._items(f"{_CILIUM}/ciliumnodes"))
         return {node.name: node for node in found}
 
+    def budgets(self) -> tuple[Budget, ...]:
+        """Every disruption budget."""
+        return tuple(decode.budget(item) for item in self._items("/apis/policy/v1/poddisruptionbudgets"))
+
     def workloads(self) -> tuple[Workload, ...]:
         """Every workload that re-creates its pods elsewhere."""
         return tuple(
             decode.workload(kind, item)
-            for kind, plural in _WORKLOADS.items()
-            for item in self._items(f"{_APPS}/{plural}")
-            if kind != "ReplicaSet" or not item["metadata"].get("ownerReferences")
+            for kind, path in _WORKLOADS.items()
+            for item in self._items(path)
+            if kind != "ReplicaSet" or not decode.of_a_deployment(item)
         )
 
     def state(self) -> State:
@@ -90,6 +159,14 @@ class Cluster:
     def manifest(self, pod: Pod) -> dict[str, Any]:
         """The API's own object of a pod."""
         return self.api.get(f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}")
+
+    def pod_objects(self, namespace: str) -> list[dict[str, Any]]:
+        """The API's own objects of all pods of a namespace."""
+        return self._items(f"{_CORE}/namespaces/{namespace}/pods")
+
+    def find_pod(self, namespace: str, name: str) -> dict[str, Any] | None:
+        """The API's own object of a pod, also of a finished one; None if there is none."""
+        return self._unless_missing(lambda: self.api.get(f"{_CORE}/namespaces/{namespace}/pods/{name}"))
 
     def last_lines(self, pod: Pod | None, container: str, lines: int = 5) -> list[str]:
         """The last lines of a pod's log above the level debug; why not, where there are none."""
@@ -123,15 +200,40 @@ class Cluster:
 
     def write_state(self, state: State) -> None:
         """Save the state; an empty one leaves no ConfigMap behind."""
-        if not (state.nodes or state.pods):
+        if state == State():
             self._unless_missing(lambda: self.api.send("DELETE", f"{PATH}/{NAME}"))
             return
         self.api.send("PATCH", f"{PATH}/{NAME}?fieldManager=cilium-lab&force=true", render_state(state), APPLY)
 
     def cordon(self, node: str, *, on: bool) -> None:
-        """Cordon a node, or uncordon it."""
-        body = {"spec": {"unschedulable": True if on else None}}
-        self.api.send("PATCH", f"/api/v1/nodes/{node}", body, MERGE)
+        """Cordon a node, or uncordon it; without the cordon the rollout's taint goes as well."""
+        self._change_node(node, {"unschedulable": True if on else None}, taint=None if on else False)
+
+    def taint(self, node: str, *, on: bool) -> None:
+        """The taint that keeps DaemonSets from re-creating their pods on the node."""
+        self._change_node(node, {}, taint=on)
+
+    def _change_node(self, name: str, spec: dict[str, Any], *, taint: bool | None) -> None:
+        """`taint`: whether the rollout's taint shall be there; None: as it is. A list is replaced as a whole, so the
+        change holds only for the version of the node that was read."""
+        for attempt in range(_TRIES):
+            body: dict[str, Any] = {"spec": dict(spec)}
+            if taint is not None:
+                found = self.api.get(f"{_CORE}/nodes/{name}")
+                taints: list[dict[str, str]] = found["spec"].get("taints") or []
+                kept = [one for one in taints if one["key"] != ROLLOUT_TAINT]
+                wanted = [*kept, {"key": ROLLOUT_TAINT, "effect": "NoSchedule"}] if taint else kept
+                if wanted != taints:
+                    body["spec"]["taints"] = wanted or None
+                    body["metadata"] = {"resourceVersion": found["metadata"].get("resourceVersion")}
+            if not body["spec"]:
+                return
+            try:
+                self.api.send("PATCH", f"{_CORE}/nodes/{name}", body, MERGE)
+                return
+            except ApiError as error:
+                if error.status != 409 or attempt == _TRIES - 1:
+                    raise
 
     def set_pod_cidrs(self, node: str, pod_cidrs: Iterable[IPv4Network]) -> None:
         """The CIDRs that peers have routes to; an agent in cluster-pool uses the first from its next start on."""
@@ -145,10 +247,17 @@ class Cluster:
 
     def delete_pod(self, pod: Pod) -> None:
         """Delete this very pod: another of its name stays."""
-        body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": pod.uid}}
-        path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}"
+        self._delete(pod.namespace, pod.name, pod.uid)
+
+    def delete_object(self, pod: Mapping[str, Any]) -> None:
+        """The same for the API's own object."""
+        meta = pod["metadata"]
+        self._delete(meta["namespace"], meta["name"], meta["uid"])
+
+    def _delete(self, namespace: str, name: str, uid: str) -> None:
+        body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
         try:
-            self.api.send("DELETE", path, body)
+            self.api.send("DELETE", f"{_CORE}/namespaces/{namespace}/pods/{name}", body)
         except ApiError as error:
             if error.status not in _GONE:
                 raise
@@ -172,10 +281,10 @@ class Cluster:
         return True
 
     def restart(self, workload: Workload, stamp: str) -> None:
-        """What `kubectl rollout restart` does; the same stamp twice is one restart."""
+        """What `kubectl rollout restart` does to a Deployment; the same stamp twice is one restart."""
         annotations = {"kubectl.kubernetes.io/restartedAt": stamp}
         body = {"spec": {"template": {"metadata": {"annotations": annotations}}}}
-        path = f"{_APPS}/namespaces/{workload.namespace}/{_WORKLOADS[workload.kind]}/{workload.name}"
+        path = f"{_APPS}/namespaces/{workload.namespace}/deployments/{workload.name}"
         self.api.send("PATCH", path, body, MERGE)
 
     def recreate_pod(self, manifest: Any) -> None:

@@ -1,24 +1,32 @@
-"""Objects of the Kubernetes API as frozen data, and quantities as whole numbers: pure functions of API objects."""
+"""Objects of the Kubernetes API as frozen data: pure functions of API objects."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from decimal import Decimal
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any, cast
 
-from cilium_lab.kube.objects import Budget, CiliumNode, Configured, Endpoint, Node, Pod, Workload
+from cilium_lab.kube.objects import (
+    Budget,
+    CiliumNode,
+    Claim,
+    Configured,
+    Endpoint,
+    Node,
+    Pod,
+    Service,
+    Taint,
+    Workload,
+)
+from cilium_lab.kube.quantities import amount
+from cilium_lab.kube.raw import Object, listed, member
 
-Object = Mapping[str, Any]
 _FINISHED = ("Succeeded", "Failed")
 _STARTING = ("ContainerCreating", "PodInitializing")
-_HOSTNAME = "kubernetes.io/hostname"
+_CORDON = "node.kubernetes.io/unschedulable"
+_OWN_GROUPS = ("", "apps", "batch")
+"""API groups of Kubernetes' own controllers of pods."""
 _CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
-_SUFFIXES = {
-    "n": Decimal("1e-9"), "u": Decimal("1e-6"), "m": Decimal("1e-3"), "": Decimal(1),
-    "k": Decimal(10**3), "M": Decimal(10**6), "G": Decimal(10**9), "T": Decimal(10**12), "P": Decimal(10**15),
-    "Ki": Decimal(2**10), "Mi": Decimal(2**20), "Gi": Decimal(2**30), "Ti": Decimal(2**40), "Pi": Decimal(2**50),
-}  # fmt: skip
 
 
 def condition(item: Object, kind: str) -> bool:
@@ -39,10 +47,16 @@ def node(item: Object) -> Node:
         ready=condition(item, "Ready"),
         cordoned=bool(item["spec"].get("unschedulable")),
         control_plane=_CONTROL_PLANE in item["metadata"].get("labels", {}),
-        cpu=millicores(allocatable.get("cpu", 0)),
-        memory=octets(allocatable.get("memory", 0)),
-        pods=int(allocatable.get("pods", 110)),
+        allocatable={name: amount(name, text) for name, text in {"pods": 110, **allocatable}.items()},
+        labels=item["metadata"].get("labels", {}),
+        taints=tuple(_taints(item["spec"].get("taints") or ())),
     )
+
+
+def _taints(items: Iterable[Object]) -> Iterator[Taint]:
+    for taint in items:
+        if taint["key"] != _CORDON:
+            yield Taint(taint["key"], taint.get("value", ""), taint["effect"])
 
 
 def cilium_node(item: Object) -> CiliumNode:
@@ -54,22 +68,26 @@ def cilium_node(item: Object) -> CiliumNode:
 
 def pods(items: Iterable[Object]) -> tuple[Pod, ...]:
     """Every v1 Pod that has a node and is not finished: a finished one keeps its address in the status alone."""
-    return tuple(
-        _pod(item)
-        for item in items
-        if item["spec"].get("nodeName") and item.get("status", {}).get("phase") not in _FINISHED
-    )
+    return tuple(_pod(item) for item in items if item["spec"].get("nodeName") and not _finished(item))
+
+
+def pending(items: Iterable[Object]) -> tuple[Pod, ...]:
+    """Every v1 Pod that has no node yet."""
+    return tuple(_pod(item) for item in items if not item["spec"].get("nodeName") and not _finished(item))
+
+
+def _finished(item: Object) -> bool:
+    return item.get("status", {}).get("phase") in _FINISHED
 
 
 def _pod(item: Object) -> Pod:
     spec, meta = item["spec"], item["metadata"]
     address = item.get("status", {}).get("podIP")
-    requests = [c.get("resources", {}).get("requests", {}) for c in spec.get("containers", [])]
     return Pod(
         namespace=meta["namespace"],
         name=meta["name"],
         uid=meta["uid"],
-        node=spec["nodeName"],
+        node=spec.get("nodeName", ""),
         address=IPv4Address(address) if address and ":" not in address else None,
         owner=_owner(meta),
         host_network=bool(spec.get("hostNetwork")),
@@ -77,10 +95,16 @@ def _pod(item: Object) -> Pod:
         terminating="deletionTimestamp" in meta,
         created=meta.get("creationTimestamp", ""),
         labels=meta.get("labels", {}),
-        cpu=sum(millicores(r.get("cpu", 0)) for r in requests),
-        memory=sum(octets(r.get("memory", 0)) for r in requests),
         waiting_reason=_waiting_reason(item.get("status", {})),
+        spec=spec,
+        unscheduled=_message(item, "PodScheduled", "False"),
     )
+
+
+def _message(item: Object, kind: str, status: str) -> str:
+    """The message of a condition that has this status; empty otherwise."""
+    found: list[dict[str, Any]] = item.get("status", {}).get("conditions") or []
+    return next((c.get("message") or kind for c in found if c["type"] == kind and c["status"] == status), "")
 
 
 def _waiting_reason(status: Mapping[str, Any]) -> str:
@@ -97,19 +121,29 @@ def _owner(meta: Mapping[str, Any]) -> tuple[str, str] | None:
     if controller is None:
         return None
     suffix = "-" + meta.get("labels", {}).get("pod-template-hash", "\n")
-    if controller["kind"] == "ReplicaSet" and controller["name"].endswith(suffix):
-        return ("Deployment", controller["name"].removesuffix(suffix))
-    return (controller["kind"], controller["name"])
+    kind, name = controller["kind"], controller["name"]
+    if kind == "ReplicaSet" and name.endswith(suffix):
+        return ("Deployment", name.removesuffix(suffix))
+    group = controller.get("apiVersion", "v1").rpartition("/")[0]
+    return (kind if group in _OWN_GROUPS else f"{kind}.{group}", name)
+
+
+def of_a_deployment(item: Object) -> bool:
+    """Whether a ReplicaSet is one version of a Deployment, which counts its pods as its own."""
+    owners: list[dict[str, Any]] = item["metadata"].get("ownerReferences") or []
+    return any(owner.get("controller") and owner["kind"] == "Deployment" for owner in owners)
 
 
 def workload(kind: str, item: Object) -> Workload:
-    """An apps/v1 Deployment, StatefulSet or ReplicaSet."""
+    """An apps/v1 Deployment, StatefulSet or ReplicaSet, or a v1 ReplicationController."""
     spec, status = item["spec"], item.get("status", {})
     replicas = int(spec.get("replicas", 1))
     seen = status.get("observedGeneration", 0) >= item["metadata"].get("generation", 0)
-    updated = replicas if kind == "ReplicaSet" else status.get("updatedReplicas", 0)
     # A Deployment counts the pods of its old version in `replicas` until they are gone.
-    counts = {replicas, updated, status.get("availableReplicas", 0), status.get("replicas", 0)}
+    counts = {replicas, status.get("availableReplicas", 0), status.get("replicas", 0)}
+    paused = bool(spec.get("paused"))
+    if _replaces(kind, spec):
+        counts.add(status.get("updatedReplicas", 0))
     return Workload(
         kind=kind,
         namespace=item["metadata"]["namespace"],
@@ -117,9 +151,19 @@ def workload(kind: str, item: Object) -> Workload:
         replicas=replicas,
         ready=status.get("readyReplicas", 0),
         complete=seen and len(counts) == 1,
-        surges=kind == "Deployment" and _surges(spec, replicas),
-        one_per_node=_one_per_node(spec),
+        surges=kind == "Deployment" and not paused and _surges(spec, replicas),
+        template=spec.get("template") or {},
+        failure=_message(item, "ReplicaFailure", "True"),
     )
+
+
+def _replaces(kind: str, spec: Mapping[str, Any]) -> bool:
+    """Whether its controller brings every pod to the newest version: else pods of an older one may stay for ever."""
+    if kind == "Deployment":
+        return not spec.get("paused")
+    strategy = member(spec, "updateStrategy")
+    partition = member(strategy, "rollingUpdate").get("partition", 0)
+    return kind == "StatefulSet" and strategy.get("type", "RollingUpdate") == "RollingUpdate" and not partition
 
 
 def _surges(spec: Mapping[str, Any], replicas: int) -> bool:
@@ -139,25 +183,44 @@ def _share(value: str | int, of: int, *, up: bool) -> int:
     return -(-part // 100) if up else part // 100
 
 
-def _one_per_node(spec: Mapping[str, Any]) -> bool:
-    """Whether required anti-affinity against the pods' own labels lets no two of them share a node."""
-    template = spec.get("template", {})
-    labels: Mapping[str, str] = template.get("metadata", {}).get("labels", {})
-    rules = template.get("spec", {}).get("affinity", {}).get("podAntiAffinity", {})
-    terms: list[dict[str, Any]] = rules.get("requiredDuringSchedulingIgnoredDuringExecution") or []
-    for term in terms:
-        wanted = cast(dict[str, str], term.get("labelSelector", {}).get("matchLabels", {}))
-        if term.get("topologyKey") == _HOSTNAME and wanted and wanted.items() <= labels.items():
-            return True
-    return False
+def claims(claimed: Iterable[Object], volumes: Iterable[Object]) -> dict[str, Claim]:
+    """By namespace/name, from v1 PersistentVolumeClaims and PersistentVolumes."""
+    terms = {volume["metadata"]["name"]: _volume_terms(volume["spec"]) for volume in volumes}
+    found: dict[str, Claim] = {}
+    for item in claimed:
+        key = f"{item['metadata']['namespace']}/{item['metadata']['name']}"
+        spec = item["spec"]
+        one_pod = "ReadWriteOncePod" in (spec.get("accessModes") or ())
+        found[key] = Claim(key, terms.get(spec.get("volumeName", "")), one_pod)
+    return found
+
+
+def _volume_terms(spec: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...] | None:
+    required = member(spec, "nodeAffinity", "required")
+    return tuple(listed(required, "nodeSelectorTerms")) if required else None
+
+
+def service(item: Object) -> Service | None:
+    """A v1 Service with a traffic policy Local; None for any other, and for one without a selector."""
+    spec = item["spec"]
+    local = tuple(name for name in ("externalTrafficPolicy", "internalTrafficPolicy") if spec.get(name) == "Local")
+    if not local or not spec.get("selector"):
+        return None
+    return Service(item["metadata"]["namespace"], item["metadata"]["name"], spec["selector"], local)
 
 
 def budget(item: Object) -> Budget:
     """A policy/v1 PodDisruptionBudget."""
     status = item.get("status", {})
     meta = item["metadata"]
-    counts = (status.get("expectedPods", 0), status.get("desiredHealthy", 0))
-    return Budget(meta["namespace"], meta["name"], *counts, selector=item.get("spec", {}).get("selector"))
+    return Budget(
+        meta["namespace"],
+        meta["name"],
+        status.get("expectedPods", 0),
+        status.get("desiredHealthy", 0),
+        item.get("spec", {}).get("selector"),
+        status.get("disruptionsAllowed", 0),
+    )
 
 
 def endpoint(item: Object) -> Endpoint:
@@ -200,22 +263,3 @@ def configured(config_map: Object | None) -> Configured | None:
 
 def _networks(texts: Iterable[str]) -> Iterator[IPv4Network]:
     return (IPv4Network(text) for text in texts if text and ":" not in text)
-
-
-def quantity(text: str | int | float) -> Decimal:
-    """The value of `250m`, `64Mi`, `2`, `1e3`. Raises ValueError for anything else."""
-    words = str(text)
-    digits = words.rstrip("numkKMGTPi")
-    if digits == "" or words[len(digits) :] not in _SUFFIXES:
-        raise ValueError(f"no quantity: {text!r}")
-    return Decimal(digits) * _SUFFIXES[words[len(digits) :]]
-
-
-def millicores(text: str | int | float) -> int:
-    """CPU in thousandths of a core."""
-    return int(quantity(text) * 1000)
-
-
-def octets(text: str | int | float) -> int:
-    """Memory in bytes."""
-    return int(quantity(text))

@@ -4,8 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
+
+from cilium_lab.kube import selectors
+from cilium_lab.kube.rules import Rules, rules
+
+
+@dataclass(frozen=True)
+class Taint:
+    """A taint of a node: `effect` is NoSchedule, PreferNoSchedule or NoExecute."""
+
+    key: str
+    value: str
+    effect: str
 
 
 @dataclass(frozen=True)
@@ -18,12 +31,11 @@ class Node:
     ready: bool
     cordoned: bool
     control_plane: bool
-    cpu: int
-    """Allocatable, in millicores."""
-    memory: int
-    """Allocatable, in bytes."""
-    pods: int
-    """How many pods the kubelet runs at most."""
+    allocatable: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Resource -> amount in its unit (`quantities.amount`); `pods` is how many pods the kubelet runs at most."""
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    taints: tuple[Taint, ...] = ()
+    """All but the cordon's own."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +49,10 @@ class CiliumNode:
 
 @dataclass(frozen=True)
 class Pod:
-    """A pod that is not finished. `owner` is (kind, name) of the workload that re-creates it, None for a bare pod."""
+    """A pod that is not finished. `owner` is (kind, name) of the workload that re-creates it, None for a bare pod.
+
+    The kind of an owner outside Kubernetes' own API groups has its group behind it: Cluster.postgresql.example.com.
+    """
 
     namespace: str
     name: str
@@ -51,17 +66,27 @@ class Pod:
     created: str = ""
     """RFC 3339 in UTC, so that texts compare as times do."""
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
-    cpu: int = 0
-    """Requested, in millicores."""
-    memory: int = 0
-    """Requested, in bytes."""
     waiting_reason: str = ""
     """Why a container does not start: the reason of its waiting state, ErrImagePull or CrashLoopBackOff."""
+    spec: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
+    """As the API has it."""
+    unscheduled: str = ""
+    """Why the scheduler has found no node for it, in its own words."""
 
     @property
     def key(self) -> str:
         """namespace/name"""
         return f"{self.namespace}/{self.name}"
+
+    @property
+    def group(self) -> str:
+        """What re-creates it, `kind namespace/name` like `Workload.key`; its own key for a bare pod."""
+        return f"{self.owner[0]} {self.namespace}/{self.owner[1]}" if self.owner else self.key
+
+    @cached_property
+    def rules(self) -> Rules:
+        """What its specification says about where it may run."""
+        return rules(self.spec, self.name)
 
     @property
     def on_pod_network(self) -> bool:
@@ -71,7 +96,7 @@ class Pod:
 
 @dataclass(frozen=True)
 class Workload:
-    """A Deployment, StatefulSet or ReplicaSet."""
+    """A Deployment, StatefulSet, ReplicaSet or ReplicationController."""
 
     kind: str
     namespace: str
@@ -79,11 +104,13 @@ class Workload:
     replicas: int
     ready: int
     complete: bool
-    """The controller has observed the newest generation, and all replicas are of it and available."""
+    """The controller has observed the newest generation, has all replicas, and replaces none of them just now."""
     surges: bool
-    """A restart starts each new pod before it ends an old one (maxSurge above 0, maxUnavailable 0)."""
-    one_per_node: bool = False
-    """Required anti-affinity: no two of its pods share a node."""
+    """A restart starts each new pod before it ends an old one (maxSurge above 0, maxUnavailable 0, not paused)."""
+    template: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
+    """Of its pods, as the API has it."""
+    failure: str = ""
+    """Why its controller cannot make a pod, in the API server's words."""
 
     @property
     def key(self) -> str:
@@ -101,28 +128,50 @@ class Budget:
     desired: int
     selector: Mapping[str, Any] | None = None
     """spec.selector: labels that its pods match; None selects no pod, an empty one every pod of the namespace."""
+    allowed: int = 0
+    """How many of its pods may be evicted now."""
+
+    @property
+    def key(self) -> str:
+        """namespace/name"""
+        return f"{self.namespace}/{self.name}"
+
+    @property
+    def forbids(self) -> bool:
+        """Whether none of its pods may ever be evicted."""
+        return 0 < self.expected <= self.desired
 
     def selects(self, pod: Pod) -> bool:
         """Whether the pod counts for this budget."""
-        if self.selector is None or pod.namespace != self.namespace:
-            return False
-        wanted: Mapping[str, str] = self.selector.get("matchLabels") or {}
-        rules: list[dict[str, Any]] = self.selector.get("matchExpressions") or []
-        return wanted.items() <= pod.labels.items() and all(_matches(rule, pod.labels) for rule in rules)
+        return pod.namespace == self.namespace and selectors.matches(self.selector, pod.labels)
 
 
-def _matches(rule: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    """A LabelSelectorRequirement (meta/v1); a label that is missing is not in any list."""
-    has = rule["key"] in labels
-    match rule["operator"]:
-        case "Exists":
-            return has
-        case "DoesNotExist":
-            return not has
-        case "In":
-            return has and labels[rule["key"]] in rule["values"]
-        case _:
-            return not has or labels[rule["key"]] not in rule["values"]
+@dataclass(frozen=True)
+class Claim:
+    """A PersistentVolumeClaim. `node_terms` are its volume's NodeSelectorTerms: where it can be mounted."""
+
+    key: str
+    """namespace/name"""
+    node_terms: tuple[Mapping[str, Any], ...] | None = None
+    """None: on every node, or it has no volume yet."""
+    one_pod: bool = False
+    """ReadWriteOncePod: no second pod may use it."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """A Service that is answered on each node by the pods of that node alone, for one of its traffic policies."""
+
+    namespace: str
+    name: str
+    selector: Mapping[str, str]
+    policies: tuple[str, ...]
+    """The fields that say Local: externalTrafficPolicy, internalTrafficPolicy."""
+
+    @property
+    def key(self) -> str:
+        """namespace/name"""
+        return f"{self.namespace}/{self.name}"
 
 
 @dataclass(frozen=True)
@@ -177,13 +226,38 @@ class Configured:
 
 
 @dataclass(frozen=True)
+class Baseline:
+    """What was not well before the first change, and is not waited for afterwards."""
+
+    ready: Mapping[str, int] = field(default_factory=dict[str, int])
+    """`Workload.key` -> ready pods, of those that had fewer than their replicas."""
+    unready: tuple[str, ...] = ()
+    """`place` of each other pod that was not ready."""
+    violated: tuple[str, ...] = ()
+    """Invariant and subject of what did not hold, for example `I7 default/web`."""
+    unanswered: tuple[str, ...] = ()
+    """Questions of the canary that had no answer."""
+
+    def excuses(self, pod: Pod) -> bool:
+        """Whether the pod need not be ready."""
+        return pod.group in self.ready or place(pod) in self.unready
+
+
+def place(pod: Pod) -> str:
+    """A pod that is re-created on its node, whatever its next name: group and node."""
+    return f"{pod.group} on {pod.node}"
+
+
+@dataclass(frozen=True)
 class State:
     """What a run leaves to the next one, kept in a ConfigMap (see `cilium_lab.kube.state`)."""
 
     nodes: tuple[str, ...] = ()
     """Nodes whose rollout has begun and not ended."""
     pods: tuple[Mapping[str, Any], ...] = ()
-    """Manifests of the bare pods that were deleted and have to be re-created."""
+    """Manifests of the pods that were deleted and that the rollout has to re-create."""
+    baseline: Baseline | None = None
+    """None: no run has begun."""
 
 
 @dataclass(frozen=True)
@@ -195,6 +269,17 @@ class Snapshot:
     pods: tuple[Pod, ...] = ()
     workloads: tuple[Workload, ...] = ()
     budgets: tuple[Budget, ...] = ()
+    pending: tuple[Pod, ...] = ()
+    """Pods that have no node yet."""
+    claims: Mapping[str, Claim] = field(default_factory=dict[str, Claim])
+    """By key; only a survey (`Cluster.survey`) has them and the four that follow."""
+    namespaces: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
+    """Name -> labels."""
+    services: tuple[Service, ...] = ()
+    network_policies: tuple[str, ...] = ()
+    """`kind namespace/name` of what may keep pods from one another."""
+    inadmissible: Mapping[str, str] = field(default_factory=dict[str, str])
+    """`Workload.key` -> why the API server would admit no further pod of it now, in its words."""
     endpoints: tuple[Endpoint, ...] = ()
     backends: Mapping[str, int] = field(default_factory=dict[str, int])
     """Service `namespace/name` -> its ready backends."""
@@ -236,7 +321,4 @@ class Snapshot:
 
     def workload(self, pod: Pod) -> Workload | None:
         """The workload that re-creates the pod elsewhere."""
-        for workload in self.workloads:
-            if workload.namespace == pod.namespace and (workload.kind, workload.name) == pod.owner:
-                return workload
-        return None
+        return next((workload for workload in self.workloads if workload.key == pod.group), None)

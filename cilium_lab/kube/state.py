@@ -1,6 +1,7 @@
 """What the cluster does not record by itself, kept in one of its ConfigMaps while nodes are rolled out.
 
-That is which nodes a run has cordoned, and the manifests of the bare pods that it has deleted. A node's annotations
+That is what was not well before the first change, which nodes a run has cordoned, and the manifests of the bare pods
+that it has deleted. A node's annotations
 would be the obvious place and are the wrong one: in the mode `kubernetes` a changed annotation makes the agent write
 the Node's pod CIDR into its CiliumNode at once.
 
@@ -13,21 +14,30 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any, cast
 
-from cilium_lab.kube.objects import State
+from cilium_lab.kube.objects import Baseline, State
 
 NAMESPACE = "kube-system"
 NAME = "cilium-lab-migration"
 PATH = f"/api/v1/namespaces/{NAMESPACE}/configmaps"
 MANAGER_KEY = "cilium-lab/field-manager"
 """Annotation of a saved manifest that names its creator; removed before the manifest is applied."""
+CREATED_KEY = "cilium-lab/created"
+"""The same, with the time at which the pod was created (RFC 3339 in UTC)."""
 
 
 def parse_state(config_map: dict[str, Any] | None) -> State:
     """The state, empty where there is no ConfigMap."""
     data: dict[str, str] = (config_map or {}).get("data", {})
-    return State(tuple(json.loads(data.get("nodes", "[]"))), tuple(json.loads(data.get("pods", "[]"))))
+    before: dict[str, Any] | None = json.loads(data.get("before", "null"))
+    baseline = (
+        None
+        if before is None
+        else Baseline(before["ready"], tuple(before["unready"]), tuple(before["violated"]), tuple(before["unanswered"]))
+    )
+    return State(tuple(json.loads(data.get("nodes", "[]"))), tuple(json.loads(data.get("pods", "[]"))), baseline)
 
 
 def render_state(state: State) -> dict[str, Any]:
@@ -36,7 +46,11 @@ def render_state(state: State) -> dict[str, Any]:
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {"name": NAME, "namespace": NAMESPACE},
-        "data": {"nodes": json.dumps(list(state.nodes)), "pods": json.dumps([dict(pod) for pod in state.pods])},
+        "data": {
+            "nodes": json.dumps(list(state.nodes)),
+            "pods": json.dumps([dict(pod) for pod in state.pods]),
+            "before": json.dumps(asdict(state.baseline) if state.baseline else None),
+        },
     }
 
 
@@ -51,7 +65,10 @@ def pod_manifest(pod: Mapping[str, Any]) -> dict[str, Any]:
     kept = cast(dict[str, Any], _pick(pod, creator["fieldsV1"]))
     meta = pod["metadata"]
     kept.setdefault("metadata", {}).update(name=meta["name"], namespace=meta["namespace"])
-    kept["metadata"].setdefault("annotations", {})[MANAGER_KEY] = creator["manager"]
+    notes = {MANAGER_KEY: creator["manager"], CREATED_KEY: meta.get("creationTimestamp", "")}
+    kept["metadata"].setdefault("annotations", {}).update(notes)
+    if meta.get("ownerReferences"):
+        kept["metadata"]["ownerReferences"] = meta["ownerReferences"]
     kept["spec"]["nodeName"] = pod["spec"]["nodeName"]
     return {"apiVersion": "v1", "kind": "Pod", **kept}
 
@@ -60,6 +77,7 @@ def split_manager(manifest: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """The creator's name as a field manager, and the manifest as it set it."""
     clean: dict[str, Any] = json.loads(json.dumps(manifest))
     manager = clean["metadata"]["annotations"].pop(MANAGER_KEY)
+    clean["metadata"]["annotations"].pop(CREATED_KEY, None)
     if not clean["metadata"]["annotations"]:
         del clean["metadata"]["annotations"]
     return manager, clean

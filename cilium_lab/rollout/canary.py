@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 from typing import Any
 
 from cilium_lab.kube.objects import Pod, Snapshot
-from cilium_lab.rollout.drain import CANARY_LABEL
+from cilium_lab.rollout.outcomes import CANARY_LABEL
 from cilium_lab.rollout.request import Canary
 
 NAMESPACE = "kube-system"
 CONTAINER = "canary"
+ECHO = "echo"
+"""The question to every echo pod."""
 _SECONDS = 2
 
 
@@ -39,7 +41,8 @@ def pod(canary: Canary, node: str) -> dict[str, Any]:
                     "image": canary.image,
                     "imagePullPolicy": "IfNotPresent",
                     "command": ["sleep", "600"],
-                    "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}},
+                    # Without requests: a node that is full refuses no pod that requests nothing.
+                    "resources": {"limits": {"memory": "64Mi"}, "requests": {"cpu": "0", "memory": "0"}},
                 }
             ],
         },
@@ -55,8 +58,19 @@ def echo_pods(canary: Canary, snapshot: Snapshot) -> tuple[Pod, ...]:
     return tuple({p.node: p for p in ready if p.ready and not p.terminating}.values())
 
 
+def without(canary: Canary, unanswered: Iterable[str]) -> Canary:
+    """The canary without these questions (see `judge`): they had no answer before anything was changed."""
+    names = frozenset(unanswered)
+    return replace(
+        canary,
+        pages=tuple(page for page in canary.pages if f"page {page}" not in names),
+        names=tuple(host for host in canary.names if f"name {host}" not in names),
+        echo=None if ECHO in names else canary.echo,
+    )
+
+
 def script(canary: Canary, echoes: Iterable[Pod]) -> str:
-    """Shell for the canary: one line of result for each thing that it tries, all at once."""
+    """Shell for the canary: one line of result for each question, all at once."""
     tries = [f"{_request(page, 'page')} &" for page in canary.pages]
     tries += [f"{_request(f'http://{pod.address}/', f'echo {pod.address}', show=True)} &" for pod in echoes]
     tries += [
@@ -76,33 +90,39 @@ def _request(url: str, title: str, *, show: bool = False) -> str:
 
 
 @dataclass(frozen=True)
-class Trial:
-    """The canary's result: how many things it tried, and those that failed, in words."""
+class Answers:
+    """The canary's result: how many questions it had, and those without the right answer: question -> in words."""
 
-    tried: int
-    failed: tuple[str, ...]
+    total: int
+    failed: Mapping[str, str]
 
 
-def judge(canary: Canary, echoes: Iterable[Pod], output: str, address: IPv4Address) -> Trial:
-    """Reads the script's output. Every echo has to name `address`, the canary's own, as the source."""
+def judge(canary: Canary, echoes: Iterable[Pod], output: str, address: IPv4Address) -> Answers:
+    """Reads the script's output. Every echo has to name `address`, the canary's own, as the source.
+
+    A question is `page URL`, `name HOST`, or ECHO for all echoes together, whose addresses change in a migration.
+    """
     lines = [line.strip() for line in output.splitlines()]
-    failed: list[str] = []
+    failed: dict[str, str] = {}
     for page in canary.pages:
         found = _rest(lines, f"page {page} ")
         if found in ("", "000"):
-            failed.append(f"{page} does not answer")
+            failed[f"page {page}"] = f"{page} does not answer"
     for host in canary.names:
         found = _rest(lines, f"name {host} ")
         if found in ("", "none") or found.startswith(";;"):
-            failed.append(f"{host} does not resolve ({found or 'no answer'})")
+            failed[f"name {host}"] = f"{host} does not resolve ({found or 'no answer'})"
     targets = tuple(echoes)
+    wrong: list[str] = []
     for target in targets:
         found = _rest(lines, f"echo {target.address} ")
         if not found.startswith("RemoteAddr:"):
-            failed.append(f"{target.key} at {target.address} does not answer ({found or 'nothing'})")
+            wrong.append(f"{target.key} at {target.address} does not answer ({found or 'nothing'})")
         elif found.removeprefix("RemoteAddr:").strip().rpartition(":")[0] != str(address):
-            failed.append(f"{target.key} at {target.address} sees {found}, not {address}")
-    return Trial(len(canary.pages) + len(canary.names) + len(targets), tuple(failed))
+            wrong.append(f"{target.key} at {target.address} sees {found}, not {address}")
+    if wrong:
+        failed[ECHO] = "; ".join(wrong)
+    return Answers(len(canary.pages) + len(canary.names) + len(targets), failed)
 
 
 def _rest(lines: list[str], start: str) -> str:

@@ -8,14 +8,18 @@ from collections.abc import Callable
 from contextlib import suppress
 from ipaddress import IPv4Network
 
+from cilium_lab.disruption.stages import Stage
 from cilium_lab.kube.client import ApiError
 from cilium_lab.kube.cluster import AGENT, Cluster
 from cilium_lab.kube.conditions import Clock, ConditionTimeout, Tell, Waiter
 from cilium_lab.kube.objects import Snapshot
+from cilium_lab.rollout.before import Before
+from cilium_lab.rollout.drain import survey
 from cilium_lab.rollout.engine import Engine, utc_stamp
-from cilium_lab.rollout.journal import Journal, ProbesError
-from cilium_lab.rollout.preflight import preflight_failures, ranges_in_use
-from cilium_lab.rollout.preview import describe, interruptions
+from cilium_lab.rollout.journal import Journal, ProbesError, pending
+from cilium_lab.rollout.outcomes import Way, departures
+from cilium_lab.rollout.preflight import PreflightFailure, nodes_to_move, preflight_failures, ranges_in_use
+from cilium_lab.rollout.preview import describe
 from cilium_lab.rollout.request import Desired
 
 OPERATOR = "cilium-operator"
@@ -41,30 +45,58 @@ def preflight(
 
     Where every failure is transient (a node or an agent is still starting) it gets `limits.nodes` seconds.
     """
-    time = clock or Clock()
-    started = time.now()
+    waiter = Waiter(say, clock or Clock(), stage=Stage.PREFLIGHT)
+    started = waiter.clock.now()
     while True:
-        snapshot = cluster.observe()
+        snapshot = _surveyed(desired, cluster)
         found = preflight_failures(desired, snapshot)
         waiting = bool(found) and all(failure.transient for failure in found)
-        if not waiting or time.now() - started >= desired.limits.nodes:
+        at_work = [] if found or not snapshot.configured else _at_work(desired, snapshot)
+        waiting = waiting or bool(at_work)
+        limit = desired.limits.nodes if found else desired.limits.jobs
+        if not waiting or waiter.clock.now() - started >= limit:
             break
-        time.sleep(_PAUSE)
+        waiter.clock.sleep(_PAUSE)
+    if at_work:
+        why = f"pods of Jobs are at work after {desired.limits.jobs:.0f} s: {', '.join(at_work)}"
+        remedy = "wait for them, raise migration.limits.jobs, or set migration.jobs to delete if their work may be lost"
+        found = (PreflightFailure(why, remedy),)
     if found:
         say(f"the change to {desired.mode} is refused, nothing was changed:")
         for failure in found:
             say(f"  - {failure}")
         return None
-    say(describe(desired, snapshot))
-    for line in interruptions(desired, snapshot):
-        say(f"  note: {line}")
+    for line in describe(desired, snapshot):
+        say(line)
+    if snapshot.configured and snapshot.state.baseline is None and pending(desired, snapshot):
+        try:
+            Before(desired, cluster, waiter).note(snapshot)
+        except ConditionTimeout as error:
+            say(f"the change to {desired.mode} is refused, nothing was changed: {error}")
+            return None
     if journal:
         try:
-            journal.begin(desired, lambda: snapshot, Waiter(say, time))
+            journal.begin(desired, lambda: snapshot, waiter)
         except ProbesError as error:
             say(str(error))
             return None
     return result(ranges_in_use(desired, snapshot), snapshot, stamp())
+
+
+def _surveyed(desired: Desired, cluster: Cluster) -> Snapshot:
+    snapshot = cluster.observe()
+    moving = nodes_to_move(desired, snapshot) if snapshot.configured else {}
+    return survey(cluster, snapshot, moving) if moving else snapshot
+
+
+def _at_work(desired: Desired, snapshot: Snapshot) -> list[str]:
+    """Pods of Jobs that the migration has to wait for."""
+    return [
+        one.pod.key
+        for name, cidr in nodes_to_move(desired, snapshot).items()
+        for one in departures(snapshot, desired, name, cidr)
+        if one.way is Way.JOB
+    ]
 
 
 def result(in_use: tuple[IPv4Network, ...], snapshot: Snapshot, stamp: str) -> str:

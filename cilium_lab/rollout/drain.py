@@ -1,178 +1,291 @@
-"""Drains a node: everything that can run elsewhere leaves it, and no workload has fewer replicas than it tolerates."""
+"""Drains a node: what can run elsewhere moves first, what cannot leaves last, and nobody has fewer pods than it needs.
+
+Decisions come from `outcomes`. Where the cluster decides otherwise (a replacement that no node takes, or that the API
+server does not admit), its own words are reported within seconds, and the pod falls back to the next way.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from ipaddress import IPv4Network
+from typing import NoReturn
 
 from cilium_lab.disruption.stages import Name
 from cilium_lab.kube.cluster import Cluster
-from cilium_lab.kube.conditions import Condition, Result, Waiter, met, unmet
-from cilium_lab.kube.objects import Pod, Snapshot, Workload
+from cilium_lab.kube.conditions import Condition, ConditionTimeout, Result, Waiter, met, unmet
+from cilium_lab.kube.objects import Baseline, Pod, Snapshot, Workload
 from cilium_lab.kube.state import pod_key, pod_manifest
+from cilium_lab.rollout import estimates
+from cilium_lab.rollout.health import expected, short, words
+from cilium_lab.rollout.outcomes import MOVES, REPLICATED, Departure, Way, departures, held, leaving
+from cilium_lab.rollout.request import Desired
 
-MOVABLE = ("Deployment", "StatefulSet", "ReplicaSet", "Job")
-CANARY_LABEL = "cilium-lab/canary"
+_PATIENCE = 3.0
+"""Seconds for which the scheduler may say that there is no node: another pod may just be on its way out."""
+_LAST = (Way.IN_PLACE, Way.DAEMON, Way.BARE)
 
-
-@dataclass(frozen=True)
-class DrainPlan:
-    """The pods of one node that have no address of its next pod CIDR, by how they leave."""
-
-    restart: tuple[Workload, ...] = ()
-    """One replica and a surging update: the new pod is ready before the old one ends."""
-    evict: tuple[Pod, ...] = ()
-    """The others that a controller re-creates elsewhere, DNS first."""
-    daemons: tuple[Pod, ...] = ()
-    """Re-created on this node by their DaemonSet, after the agent's restart."""
-    bare: tuple[Pod, ...] = ()
-    """Without a controller: the rollout re-creates them, on the same node."""
-    terminating: tuple[Pod, ...] = ()
-
-    @property
-    def done(self) -> bool:
-        """Whether everything that can run elsewhere has left."""
-        return not (self.restart or self.evict or self.terminating)
+Progress = Callable[[int, int], None]
+"""Gets how many pods have left, and of how many."""
 
 
-def drain_plan(snapshot: Snapshot, node: str, pod_cidr: IPv4Network) -> DrainPlan:
-    """What has to leave before `node` may use `pod_cidr`."""
-    affected = [
-        pod
-        for pod in snapshot.pods
-        if pod.node == node
-        and pod.on_pod_network
-        and CANARY_LABEL not in pod.labels
-        and (pod.address is None or pod.address not in pod_cidr)
-    ]
-    restart: dict[str, Workload] = {}
-    evict: list[Pod] = []
-    daemons: list[Pod] = []
-    bare: list[Pod] = []
-    terminating: list[Pod] = []
-    for pod in affected:
-        kind = pod.owner[0] if pod.owner else None
-        workload = snapshot.workload(pod)
-        if pod.terminating:
-            terminating.append(pod)
-        elif kind == "DaemonSet":
-            daemons.append(pod)
-        elif kind not in MOVABLE:
-            bare.append(pod)
-        elif workload and workload.surges and workload.replicas == 1:
-            restart[workload.key] = workload
-        else:
-            evict.append(pod)
-    evict.sort(key=lambda pod: (not is_dns(pod), pod.key))
-    return DrainPlan(tuple(restart.values()), tuple(evict), tuple(daemons), tuple(bare), tuple(terminating))
+def survey(cluster: Cluster, snapshot: Snapshot, moving: dict[str, IPv4Network]) -> Snapshot:
+    """The snapshot with all that `departures` of these nodes (node -> its next pod CIDR) needs."""
+    found = cluster.survey(snapshot)
+    groups = {pod.group for node, pod_cidr in moving.items() for pod in leaving(found, node, pod_cidr)}
+    return replace(found, inadmissible=cluster.inadmissible(found, groups))
 
 
-def is_dns(pod: Pod) -> bool:
-    """Whether the pod is one of the cluster's DNS servers: the label that kubeadm and the kubelet's docs use."""
-    return pod.labels.get("k8s-app") == "kube-dns"
-
-
-def next_evictions(snapshot: Snapshot, wanted: tuple[Pod, ...]) -> tuple[Pod, ...]:
-    """Of the pods to evict those that may leave now: one of each workload, and only while it has all its replicas."""
-    chosen: dict[tuple[str, str, str], Pod] = {}
+def next_evictions(snapshot: Snapshot, wanted: Iterable[Pod], before: Baseline) -> tuple[Pod, ...]:
+    """Of the pods to evict those that may leave now: one of each workload, and only while it is as well as before."""
+    chosen: dict[str, Pod] = {}
     for pod in wanted:
         workload = snapshot.workload(pod)
         # A pod that is not ready serves no request: it may leave now, or a broken workload keeps its node for ever.
-        if pod.ready and workload is not None and not (workload.complete and workload.ready >= workload.replicas):
+        if pod.ready and workload is not None and short(workload, before):
             continue
-        kind, name = pod.owner or ("", pod.name)
-        chosen.setdefault((kind, pod.namespace, name), pod)
+        chosen.setdefault(pod.group, pod)
     return tuple(chosen.values())
-
-
-def unsettled(snapshot: Snapshot, keys: frozenset[str]) -> tuple[Workload, ...]:
-    """Of these workloads (`Workload.key`) those that do not have all their pods, of the newest version, yet."""
-    return tuple(w for w in snapshot.workloads if w.key in keys and not (w.complete and w.ready >= w.replicas))
 
 
 class Drain:
     """The drain of one node that is to get `pod_cidr`. May be begun again at any time."""
 
     def __init__(
-        self, cluster: Cluster, waiter: Waiter, node: str, pod_cidr: IPv4Network, stamp: Callable[[], str]
+        self,
+        desired: Desired,
+        cluster: Cluster,
+        waiter: Waiter,
+        node: str,
+        pod_cidr: IPv4Network,
+        before: Baseline,
+        stamp: Callable[[], str],
+        progress: Progress,
     ) -> None:
+        self._desired = desired
         self._cluster = cluster
         self._waiter = waiter
         self._node = node
         self._pod_cidr = pod_cidr
+        self._before = before
         self._stamp = stamp
-        self._moved: dict[str, Workload] = {}
-        self._evicted = 0
+        self._progress = progress
+        self._departures: tuple[Departure, ...] = ()
+        self._ways: dict[str, Way] = {}
+        self._total = 0
+        self._crowded: frozenset[str] = frozenset()
+        self._since: dict[str, float] = {}
+        """Group -> when a pod of it left for elsewhere last."""
+        self._left: Counter[str] = Counter()
+        """Group -> how many pods of it have left for elsewhere."""
+        self._pending_before: frozenset[str] = frozenset()
+        self._unplaced: dict[str, float] = {}
+        """uid of a pod that no node takes -> since when."""
+        self._told: set[str] = set()
+        self._surged = 0
 
-    def run(self, limit: float) -> None:
-        """Cordon, drain, wait until all pods are complete elsewhere, then delete bare pods. Raises ConditionTimeout."""
+    def run(self) -> tuple[Departure, ...]:
+        """Cordon, wait for Jobs, move what can move until it is complete elsewhere, then let the others leave.
+
+        Raises ConditionTimeout. Returned is what has to be back after the agent's restart.
+        """
         state = self._cluster.state()
         if self._node not in state.nodes:
             self._cluster.write_state(replace(state, nodes=(*state.nodes, self._node)))
         self._cluster.cordon(self._node, on=True)
-        self._waiter.wait(Condition(Name.DRAINED, self._drained, limit, self._node))
-        self._delete_bare()
-        self._waiter.wait(Condition(Name.BARE_DELETED, self._bare_deleted, limit, self._node))
+        limits = self._desired.limits
+        self._waiter.wait(Condition(Name.DECIDED, self._decide, limits.nodes, self._node))
+        found = self._departures
+        if any(one.way is Way.JOB for one in found):
+            self._waiter.wait(Condition(Name.JOBS, self._jobs_finished, limits.jobs, self._node))
+        self._waiter.wait(Condition(Name.DRAINED, self._drained, estimates.drain_limit(limits, found), self._node))
+        if any(self._ways.get(one.pod.uid) is Way.DAEMON for one in found):
+            self._cluster.taint(self._node, on=True)
+        self._waiter.wait(Condition(Name.LAST_LEFT, self._last_left, estimates.drain_limit(limits, found), self._node))
+        return tuple(replace(one, way=self._ways.get(one.pod.uid, one.way)) for one in found)
+
+    # -- decision --------------------------------------------------------------------------------------------------
+
+    def _decide(self) -> Result:
+        """Raises ConditionTimeout, before anything has left, where a pod came meanwhile that forbids the rollout."""
+        surveyed = survey(self._cluster, self._cluster.snapshot(), {self._node: self._pod_cidr})
+        found = departures(surveyed, self._desired, self._node, self._pod_cidr)
+        forbidden = [(f"{one.pod.key}: {one.why}", one.remedy) for one in found if one.way is Way.REFUSED]
+        forbidden += [(one.what, one.remedy) for one in held(surveyed, found) if not one.transient]
+        if forbidden:
+            self._fail(
+                0.0,
+                expected=f"every pod of {self._node} may leave, as when the preflight looked",
+                seen="; ".join(why for why, _ in forbidden),
+                next="; ".join(remedy for _, remedy in forbidden),
+            )
+        self._departures = found
+        self._ways = {one.pod.uid: one.way for one in found}
+        self._total = sum(one.way in MOVES for one in found)
+        self._crowded = frozenset(
+            one.pod.uid for one in found if sum(budget.selects(one.pod) for budget in surveyed.budgets) > 1
+        )
+        self._pending_before = frozenset(pod.uid for pod in surveyed.pending)
+        return met(f"{self._total} of {len(found)} pods move")
+
+    def _fail(self, limit: float, *, expected: str, seen: str, next: str) -> NoReturn:
+        result = unmet(expected=expected, seen=seen, next=next)
+        raise ConditionTimeout(Condition(Name.DRAINED, lambda: result, limit, self._node), result)
+
+    def _jobs_finished(self) -> Result:
+        here = leaving(self._cluster.workload_snapshot(), self._node, self._pod_cidr)
+        running = [pod.key for pod in here if self._way(pod) is Way.JOB]
+        if running:
+            return unmet(
+                expected="no Job at work",
+                seen=", ".join(running),
+                next="wait for it, or set migration.limits.jobs higher, or migration.jobs to delete if it may be lost",
+            )
+        return met("none at work")
+
+    def _way(self, pod: Pod) -> Way:
+        """As decided; a pod that came since is treated by its kind alone."""
+        kind = pod.owner[0] if pod.owner else ""
+        usual = {**dict.fromkeys(REPLICATED, Way.EVICT), "DaemonSet": Way.DAEMON_AFTER, "Job": Way.JOB}
+        return self._ways.get(pod.uid, usual.get(kind, Way.BARE))
+
+    # -- what can run elsewhere ------------------------------------------------------------------------------------
 
     def _drained(self) -> Result:
-        """Moves the next workload that may leave now; `seen` lists what is still here."""
-        snapshot = self._snapshot()
-        left = drain_plan(snapshot, self._node, self._pod_cidr)
-        held = self._move_one(snapshot, left)
-        late = unsettled(snapshot, frozenset(self._moved))
-        if left.done and not late:
-            surged = sum(workload.surges and workload.replicas == 1 for workload in self._moved.values())
-            return met(f"{self._evicted} evicted, {surged} surged")
-        here = [pod.key for pod in (*left.evict, *left.terminating)] + [workload.key for workload in left.restart]
-        elsewhere = [f"{workload.key} has {workload.ready} of {workload.replicas}" for workload in late]
-        budgets = [f"{key} is held by its disruption budget" for key in held]
+        """Moves the next pod that may leave now; `seen` lists what is still here."""
+        snapshot = self._cluster.workload_snapshot()
+        self._fall_back(snapshot)
+        here = [pod for pod in leaving(snapshot, self._node, self._pod_cidr) if self._way(pod) in (*MOVES, Way.ENDING)]
+        moving = [pod for pod in here if not pod.terminating]
+        blocked = self._move_one(snapshot, moving)
+        late = [w for w in snapshot.workloads if w.key in self._since and self._lacks(w, snapshot)]
+        self._progress(self._total - len(moving), self._total)
+        if not here and not late:
+            return met(f"{sum(self._left.values())} evicted, {self._surged} surged")
+        self._end_if_too_late(late, snapshot)
         return unmet(
             expected=f"nothing on {self._node} that can run elsewhere, and all of it complete there",
-            seen=", ".join([*(f"{key} is here" for key in here), *elsewhere, *budgets]),
+            seen=", ".join(
+                [
+                    *(f"{pod.key} is here" for pod in here),
+                    *(f"{w.key} has {w.ready} of {expected(w, self._before)}" for w in late),
+                    *(f"{key} is held by its disruption budget" for key in blocked),
+                ]
+            ),
             next="`kubectl describe pod` of what is Pending, and `kubectl get pdb -A`",
         )
 
-    def _move_one(self, snapshot: Snapshot, left: DrainPlan) -> tuple[str, ...]:
+    def _move_one(self, snapshot: Snapshot, moving: list[Pod]) -> tuple[str, ...]:
         """One per assessment: half a dozen pods that start at once starve all others of the cores for half a second.
 
         Restarts come first, for they take longest: the new pod has to be ready before the old one ends. Returns the
         pods that their budgets hold.
         """
-        for workload in left.restart:
-            if workload.key not in self._moved and workload.complete:
+        for pod in moving:
+            workload = snapshot.workload(pod)
+            if self._way(pod) is Way.SURGE and workload and workload.key not in self._since and workload.complete:
                 self._cluster.restart(workload, self._stamp())
-                self._moved[workload.key] = workload
+                self._since[workload.key] = self._waiter.clock.now()
+                self._surged += 1
                 return ()
-        held: list[str] = []
-        for pod in next_evictions(snapshot, left.evict):
-            if self._cluster.evict(pod):
-                self._evicted += 1
-                workload = snapshot.workload(pod)
-                if workload and pod.ready:
-                    self._moved[workload.key] = workload
+        blocked: list[str] = []
+        evicted = [pod for pod in moving if self._way(pod) is Way.EVICT]
+        for pod in next_evictions(snapshot, evicted, self._before):
+            if self._leave(pod):
+                if snapshot.workload(pod) and pod.ready:
+                    self._since[pod.group] = self._waiter.clock.now()
+                self._left[pod.group] += 1
                 break
-            held.append(pod.key)
-        return tuple(held)
+            blocked.append(pod.key)
+        return tuple(blocked)
 
-    def _delete_bare(self) -> None:
-        """Saved first, deleted second: a run that ends between the two loses nothing."""
-        bare = drain_plan(self._snapshot(), self._node, self._pod_cidr).bare
-        state = self._cluster.state()
-        saved = {pod_key(manifest) for manifest in state.pods}
-        new = tuple(pod_manifest(self._cluster.manifest(pod)) for pod in bare if pod.key not in saved)
-        if new:
-            self._cluster.write_state(replace(state, pods=(*state.pods, *new)))
-        for pod in bare:
-            self._cluster.delete_pod(pod)
+    def _leave(self, pod: Pod) -> bool:
+        """False if a disruption budget holds the pod. The eviction API knows one budget a pod, and counts a pod that is
+        not ready as one that is missed; such pods are deleted, within all of their budgets."""
+        if pod.ready and pod.uid not in self._crowded:
+            return self._cluster.evict(pod)
+        if pod.ready and any(budget.selects(pod) and budget.allowed < 1 for budget in self._cluster.budgets()):
+            return False
+        self._cluster.delete_pod(pod)
+        return True
 
-    def _bare_deleted(self) -> Result:
-        plan = drain_plan(self._snapshot(), self._node, self._pod_cidr)
-        left = [pod.key for pod in (*plan.bare, *plan.terminating)]
+    def _lacks(self, workload: Workload, snapshot: Snapshot) -> bool:
+        """Whether a workload is not complete elsewhere yet, but for the pods that no node takes."""
+        waiting = sum(pod.group == workload.key and pod.uid in self._told for pod in snapshot.pending)
+        if waiting:
+            return workload.ready < expected(workload, self._before) - min(waiting, self._left[workload.key])
+        return short(workload, self._before)
+
+    def _fall_back(self, snapshot: Snapshot) -> None:
+        """A surging restart that is not admitted becomes an eviction; what no node takes is re-created in place."""
+        now = self._waiter.clock.now()
+        for workload in snapshot.workloads:
+            if workload.key in self._since and workload.failure and workload.key not in self._told:
+                self._told.add(workload.key)
+                self._waiter.tell(f"{workload.key} gets no further pod: {workload.failure}")
+                self._change(workload.key, Way.SURGE, Way.EVICT, snapshot)
+                del self._since[workload.key]
+        for pod in snapshot.pending:
+            if pod.group not in self._since or not pod.unscheduled or pod.uid in self._pending_before:
+                continue
+            since = self._unplaced.setdefault(pod.uid, now)
+            if now - since >= _PATIENCE and pod.uid not in self._told:
+                self._told.add(pod.uid)
+                self._waiter.tell(
+                    f"{pod.key} finds no node: {pod.unscheduled}; it waits until {self._node} is uncordoned"
+                )
+                for way in MOVES:
+                    self._change(pod.group, way, Way.IN_PLACE, snapshot)
+
+    def _change(self, group: str, old: Way, new: Way, snapshot: Snapshot) -> None:
+        for pod in snapshot.pods:
+            if pod.node == self._node and pod.group == group and self._way(pod) is old:
+                self._ways[pod.uid] = new
+
+    def _end_if_too_late(self, late: Iterable[Workload], snapshot: Snapshot) -> None:
+        """Nobody stays away for long: the run ends when one replacement takes too long. Raises ConditionTimeout."""
+        now = self._waiter.clock.now()
+        for workload in late:
+            pods = [pod for pod in (*snapshot.pods, *snapshot.pending) if pod.group == workload.key and not pod.ready]
+            start = max((pod.rules.start + pod.rules.grace for pod in pods), default=0)
+            limit = self._desired.limits.replacement + start
+            if now - self._since[workload.key] >= limit:
+                self._fail(
+                    limit,
+                    expected=f"{workload.key} with {expected(workload, self._before)} ready pods, as before",
+                    seen="; ".join([f"{workload.ready} ready", *(f"{pod.key} ({words(pod)})" for pod in pods)]),
+                    next=f"`kubectl -n {workload.namespace} describe pods`; its log",
+                )
+
+    # -- what cannot -----------------------------------------------------------------------------------------------
+
+    def _last_left(self) -> Result:
+        """Lets all of them leave, and sees what is still there."""
+        here = leaving(self._cluster.workload_snapshot(), self._node, self._pod_cidr)
+        left = [pod for pod in here if self._way(pod) in (*_LAST, *MOVES, Way.ENDING)]
+        staying = [pod for pod in left if not pod.terminating]
+        self._save([pod for pod in staying if self._way(pod) is Way.BARE])
+        blocked: list[str] = []
+        for pod in staying:
+            if self._way(pod) is Way.BARE:
+                self._cluster.delete_pod(pod)
+            elif not self._leave(pod):
+                blocked.append(pod.key)
         if left:
-            return unmet(expected="no bare pod", seen=", ".join(left), next="`kubectl describe pod`: its finalizers")
+            seen = [f"{pod.key} ({words(pod)})" for pod in left if pod.key not in blocked]
+            seen += [f"{key} is held by its disruption budget" for key in blocked]
+            return unmet(
+                expected=f"no pod with an address of before on {self._node}",
+                seen=", ".join(seen),
+                next="`kubectl describe pod`: its finalizers, and `kubectl get pdb -A`",
+            )
         return met("none left")
 
-    def _snapshot(self) -> Snapshot:
-        """Only what is needed many times a second."""
-        return Snapshot(nodes=(), pods=self._cluster.pods(), workloads=self._cluster.workloads())
+    def _save(self, pods: list[Pod]) -> None:
+        """Saved first, deleted second: a run that ends between the two loses nothing."""
+        state = self._cluster.state()
+        saved = {pod_key(manifest) for manifest in state.pods}
+        new = tuple(pod_manifest(self._cluster.manifest(pod)) for pod in pods if pod.key not in saved)
+        if new:
+            self._cluster.write_state(replace(state, pods=(*state.pods, *new)))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from ipaddress import IPv4Network
 
 from cilium_lab.disruption.stages import Name, Stage
@@ -12,12 +13,16 @@ from cilium_lab.kube.agent import Query
 from cilium_lab.kube.client import ApiError
 from cilium_lab.kube.cluster import Cluster
 from cilium_lab.kube.conditions import Condition, ConditionTimeout, Result, Waiter, met, unmet
-from cilium_lab.kube.objects import Snapshot
-from cilium_lab.rollout import invariants
-from cilium_lab.rollout.drain import CANARY_LABEL
+from cilium_lab.kube.objects import Baseline, Snapshot, State, Workload
+from cilium_lab.rollout import estimates, invariants
+from cilium_lab.rollout.before import Before
+from cilium_lab.rollout.drain import survey
+from cilium_lab.rollout.health import expected, not_excused, unsettled
 from cilium_lab.rollout.node import Agents, NodeRollout
+from cilium_lab.rollout.outcomes import CANARY_LABEL, departures
 from cilium_lab.rollout.plan import LIVE, Step, plan, pod_cidr_goal
 from cilium_lab.rollout.preflight import ranges_in_use
+from cilium_lab.rollout.progress import Rollouts
 from cilium_lab.rollout.request import Desired
 
 EVERYTHING = Query.STATUS | Query.NON_MASQUERADE | Query.DROPS
@@ -55,6 +60,8 @@ class Engine:
         self._stamp = stamp
         self._drops: dict[str, Mapping[str, int]] = {}
         self._also_in_use: tuple[IPv4Network, ...] = ()
+        self._before = Baseline()
+        self._rollouts = Rollouts(waiter.tell, waiter.clock, {})
 
     def run(self) -> tuple[Step, ...]:
         """Everything up to the desired state; returned are the steps done. Raises ConditionTimeout or ApiError.
@@ -71,6 +78,11 @@ class Engine:
             return ()
         done: list[Step] = []
         snapshot = self._cluster.observe(EVERYTHING)
+        if plan(self._desired, snapshot):
+            self._before = Before(self._desired, self._cluster, self._waiter).known(snapshot)
+            self._rollouts = self._expect(snapshot)
+        elif snapshot.state.baseline:
+            self._cluster.write_state(replace(snapshot.state, baseline=None))
         self._drops = {name: dict(view.drops or {}) for name, view in snapshot.views.items()}
         self._also_in_use = ranges_in_use(self._desired, snapshot)
         while steps := plan(self._desired, snapshot):
@@ -87,7 +99,17 @@ class Engine:
             snapshot = self._cluster.observe()
         if done:
             self._finish()
+            self._cluster.write_state(State())
         return tuple(done)
+
+    def _expect(self, snapshot: Snapshot) -> Rollouts:
+        """How long each node's rollout is expected to take."""
+        moving = {s.node: s.pod_cidrs[0][1][0] for s in plan(self._desired, snapshot) if s.stage == Stage.MOVE_NODE}
+        surveyed = survey(self._cluster, snapshot, moving)
+        expected = {
+            name: estimates.node(departures(surveyed, self._desired, name, cidr)) for name, cidr in moving.items()
+        }
+        return Rollouts(self._waiter.tell, self._waiter.clock, expected)
 
     def release_nodes(self, failure: BaseException) -> Released:
         """For a run that failed: uncordon the nodes whose rollout has not ended and whose agent works; no canary stays.
@@ -191,7 +213,16 @@ class Engine:
             case Stage.ADD_CIDR:
                 self._add_cidrs(step.pod_cidrs)
             case Stage.MOVE_NODE:
-                rollout = NodeRollout(self._desired, self._cluster, self._waiter, self._agents, step.node, self._stamp)
+                rollout = NodeRollout(
+                    self._desired,
+                    self._cluster,
+                    self._waiter,
+                    self._agents,
+                    step.node,
+                    self._before,
+                    self._stamp,
+                    partial(self._rollouts.draining, step.node),
+                )
                 rollout.run(step.pod_cidrs[0][1][0])
             case _:
                 raise AssertionError(f"{step.stage} is no stage of a plan")
@@ -240,6 +271,7 @@ class Engine:
             begun = {*snapshot.state.nodes, *(p.key for p in snapshot.pods if p.node in snapshot.state.nodes)}
             found = invariants.violated(self._desired, snapshot, modes, self._also_in_use)
             found = tuple(v for v in found if not (v.invariant in ("I2", "I5", "I6") and v.subject in begun))
+            found = not_excused(found, snapshot, self._before)
             return _result(found, "I1 to I7 hold", "the subjects of what is violated")
 
         self._waiter.wait(Condition(Name.INVARIANTS, hold, self._limits.invariants, step.node))
@@ -254,8 +286,12 @@ class Engine:
             nonlocal final
             final = self._cluster.observe(EVERYTHING)
             found = invariants.violated(self._desired, final, modes)
-            found = (*found, *invariants.nothing_left(plan(self._desired, final)))
-            return _result(found, "I1 to I7 and I10 hold", "the subjects of what is violated")
+            found = (
+                *not_excused(found, final, self._before),
+                *(_less(workload, self._before) for workload in unsettled(final, self._before)),
+                *invariants.nothing_left(plan(self._desired, final)),
+            )
+            return _result(found, "I1 to I7 and I10 hold, all pods as before", "the subjects of what is violated")
 
         self._waiter.wait(Condition(Name.INVARIANTS, hold, self._limits.invariants))
         for violation in invariants.no_new_drops(self._drops, final):
@@ -270,6 +306,12 @@ class Engine:
             next="another program that changes the cluster",
         )
         raise ConditionTimeout(Condition(f"step {step.stage}", lambda: result, 0.0, step.node), result)
+
+
+def _less(workload: Workload, before: Baseline) -> invariants.Violation:
+    return invariants.Violation(
+        "pods", workload.key, f"{expected(workload, before)} ready pods, as before", f"{workload.ready}"
+    )
 
 
 def _result(found: invariants.Violations, good: str, look_at: str) -> Result:

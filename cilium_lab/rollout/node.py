@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from ipaddress import IPv4Network
+from typing import Any
 
 from cilium_lab.disruption.stages import Name
 from cilium_lab.kube.agent import Query
-from cilium_lab.kube.client import APPLY
 from cilium_lab.kube.cluster import Cluster
 from cilium_lab.kube.conditions import Condition, Result, Waiter, met, unmet
-from cilium_lab.kube.objects import Pod, Snapshot
-from cilium_lab.kube.state import pod_key
-from cilium_lab.rollout import canary as trial
-from cilium_lab.rollout.drain import CANARY_LABEL, Drain, drain_plan
+from cilium_lab.kube.objects import Baseline, Pod, Snapshot
+from cilium_lab.kube.raw import listed
+from cilium_lab.kube.state import CREATED_KEY, pod_key
+from cilium_lab.rollout import estimates
+from cilium_lab.rollout.canary import without
+from cilium_lab.rollout.drain import Drain, Progress
+from cilium_lab.rollout.health import expected, unsettled, words
 from cilium_lab.rollout.invariants import endpoints_ready, routes_complete
+from cilium_lab.rollout.outcomes import CANARY_LABEL, RECREATED, Way, leaving
 from cilium_lab.rollout.request import Desired, Limits
+from cilium_lab.rollout.trial import Trial
 
 SYNCED = "CiliumNodes caches synced with Kubernetes"
 """The operator logs this after it was elected, before it reads the pod CIDRs (operator/cmd/cilium_node.go)."""
@@ -110,7 +115,9 @@ class NodeRollout:
         waiter: Waiter,
         agents: Agents,
         node: str,
+        before: Baseline,
         stamp: Callable[[], str],
+        progress: Progress,
     ) -> None:
         self._desired = desired
         self._limits = desired.limits
@@ -118,11 +125,58 @@ class NodeRollout:
         self._waiter = waiter
         self._agents = agents
         self._node = node
+        self._before = before
         self._stamp = stamp
+        self._progress = progress
 
     def run(self, pod_cidr: IPv4Network) -> None:
         """From wherever an earlier run left the node, to pods on `pod_cidr` alone."""
-        Drain(self._cluster, self._waiter, self._node, pod_cidr, self._stamp).run(self._limits.drain)
+        drain = Drain(
+            self._desired,
+            self._cluster,
+            self._waiter,
+            self._node,
+            pod_cidr,
+            self._before,
+            self._stamp,
+            self._progress,
+        )
+        departed = drain.run()
+        left_at = self._waiter.clock.now()
+        self._restart_agent(pod_cidr)
+        self._cluster.taint(self._node, on=False)
+        trial = self._trial()
+        if trial:
+            trial.start()
+        self._recreate_saved()
+        daemons = self._delete_cut_off(pod_cidr) | {
+            (one.pod.namespace, one.pod.owner[1])
+            for one in departed
+            if one.way in (Way.DAEMON, Way.DAEMON_AFTER) and one.pod.owner
+        }
+        self._wait(Name.ROUTES, self._routes, self._limits.routes)
+        if trial:
+            trial.wait_until_ready()
+            trial.wait_for_answers()
+            trial.end()
+        self._cluster.cordon(self._node, on=False)
+        groups = frozenset(one.pod.group for one in departed if one.way in RECREATED)
+        limit = estimates.back_limit(self._limits, departed)
+        self._wait(Name.PODS_BACK, lambda: self._pods_back(pod_cidr, daemons, groups, left_at), limit)
+        self._cluster.set_pod_cidrs(self._node, (pod_cidr,))
+        self._wait(Name.ROUTES, self._routes, self._limits.routes)
+        self._end()
+
+    def _wait(self, name: str, assess: Callable[[], Result], limit: float) -> None:
+        self._waiter.wait(Condition(name, assess, limit, self._node))
+
+    def _trial(self) -> Trial | None:
+        if self._desired.canary is None:
+            return None
+        canary = without(self._desired.canary, self._before.unanswered)
+        return Trial(canary, self._cluster, self._waiter, self._node, self._limits.canary)
+
+    def _restart_agent(self, pod_cidr: IPv4Network) -> None:
         snapshot = self._cluster.snapshot()
         agent = snapshot.agent(self._node)
         view = self._cluster.view(agent) if agent and agent.ready else None
@@ -131,28 +185,28 @@ class NodeRollout:
                 others = tuple(other for other in snapshot.pod_cidrs(self._node) if other != pod_cidr)
                 self._cluster.set_pod_cidrs(self._node, (pod_cidr, *others))
             self._agents.restart(self._node, self._desired.mode, pod_cidr)
-        self._start_canary()
-        self._recreate_bare()
-        daemons = self._delete_cut_off(pod_cidr)
-        self._wait(Name.PODS_BACK, lambda: self._pods_back(pod_cidr, daemons), self._limits.pods)
-        self._cluster.set_pod_cidrs(self._node, (pod_cidr,))
-        self._wait(Name.ROUTES, self._routes, self._limits.routes)
-        self._try_out()
-        self._uncordon()
 
-    def _wait(self, name: str, assess: Callable[[], Result], limit: float) -> None:
-        self._waiter.wait(Condition(name, assess, limit, self._node))
-
-    def _recreate_bare(self) -> None:
-        """Re-create the saved bare pods, then remove them from the state."""
+    def _recreate_saved(self) -> None:
+        """Re-create the saved pods, then remove them from the state. One whose controller has made another is not."""
         state = self._cluster.state()
         mine = [manifest for manifest in state.pods if manifest["spec"]["nodeName"] == self._node]
-        for manifest in mine:
+        lacking = [manifest for manifest in mine if not self._has_successor(manifest)]
+        for manifest in lacking:
             self._cluster.recreate_pod(manifest)
         if mine:
             kept = tuple(manifest for manifest in state.pods if manifest not in mine)
             self._cluster.write_state(replace(state, pods=kept))
-            self._waiter.report(Name.BARE_CREATED, self._node, 0.0, ", ".join(map(pod_key, mine)))
+            self._waiter.report(Name.BARE_CREATED, self._node, 0.0, ", ".join(map(pod_key, lacking)) or "none")
+
+    def _has_successor(self, manifest: Mapping[str, Any]) -> bool:
+        """Whether the controller of a saved pod, of a kind unknown here, has made a newer one since."""
+        uids = {one.get("uid") for one in listed(manifest, "metadata", "ownerReferences") if one.get("controller")}
+        created = manifest["metadata"].get("annotations", {}).get(CREATED_KEY, "")
+        return bool(uids) and any(
+            uids & {one.get("uid") for one in listed(item, "metadata", "ownerReferences")}
+            and item["metadata"].get("creationTimestamp", "") > created
+            for item in self._cluster.pod_objects(manifest["metadata"]["namespace"])
+        )
 
     def _delete_cut_off(self, pod_cidr: IPv4Network) -> frozenset[tuple[str, str]]:
         """Delete what a restart of the agent has cut off: older pods outside `pod_cidr` or without an endpoint.
@@ -164,29 +218,42 @@ class NodeRollout:
         agent = snapshot.agent(self._node)
         since = agent.created if agent else ""
         here = [pod for pod in snapshot.pods if pod.node == self._node and pod.owner and pod.created < since]
-        old = {pod.key: pod for pod in drain_plan(snapshot, self._node, pod_cidr).daemons}
+        astray = leaving(snapshot, self._node, pod_cidr)
+        old = {pod.key: pod for pod in astray if pod.owner and pod.address is not None and not pod.terminating}
         old |= {pod.key: pod for pod in here if pod.key in cut_off}
         for pod in old.values():
             self._cluster.delete_pod(pod)
         owners = [(pod.namespace, pod.owner) for pod in old.values() if pod.owner]
         return frozenset((namespace, name) for namespace, (kind, name) in owners if kind == "DaemonSet")
 
-    def _pods_back(self, pod_cidr: IPv4Network, daemons: frozenset[tuple[str, str]]) -> Result:
+    def _pods_back(
+        self, pod_cidr: IPv4Network, daemons: frozenset[tuple[str, str]], groups: frozenset[str], since: float
+    ) -> Result:
+        """`groups` are those of which pods were re-created in place; `since` is when the last of them had left."""
         snapshot = self._cluster.snapshot()
         mine = [pod for pod in snapshot.pods if pod.node == self._node and pod.on_pod_network]
         here = [pod for pod in mine if CANARY_LABEL not in pod.labels]
-        late = [f"{pod.key} ({_state(pod)})" for pod in here if not _settled(pod, pod_cidr)]
+        late = [f"{pod.key} ({words(pod)})" for pod in here if not self._back(pod, pod_cidr)]
         there = {(pod.namespace, pod.owner[1]) for pod in here if pod.owner}
         late += [f"DaemonSet {namespace}/{name}" for namespace, name in sorted(daemons - there)]
-        keys = {pod.key for pod in here}
+        for workload in unsettled(snapshot, self._before, groups):
+            late.append(f"{workload.key} has {workload.ready} of {expected(workload, self._before)}")
+            late += [f"{pod.key} ({words(pod)})" for pod in snapshot.pending if pod.group == workload.key]
+        keys = {pod.key for pod in here if pod.ready}
         late += [str(v) for v in endpoints_ready(snapshot) if v.subject in keys]
         if late:
             return unmet(
-                expected=f"every pod of {self._node} ready with an address of {pod_cidr}",
+                expected=f"every pod of {self._node} ready with an address of {pod_cidr}, as before",
                 seen=", ".join(late),
                 next="`kubectl describe pod`, and the agent's log",
             )
-        return met(f"{len(here)} pods on {pod_cidr}")
+        away = f", {len(groups)} workloads re-created in place in {self._waiter.clock.now() - since:.0f} s"
+        return met(f"{len(here)} pods on {pod_cidr}{away if groups else ''}")
+
+    def _back(self, pod: Pod, pod_cidr: IPv4Network) -> bool:
+        if not pod.ready and not pod.terminating and self._before.excuses(pod):
+            return pod.address is None or pod.address in pod_cidr
+        return pod.ready and not pod.terminating and pod.address is not None and pod.address in pod_cidr
 
     def _routes(self) -> Result:
         snapshot = self._cluster.observe(Query.ROUTES)
@@ -197,73 +264,7 @@ class NodeRollout:
             )
         return met(f"on {len(snapshot.views)} nodes")
 
-    def _uncordon(self) -> None:
-        """First the node, then the state: a run that ends between the two uncordons again."""
-        self._cluster.cordon(self._node, on=False)
+    def _end(self) -> None:
+        """The node was uncordoned before: a run that ends between the two does its rollout again."""
         state = self._cluster.state()
-        kept = tuple(name for name in state.nodes if name != self._node)
-        self._cluster.write_state(replace(state, nodes=kept))
-
-    # -- canary ----------------------------------------------------------------------------------------------------
-
-    def _start_canary(self) -> None:
-        """One of an earlier run is deleted first: a pod that runs cannot be changed."""
-        if self._desired.canary is None:
-            return
-        for pod in self._cluster.pods():
-            if pod.namespace == trial.NAMESPACE and pod.name == trial.name(self._node):
-                self._cluster.delete_pod(pod)
-        self._wait(Name.CANARY_NAME_FREE, self._no_canary, self._limits.canary)
-        path = f"/api/v1/namespaces/{trial.NAMESPACE}/pods/{trial.name(self._node)}?fieldManager=cilium-lab&force=true"
-        self._cluster.api.send("PATCH", path, trial.pod(self._desired.canary, self._node), APPLY)
-
-    def _try_out(self) -> None:
-        if self._desired.canary is None:
-            return
-        self._wait(Name.CANARY_READY, self._canary_ready, self._limits.canary)
-        self._wait(Name.CANARY_REACHES, self._canary_reaches, self._limits.canary)
-        pod = self._canary()
-        if pod is not None:
-            self._cluster.delete_pod(pod)
-
-    def _canary(self) -> Pod | None:
-        keys = (f"{trial.NAMESPACE}/{trial.name(self._node)}",)
-        return next((pod for pod in self._cluster.pods() if pod.key in keys), None)
-
-    def _no_canary(self) -> Result:
-        pod = self._canary()
-        return unmet(expected="no canary of an earlier run", seen=pod.key, next="delete it") if pod else met("free")
-
-    def _canary_ready(self) -> Result:
-        pod = self._canary()
-        if pod is None or not pod.ready or pod.address is None:
-            return unmet(
-                expected="a ready canary",
-                seen=f"{pod.key} ({_state(pod)})" if pod else "none",
-                next=f"`kubectl -n {trial.NAMESPACE} describe pod {trial.name(self._node)}`",
-            )
-        return met(str(pod.address))
-
-    def _canary_reaches(self) -> Result:
-        canary, pod = self._desired.canary, self._canary()
-        if canary is None or pod is None or pod.address is None:
-            return unmet(expected="a canary with an address", seen="none", next="another program that deletes pods")
-        echoes = trial.echo_pods(canary, self._cluster.snapshot())
-        output = self._cluster.api.execute(pod.namespace, pod.name, trial.CONTAINER, trial.script(canary, echoes))
-        found = trial.judge(canary, echoes, output, pod.address)
-        if found.failed:
-            return unmet(
-                expected=f"{found.tried} answers to {pod.address}",
-                seen="; ".join(found.failed),
-                next="Cilium's routes and policies on this node, `cilium-dbg monitor --type drop`",
-            )
-        return met(f"{pod.address} reaches {found.tried} of {found.tried}")
-
-
-def _settled(pod: Pod, pod_cidr: IPv4Network) -> bool:
-    return pod.ready and not pod.terminating and pod.address is not None and pod.address in pod_cidr
-
-
-def _state(pod: Pod) -> str:
-    words = "terminating" if pod.terminating else "ready" if pod.ready else "not ready"
-    return ", ".join(filter(None, (str(pod.address or "no address"), words, pod.waiting_reason)))
+        self._cluster.write_state(replace(state, nodes=tuple(name for name in state.nodes if name != self._node)))

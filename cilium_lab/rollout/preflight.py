@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 from itertools import combinations
 
-from cilium_lab.kube.objects import Node, Pod, Snapshot
-from cilium_lab.kube.state import pod_key
-from cilium_lab.rollout.drain import CANARY_LABEL, drain_plan
+from cilium_lab.kube.objects import Snapshot, State
+from cilium_lab.rollout.health import NOTED
+from cilium_lab.rollout.invariants import violated
+from cilium_lab.rollout.outcomes import Way, departures, held
 from cilium_lab.rollout.plan import LIVE, Goal, pod_cidr_goal
 from cilium_lab.rollout.request import Desired
 
@@ -32,20 +33,18 @@ Failures = tuple[PreflightFailure, ...]
 
 
 def preflight_failures(desired: Desired, snapshot: Snapshot) -> Failures:
-    """Everything that prevents the migration; empty if nothing does. Without Cilium only the ranges are checked."""
+    """Everything that prevents the migration; empty if nothing does. Without Cilium only the ranges are checked.
+
+    `snapshot` is a survey where nodes are to move (`drain.survey`).
+    """
     found = (*_modes(desired, snapshot), *_ranges(desired, snapshot))
     if snapshot.configured is None or found or desired.mode not in LIVE:
         return found
     found = (*_health(snapshot), *_pod_cidrs(desired, snapshot))
-    moving = nodes_to_move(desired, snapshot)
-    if not moving:
-        return found
-    return (
-        *found,
-        *_bare_pods(desired, snapshot, moving),
-        *_budgets(snapshot, moving),
-        *_capacity(snapshot, moving),
-    )
+    interrupted = snapshot.state != State() or any(len(node.pod_cidrs) > 1 for node in snapshot.cilium_nodes.values())
+    if not found and not interrupted:
+        found = _already_wrong(desired, snapshot)
+    return (*found, *_workloads(desired, snapshot, nodes_to_move(desired, snapshot)))
 
 
 def nodes_to_move(desired: Desired, snapshot: Snapshot) -> Goal:
@@ -183,79 +182,30 @@ def _pod_cidrs(desired: Desired, snapshot: Snapshot) -> Failures:
     return tuple(found)
 
 
-def _bare_pods(desired: Desired, snapshot: Snapshot, moving: Goal) -> Failures:
-    saved = {pod_key(manifest) for manifest in snapshot.state.pods}
+def _already_wrong(desired: Desired, snapshot: Snapshot) -> Failures:
+    """I1, I3 and I5, which are about nodes and Cilium itself: the first step would wait for them in vain."""
+    modes = {name: view.mode or "" for name, view in snapshot.views.items()}
+    # Errors of the operator are reported by _health, or solved by a step.
+    quiet = {name: replace(node, error="") for name, node in snapshot.cilium_nodes.items()}
+    views = {name: view for name, view in snapshot.views.items() if view.mode}
+    queried = replace(snapshot, views=views, cilium_nodes=quiet)
+    found = violated(desired, queried, modes, ranges_in_use(desired, snapshot))
     return tuple(
-        PreflightFailure(
-            f"pod {pod.key} on {name} has no controller, so nothing re-creates it after its node's rollout",
-            f"delete it, or add {pod.key} to migration.recreate and it is re-created with a new address",
-        )
-        for name, cidr in sorted(moving.items())
-        for pod in drain_plan(snapshot, name, cidr).bare
-        if pod.key not in desired.recreate and pod.key not in saved
+        PreflightFailure(f"the cluster is not well already: {one}", "`./lab verify` tells more", transient=True)
+        for one in found
+        if one.invariant not in (*NOTED, "I4")  # the new range is not on the agents' lists yet
     )
 
 
-def _budgets(snapshot: Snapshot, moving: Goal) -> Failures:
-    """Budgets of pods that have to be evicted; one that is moved by a surging restart needs none."""
-    evicted = [pod for name, cidr in moving.items() for pod in drain_plan(snapshot, name, cidr).evict]
-    return tuple(
-        PreflightFailure(
-            f"the disruption budget {budget.namespace}/{budget.name} requires {budget.desired} of {budget.expected} "
-            "pods healthy, so none of them may ever move",
-            "raise the replicas or lower minAvailable",
-        )
-        for budget in snapshot.budgets
-        if 0 < budget.expected <= budget.desired and any(budget.selects(pod) for pod in evicted)
-    )
-
-
-# -- capacity ----------------------------------------------------------------------------------------------------------
-
-
-def _capacity(snapshot: Snapshot, moving: Goal) -> Failures:
-    """Whether what leaves each node fits on the others, by requests and by required anti-affinity."""
+def _workloads(desired: Desired, snapshot: Snapshot, moving: Goal) -> Failures:
+    """Every pod that may not leave its node, and every budget that would keep one from it."""
     found: list[PreflightFailure] = []
-    for name, cidr in sorted(moving.items()):
-        plan = drain_plan(snapshot, name, cidr)
-        restarted = [pod for w in plan.restart for pod in _pods_of(snapshot, w.namespace, w.kind, w.name)]
-        leaving = [*plan.evict, *restarted]
-        others = [node for node in snapshot.nodes if node.name != name]
-        for what, needs, free, unit in (
-            ("CPU", sum(pod.cpu for pod in leaving), sum(_free_cpu(snapshot, n) for n in others), "m"),
-            ("memory", sum(pod.memory for pod in leaving), sum(_free_memory(snapshot, n) for n in others), " bytes"),
-            ("pods", len(leaving), sum(n.pods - len(_on(snapshot, n)) for n in others), ""),
-        ):
-            if needs > free:
-                found.append(
-                    PreflightFailure(
-                        f"the other nodes lack capacity for what runs on {name}: {what} {needs}{unit}, "
-                        f"free {free}{unit}",
-                        "add a node, or lower the requests",
-                    )
-                )
-    for workload in snapshot.workloads:
-        if workload.one_per_node and workload.replicas >= len(snapshot.nodes) and moving:
-            found.append(
-                PreflightFailure(
-                    f"{workload.key} requires {workload.replicas} nodes for its replicas, so no node can be drained",
-                    "lower its replicas or prefer instead of require its anti-affinity",
-                )
-            )
-    return tuple(found)
-
-
-def _pods_of(snapshot: Snapshot, namespace: str, kind: str, name: str) -> list[Pod]:
-    return [pod for pod in snapshot.pods if pod.namespace == namespace and pod.owner == (kind, name)]
-
-
-def _on(snapshot: Snapshot, node: Node) -> list[Pod]:
-    return [pod for pod in snapshot.pods if pod.node == node.name and CANARY_LABEL not in pod.labels]
-
-
-def _free_cpu(snapshot: Snapshot, node: Node) -> int:
-    return node.cpu - sum(pod.cpu for pod in _on(snapshot, node))
-
-
-def _free_memory(snapshot: Snapshot, node: Node) -> int:
-    return node.memory - sum(pod.memory for pod in _on(snapshot, node))
+    for name, cidr in moving.items():
+        departed = departures(snapshot, desired, name, cidr)
+        found += [
+            PreflightFailure(f"pod {one.pod.key} on {name}: {one.why}", one.remedy)
+            for one in departed
+            if one.way is Way.REFUSED
+        ]
+        found += [PreflightFailure(one.what, one.remedy, one.transient) for one in held(snapshot, departed)]
+    return tuple(dict.fromkeys(found))

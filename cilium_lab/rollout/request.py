@@ -23,12 +23,16 @@ class Limits:
     non_masquerade: float = 150.0
     """Every agent has every non-masquerade CIDR: the kubelet takes up to two minutes to carry a changed ConfigMap."""
     operator: float = 90.0
-    drain: float = 240.0
-    """Everything that can run elsewhere has left a node and is complete there."""
+    drain: float | None = None
+    """Everything that can run elsewhere has left a node and is complete there; None: it follows from the pods."""
+    replacement: float = 120.0
+    """One pod that has left is ready elsewhere, besides the initial delay of its readiness probe."""
+    jobs: float = 300.0
+    """Running Jobs have finished, where they are waited for."""
     agent: float = 180.0
     routes: float = 60.0
-    pods: float = 120.0
-    """The pods that belong to a node are back."""
+    pods: float | None = None
+    """The pods that belong to a node are back; None: it follows from the pods."""
     canary: float = 90.0
     invariants: float = 60.0
 
@@ -64,7 +68,9 @@ class Desired:
     ip_masq_agent: bool = True
     """Cilium's ip-masq-agent is on, so that a live cluster can have pods of several ranges."""
     recreate: tuple[str, ...] = ()
-    """Bare pods, `namespace/name`, that are deleted and re-created in their node's rollout."""
+    """Pods, `namespace/name`, that no known controller re-creates: deleted and re-created in their node's rollout."""
+    jobs: str = "wait"
+    """What becomes of running pods of Jobs: `wait`, `refuse` or `delete`."""
     services: tuple[str, ...] = ()
     """Services, `namespace/name`, which always have to have a ready backend."""
     canary: Canary | None = None
@@ -112,11 +118,12 @@ def parse(text: str) -> Request:
             direct_routes=bool(tree.get("directRoutes", True)),
             ip_masq_agent=bool(tree.get("ipMasqAgent", True)),
             recreate=_texts(tree, "recreate"),
+            jobs=str(tree.get("jobs", "wait")),
             services=_texts(tree, "services"),
             canary=None
             if canary is None
             else Canary(canary["image"], _texts(canary, "pages"), _texts(canary, "names"), canary.get("echo")),
-            limits=Limits(**{name: float(seconds) for name, seconds in limits.items()}),
+            limits=Limits(**{name: float(seconds) for name, seconds in limits.items() if seconds is not None}),
         )
         hosts = parse_hosts(tree["hosts"]) if tree.get("hosts") else None
         return Request(desired, str(tree["kubeconfig"]), str(tree.get("runs", "")), hosts)
@@ -136,6 +143,7 @@ def render(desired: Desired) -> dict[str, object]:
         "directRoutes": desired.direct_routes,
         "ipMasqAgent": desired.ip_masq_agent,
         "recreate": list(desired.recreate),
+        "jobs": desired.jobs,
         "services": list(desired.services),
         "limits": asdict(desired.limits),
     }

@@ -25,7 +25,7 @@ from cilium_lab.config.schema import LabConfig
 from cilium_lab.config.topology import API_SERVER_PORT
 from cilium_lab.disruption.targets import Hosts
 from cilium_lab.rollout.preview import preview_live
-from cilium_lab.rollout.request import Canary, Desired, render
+from cilium_lab.rollout.request import Canary, Desired, Limits, render
 from components.cilium.ipam import masquerade_agent
 from components.workloads.manifests import CURL_POD, NAMESPACE, WEBPOD, WEBPOD_LABELS
 
@@ -75,6 +75,8 @@ def desired_cluster(lab: LabConfig) -> Desired:
         direct_routes=lab.routing_mode == "native",
         ip_masq_agent=masquerade_agent(lab),
         recreate=(f"{NAMESPACE}/{CURL_POD}", *lab.migration.recreate),
+        jobs=lab.migration.jobs,
+        limits=Limits(**lab.migration.limits.model_dump(exclude_none=True)),
         services=("kube-system/kube-dns", f"{NAMESPACE}/{WEBPOD}"),
         canary=Canary(lab.images.debug, pages, (service,), f"{NAMESPACE}/{WEBPOD_LABELS['app']}"),
     )

@@ -21,7 +21,7 @@ from cilium_lab.disruption.thresholds import (
 )
 from cilium_lab.tables import table
 
-INDISPENSABLE = frozenset((Name.DRAINED, Name.BARE_DELETED, Name.AGENT_RESTARTED, Name.AGENT_REPORTS, Name.PODS_BACK))
+INDISPENSABLE = frozenset((Name.DRAINED, Name.LAST_LEFT, Name.AGENT_RESTARTED, Name.AGENT_REPORTS, Name.PODS_BACK))
 """What a node rollout cannot do without: its drain, its agent's restart, its pods' starts."""
 _LANDMARKS = frozenset((Name.DRAINED, Name.AGENT_RESTARTED, Name.PODS_BACK))
 """What happens in every node rollout that was made in one go."""

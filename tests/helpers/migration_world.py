@@ -30,7 +30,16 @@ MODES: dict[str, str] = dict.fromkeys(NAMES, "kubernetes")
 
 
 def node(name: str, **changed: Any) -> Node:
-    given = Node(name, ADDRESS[name], OLD[name], True, False, name == "k8s-cp", 2000, 4 << 30, 110)
+    given = Node(
+        name,
+        ADDRESS[name],
+        OLD[name],
+        True,
+        False,
+        name == "k8s-cp",
+        {"cpu": 2000, "memory": 4 << 30, "pods": 110},
+        {"kubernetes.io/hostname": name},
+    )
     return replace(given, **changed)
 
 

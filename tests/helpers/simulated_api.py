@@ -61,6 +61,8 @@ class SimulatedApi:
         cluster = self.cluster
         if path.startswith("/api/v1/namespaces/kube-system/configmaps/"):
             return self._config_map(path.rpartition("/")[2])
+        if match := re.fullmatch(r"/api/v1/nodes/([^/]+)", path):
+            return self._node(match[1])
         if match := re.fullmatch(r"/api/v1/namespaces/([^/]+)/pods/([^/]+)", path):
             return self._pod(self._find(match[1], match[2]))
         lists: dict[str, Callable[[], Any]] = {
@@ -73,6 +75,15 @@ class SimulatedApi:
             "/apis/apps/v1/deployments": lambda: [self._deployment(d) for d in cluster.deployments],
             "/apis/apps/v1/statefulsets": list,
             "/apis/apps/v1/replicasets": list,
+            "/apis/apps/v1/daemonsets": list,
+            "/api/v1/replicationcontrollers": list,
+            "/api/v1/persistentvolumeclaims": list,
+            "/api/v1/persistentvolumes": list,
+            "/api/v1/namespaces": list,
+            "/api/v1/services": list,
+            "/apis/networking.k8s.io/v1/networkpolicies": list,
+            "/apis/cilium.io/v2/ciliumnetworkpolicies": list,
+            "/apis/cilium.io/v2/ciliumclusterwidenetworkpolicies": list,
             "/apis/policy/v1/poddisruptionbudgets": lambda: cluster.budgets,
             "/apis/discovery.k8s.io/v1/endpointslices": lambda: [self._slice(d) for d in cluster.deployments],
         }
@@ -119,6 +130,8 @@ class SimulatedApi:
 
     def send(self, method: str, path: str, body: Any = None, kind: str = "") -> dict[str, Any]:
         self._live()
+        if "dryRun=All" in path:
+            return {}
         self.changes.append(f"{method} {path}")
         dies = len(self.changes) == self._kill_at
         if dies and not self._after:
@@ -131,7 +144,10 @@ class SimulatedApi:
     def _change(self, method: str, path: str, body: Any, whole: str) -> None:
         cluster, names = self.cluster, path.split("/")
         if path.startswith("/api/v1/nodes/"):
-            cluster.nodes[names[4]]["cordoned"] = bool(body["spec"]["unschedulable"])
+            if "unschedulable" in body["spec"]:
+                cluster.nodes[names[4]]["cordoned"] = bool(body["spec"]["unschedulable"])
+            if "taints" in body["spec"]:
+                cluster.nodes[names[4]]["taints"] = body["spec"]["taints"]
         elif path.endswith("/status"):
             cluster.errors[names[5]] = ""
         elif path.startswith("/apis/cilium.io/v2/ciliumnodes/"):
@@ -192,10 +208,11 @@ class SimulatedApi:
 
     def _node(self, name: str) -> dict[str, Any]:
         node = self.cluster.nodes[name]
-        labels = {"node-role.kubernetes.io/control-plane": ""} if name == "k8s-cp" else {}
+        labels = {"kubernetes.io/hostname": name}
+        labels |= {"node-role.kubernetes.io/control-plane": ""} if name == "k8s-cp" else {}
         return {
-            "metadata": {"name": name, "labels": labels},
-            "spec": {"podCIDRs": [node["pod_cidr"]], "unschedulable": node["cordoned"]},
+            "metadata": {"name": name, "labels": labels, "resourceVersion": "1"},
+            "spec": {"podCIDRs": [node["pod_cidr"]], "unschedulable": node["cordoned"], "taints": node.get("taints")},
             "status": {
                 "addresses": [{"type": "InternalIP", "address": NODES[name]}],
                 "conditions": [{"type": "Ready", "status": str(node["ready"])}],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from ipaddress import IPv4Network
 
 import pytest
@@ -186,11 +187,54 @@ def test_a_budget_that_holds_stops_uncordons_the_node_and_tells_why() -> None:
     assert cluster.noticed == []
 
 
+def from_the_first_node_on(
+    cluster: SimulatedCluster, want: Desired, change: Callable[[], None]
+) -> tuple[bool, list[str]]:
+    """A migration during which something changes when the first node's rollout begins."""
+    told: list[str] = []
+
+    def say(line: str) -> None:
+        told.append(line)
+        if "begins: 192.168" in line:
+            change()
+
+    reached = Cluster(SimulatedApi(cluster), want.non_masquerade_cidrs)
+    clock = Clock(lambda: cluster.now, cluster.advance)
+    return run(want, reached, say=say, clock=clock, stamp=lambda: f"t{cluster.now}"), told
+
+
+def test_a_canary_that_cannot_run_refuses_before_anything_is_changed() -> None:
+    cluster = SimulatedCluster()
+    cluster.advance(2.0)
+    cluster.canary_pulls = False
+    told: list[str] = []
+    want = desired("cluster-pool", limits=Limits(canary=20.0))
+    reached = Cluster(SimulatedApi(cluster), want.non_masquerade_cidrs)
+    assert preflight(want, reached, say=told.append, clock=Clock(lambda: cluster.now, cluster.advance)) is None
+    text = "\n".join(told)
+    assert "is refused, nothing was changed: canary runs on k8s-cp: not within 20 s" in text
+    assert "ErrImagePull" in text
+    assert cluster.config_maps == {}
+    assert not [pod for pod in cluster.pods.values() if "canary" in pod.name and pod.gone_at is None]
+
+
+def test_what_a_policy_keeps_the_canary_from_is_not_repeated() -> None:
+    cluster = SimulatedCluster()
+    cluster.canary_reaches = False
+    configure(cluster, "cluster-pool")
+    done, told = migrate(cluster, desired("cluster-pool", limits=Limits(canary=20.0)))
+    assert done, "\n".join(told)
+    (noted,) = [line for line in told if "which are not repeated" in line]
+    assert "http://webpod.default/ does not answer" in noted
+    settled(cluster)
+    assert cluster.noticed == []
+
+
 def test_a_canary_that_does_not_start_stops_and_uncordons_the_node() -> None:
     cluster = SimulatedCluster()
     configure(cluster, "cluster-pool")
-    cluster.canary_pulls = False
-    done, told = migrate(cluster, desired("cluster-pool", limits=Limits(canary=20.0)))
+    want = desired("cluster-pool", limits=Limits(canary=20.0))
+    done, told = from_the_first_node_on(cluster, want, lambda: setattr(cluster, "canary_pulls", False))
     text = "\n".join(told)
     assert not done
     assert "canary runs on k8s-w1: not within 20 s" in text
@@ -209,8 +253,8 @@ def test_a_canary_that_does_not_start_stops_and_uncordons_the_node() -> None:
 def test_a_node_whose_canary_reaches_nothing_stays_cordoned() -> None:
     cluster = SimulatedCluster()
     configure(cluster, "cluster-pool")
-    cluster.canary_reaches = False
-    done, told = migrate(cluster, desired("cluster-pool", limits=Limits(canary=20.0)))
+    want = desired("cluster-pool", limits=Limits(canary=20.0))
+    done, told = from_the_first_node_on(cluster, want, lambda: setattr(cluster, "canary_reaches", False))
     assert not done
     assert "canary reaches everything on k8s-w1: not within 20 s" in "\n".join(told)
     assert "still cordoned, for pods there would be cut off: k8s-w1" in told
@@ -268,12 +312,14 @@ def test_preflight_tells_what_will_happen_and_hands_on() -> None:
     told: list[str] = []
     api = SimulatedApi(cluster)
     reached = Cluster(api, desired("cluster-pool").non_masquerade_cidrs)
-    answer = preflight(desired("cluster-pool"), reached, say=told.append, stamp=lambda: "t1")
+    clock = Clock(lambda: cluster.now, cluster.advance)
+    answer = preflight(desired("cluster-pool"), reached, say=told.append, clock=clock, stamp=lambda: "t1")
     assert json.loads(answer or "") == {"inUse": [], "run": "t1", "podCidrs": {n: [b] for n, b in OLD.items()}}
-    assert api.changes == []
+    touched = {change.partition("?")[0].rpartition("/")[2] for change in api.changes}
+    assert touched == {"cilium-lab-canary-k8s-cp", "cilium-lab-migration"}
     assert "k8s-w1 -> 172.20.1.0/24, k8s-w2 -> 172.20.2.0/24, k8s-cp -> 172.20.0.0/24" in told[0]
-    assert any("default/curl-pod is deleted and re-created" in line for line in told)
-    assert any("logs/logger-k8s-w1 of a DaemonSet" in line for line in told)
+    assert any("default/curl-pod is deleted and re-created in place" in line for line in told)
+    assert any("logs/logger-k8s-w1 is re-created in place by its DaemonSet" in line for line in told)
 
 
 def test_a_preflight_that_refuses_changes_nothing() -> None:

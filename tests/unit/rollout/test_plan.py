@@ -6,8 +6,7 @@ from dataclasses import replace
 from ipaddress import IPv4Network
 
 from cilium_lab.disruption.stages import Stage
-from cilium_lab.kube.objects import CiliumNode, Configured, Snapshot, State, Workload
-from cilium_lab.rollout.drain import drain_plan, next_evictions, unsettled
+from cilium_lab.kube.objects import CiliumNode, Configured, State
 from cilium_lab.rollout.plan import Step, lowest_free, plan, pod_cidr_goal, rollout_order
 from cilium_lab.rollout.request import Desired
 from tests.helpers.migration_world import (
@@ -16,10 +15,8 @@ from tests.helpers.migration_world import (
     NAMES,
     NEW,
     OLD,
-    ONE,
     POD_CIDR,
     POOL,
-    TWO,
     WEB,
     pod,
     view,
@@ -104,45 +101,6 @@ def test_kubernetes_wants_the_controller_managers_pod_cidr() -> None:
 
 def test_workers_are_rolled_out_first() -> None:
     assert [node.name for node in rollout_order(world().nodes)] == ["k8s-w1", "k8s-w2", "k8s-cp"]
-
-
-def on_w1(*pods: object, **changed: object) -> Snapshot:
-    return world(pods=tuple(pods), **changed)
-
-
-def test_how_each_kind_of_pod_leaves() -> None:
-    relay = Workload("Deployment", "default", "relay", 1, 1, True, surges=True)
-    stiff = Workload("Deployment", "default", "stiff", 1, 1, True, surges=False)
-    snapshot = on_w1(
-        ONE,
-        pod("dns", "k8s-w1", "192.168.1.9", owner=("Deployment", "dns"), labels={"k8s-app": "kube-dns"}),
-        pod("relay-1", "k8s-w1", "192.168.1.2", owner=("Deployment", "relay")),
-        pod("stiff-1", "k8s-w1", "192.168.1.3", owner=("Deployment", "stiff")),
-        pod("log", "k8s-w1", "192.168.1.4", owner=("DaemonSet", "log")),
-        pod("bare", "k8s-w1", "192.168.1.5"),
-        pod("going", "k8s-w1", "192.168.1.6", owner=WEB, terminating=True),
-        pod("host", "k8s-w1", "172.31.1.11", host_network=True),
-        pod("new", "k8s-w1", "172.20.1.5", owner=WEB),
-        TWO,
-        workloads=(*world().workloads, relay, stiff),
-    )
-    left = drain_plan(snapshot, "k8s-w1", NEW["k8s-w1"])
-    assert [w.name for w in left.restart] == ["relay"]
-    assert [p.name for p in left.evict] == ["dns", "stiff-1", "web-1"]
-    assert [p.name for p in left.daemons] == ["log"]
-    assert [p.name for p in left.bare] == ["bare"]
-    assert [p.name for p in left.terminating] == ["going"]
-    assert not left.done
-
-
-def test_one_pod_of_a_workload_at_a_time_and_only_while_it_is_complete() -> None:
-    third = pod("web-3", "k8s-w1", "192.168.1.8", owner=WEB)
-    assert [p.name for p in next_evictions(world(), (ONE, third))] == ["web-1"]
-    short = world(workloads=(replace(world().workloads[0], ready=1),))
-    assert next_evictions(short, (ONE, third)) == ()
-    # A pod that serves nobody may leave in any case, or a broken workload would hold its node for ever.
-    assert [p.name for p in next_evictions(short, (replace(ONE, ready=False),))] == ["web-1"]
-    assert [w.name for w in unsettled(short, frozenset({"Deployment default/web"}))] == ["web"]
 
 
 def test_an_operator_from_before_the_change_restarts_first_in_either_mode() -> None:

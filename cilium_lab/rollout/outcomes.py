@@ -1,0 +1,237 @@
+"""What becomes of each pod of a node that is rolled out: it moves, is re-created in place, or forbids the rollout.
+
+The preview, the preflight and the drain share the answer. It is a pure function of a survey of the cluster; where the
+scheduler or a controller decides otherwise, the drain falls back from a restart to an eviction, and from there to
+re-creation in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import IPv4Network
+
+from cilium_lab.kube.cluster import ROLLOUT_TAINT
+from cilium_lab.kube.objects import Pod, Snapshot, Workload
+from cilium_lab.kube.rules import tolerates
+from cilium_lab.kube.state import pod_key
+from cilium_lab.rollout.placement import Board, feasible, objections, victims
+from cilium_lab.rollout.request import Desired
+
+CANARY_LABEL = "cilium-lab/canary"
+REPLICATED = ("Deployment", "StatefulSet", "ReplicaSet", "ReplicationController")
+_QUOTA = "exceeded quota"
+"""In the API server's answer to a pod that a ResourceQuota has no capacity for."""
+
+
+class Way(StrEnum):
+    """How a pod leaves."""
+
+    SURGE = "moves by a surging restart"
+    """Of its Deployment: the new pod is ready before the old one ends."""
+    EVICT = "moves by eviction"
+    DAEMON = "is re-created in place by its DaemonSet"
+    """It leaves before the agent's restart, and comes back after it."""
+    DAEMON_AFTER = "is re-created in place by its DaemonSet after the agent's restart"
+    """It tolerates every taint, so that nothing would keep its successor from starting too early."""
+    IN_PLACE = "is re-created in place"
+    """Evicted last; its successor waits until the node is uncordoned."""
+    BARE = "is deleted and re-created in place"
+    """Nothing else re-creates it: its manifest is saved first."""
+    JOB = "is waited for"
+    ENDING = "is ending"
+    REFUSED = "forbids the rollout"
+
+
+MOVES = (Way.SURGE, Way.EVICT)
+RECREATED = (Way.DAEMON, Way.DAEMON_AFTER, Way.IN_PLACE, Way.BARE)
+
+
+@dataclass(frozen=True)
+class Departure:
+    """How one pod leaves, and why it does not leave in a better way."""
+
+    pod: Pod
+    way: Way
+    why: str = ""
+    remedy: str = ""
+    """For one that forbids the rollout."""
+
+
+def leaving(snapshot: Snapshot, node: str, pod_cidr: IPv4Network) -> tuple[Pod, ...]:
+    """The pods of `node` that have no address of `pod_cidr`."""
+    return tuple(
+        pod
+        for pod in snapshot.pods
+        if pod.node == node
+        and pod.on_pod_network
+        and CANARY_LABEL not in pod.labels
+        and (pod.address is None or pod.address not in pod_cidr)
+    )
+
+
+def is_dns(pod: Pod) -> bool:
+    """Whether the pod is one of the cluster's DNS servers: the label that kubeadm and the kubelet's docs use."""
+    return pod.labels.get("k8s-app") == "kube-dns"
+
+
+def departures(survey: Snapshot, desired: Desired, node: str, pod_cidr: IPv4Network) -> tuple[Departure, ...]:
+    """How every pod leaves `node`, in the order in which they leave. `survey` is one of `Cluster.survey`."""
+    board = Board(survey.nodes, survey.pods, survey.claims, survey.namespaces).cordoned(node, on=True)
+    saved = {pod_key(manifest) for manifest in survey.state.pods}
+    allowed = frozenset({*desired.recreate, *saved})
+    found: list[Departure] = []
+    for pod in sorted(leaving(survey, node, pod_cidr), key=lambda one: _order(one, survey)):
+        one, board = _departure(pod, survey, desired, allowed, board)
+        found.append(one)
+    return tuple(found)
+
+
+def _order(pod: Pod, survey: Snapshot) -> tuple[bool, bool, str]:
+    """Restarts take longest, so they begin first; then DNS, then by name."""
+    workload = survey.workload(pod)
+    return (not (workload and workload.surges and workload.replicas == 1), not is_dns(pod), pod.key)
+
+
+def _departure(
+    pod: Pod, survey: Snapshot, desired: Desired, allowed: frozenset[str], board: Board
+) -> tuple[Departure, Board]:
+    kind = pod.owner[0] if pod.owner else ""
+    workload = survey.workload(pod)
+    if pod.terminating:
+        return Departure(pod, Way.ENDING), board
+    if kind == "DaemonSet":
+        return _daemon(pod, survey), board
+    if kind == "Job":
+        return _job(pod, desired), board
+    if kind in REPLICATED and workload is not None:
+        return _replica(pod, workload, survey, board)
+    return _unreplicated(pod, kind, allowed), board
+
+
+def _daemon(pod: Pod, survey: Snapshot) -> Departure:
+    denied = survey.inadmissible.get(pod.group, "")
+    if pod.ready and denied and _QUOTA not in denied:
+        return _inadmissible(pod, denied)
+    before = not tolerates(pod.rules.tolerations, ROLLOUT_TAINT, "", "NoSchedule")
+    return Departure(pod, Way.DAEMON if before else Way.DAEMON_AFTER, "it belongs to its node")
+
+
+def _job(pod: Pod, desired: Desired) -> Departure:
+    match desired.jobs:
+        case "delete":
+            return Departure(pod, Way.EVICT, "migration.jobs is delete: its work so far is lost")
+        case "wait":
+            return Departure(pod, Way.JOB, "it is a Job's, and its work would be lost")
+        case _:
+            remedy = "wait for it, or set migration.jobs to wait, or to delete if its work may be lost"
+            return Departure(pod, Way.REFUSED, f"it works for {pod.group}, and its work would be lost", remedy)
+
+
+def _unreplicated(pod: Pod, kind: str, allowed: frozenset[str]) -> Departure:
+    """A bare pod, one of a static manifest, or one of a controller that this program does not know."""
+    if kind == "Node":
+        why = "the kubelet runs it from a static manifest and would not re-create it"
+        return Departure(pod, Way.REFUSED, why, "give it hostNetwork, or take its manifest from the node")
+    if pod.key in allowed:
+        return Departure(pod, Way.BARE, "migration.recreate names it")
+    recreate = f"add {pod.key} to migration.recreate and it is re-created with a new address"
+    if not kind:
+        why = "it has no controller, so nothing re-creates it after its node's rollout"
+        return Departure(pod, Way.REFUSED, why, f"delete it, or {recreate}")
+    why = f"it belongs to {pod.group}, and nobody knows whether that re-creates it"
+    return Departure(pod, Way.REFUSED, why, f"{recreate}, by its controller or else by the rollout")
+
+
+def _replica(pod: Pod, workload: Workload, survey: Snapshot, board: Board) -> tuple[Departure, Board]:
+    rest = board.without(pod)
+    if not pod.ready:
+        return Departure(pod, Way.EVICT, f"it is not ready ({pod.waiting_reason or 'yet'}), and not waited for"), rest
+    denied = survey.inadmissible.get(workload.key, "")
+    if denied and _QUOTA not in denied:
+        return _inadmissible(pod, denied), board
+    if workload.surges and workload.replicas == 1 and workload.complete and not denied:
+        beside = feasible(pod, board)
+        if beside:
+            return Departure(pod, Way.SURGE), rest.with_pod(pod, beside[0].name)
+    places = feasible(pod, rest)
+    if places:
+        return Departure(pod, Way.EVICT, _alone(workload, denied)), rest.with_pod(pod, places[0].name)
+    return _in_place(pod, rest), board
+
+
+def _alone(workload: Workload, denied: str) -> str:
+    if workload.replicas > 1:
+        return ""
+    if denied:
+        return "the quota has no capacity for a second pod"
+    return "it is the only replica of a workload that cannot surge"
+
+
+def _in_place(pod: Pod, rest: Board) -> Departure:
+    """It finds no other node: it has to be able to come back to its own, and to end nobody meanwhile."""
+    others = [node for node in rest.nodes if node.name != pod.node]
+    reasons = {node.name: objections(pod, node, rest) for node in others}
+    why = "; ".join(f"{name}: {', '.join(one.why for one in found)}" for name, found in reasons.items())
+    for node in others:
+        if lower := victims(pod, node, rest):
+            names = ", ".join(other.key for other in lower) + f" ({node.name})"
+            return Departure(
+                pod,
+                Way.REFUSED,
+                f"no other node has capacity, and by its priority {pod.rules.priority} it would end {names}",
+                "make capacity, or give its PriorityClass preemptionPolicy Never",
+            )
+    back = rest.cordoned(pod.node, on=False)
+    here = next(node for node in back.nodes if node.name == pod.node)
+    if found := objections(pod, here, back):
+        return Departure(
+            pod,
+            Way.REFUSED,
+            f"no node may run it any more: {pod.node}: {', '.join(one.why for one in found)}; {why}",
+            "change its rules or the nodes, until `kubectl delete pod` would bring it back",
+        )
+    return Departure(pod, Way.IN_PLACE, why)
+
+
+def _inadmissible(pod: Pod, denied: str) -> Departure:
+    why = f"the API server admits no further pod of {pod.group}: {denied}"
+    return Departure(pod, Way.REFUSED, why, "solve that first: `kubectl delete pod` would lose it as well")
+
+
+# -- disruption budgets ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Held:
+    """A disruption budget that keeps pods from leaving."""
+
+    what: str
+    remedy: str
+    transient: bool = False
+    """It may allow it in a moment."""
+
+
+def held(survey: Snapshot, departed: Iterable[Departure]) -> tuple[Held, ...]:
+    """The budgets that keep pods of one node from leaving. Surging restarts need none, and neither does what is not
+    ready: it serves nobody. Pods that are re-created in place are away together."""
+    evicted = [one for one in departed if one.pod.ready and one.way in (Way.EVICT, Way.IN_PLACE, Way.DAEMON)]
+    found: list[Held] = []
+    for budget in survey.budgets:
+        mine = [one for one in evicted if budget.selects(one.pod)]
+        together = sum(one.way != Way.EVICT for one in mine)
+        pods = ", ".join(one.pod.key for one in mine)
+        least = f"the disruption budget {budget.key} requires {budget.desired} of {budget.expected} pods healthy"
+        if not mine:
+            continue
+        if budget.forbids:
+            remedy = "raise the replicas or lower minAvailable"
+            found.append(Held(f"{least}, so none of them may ever move", remedy))
+        elif budget.allowed == 0:
+            remedy = "repair the pods that are not ready, see `kubectl get pdb -A`"
+            found.append(Held(f"{least}, and allows no eviction now ({pods})", remedy, transient=True))
+        elif together > budget.expected - budget.desired:
+            why = f"{least}, and {together} of them can only be re-created in place, together ({pods})"
+            found.append(Held(why, "make capacity for them on other nodes, or lower minAvailable"))
+    return tuple(found)
