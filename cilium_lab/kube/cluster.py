@@ -25,8 +25,6 @@ AGENT = "cilium-agent"
 _DEBUG = "level=debug"
 """Marks most lines of Cilium's logs where debug is on, and never the reason of a failure."""
 _TAIL = 2000
-ROLLOUT_TAINT = "cilium-lab/rollout"
-"""Key of the taint that keeps a DaemonSet from re-creating its pod before the agent's restart."""
 _GONE = (404, 409)
 """No such pod, or another one of its name (a precondition does not hold)."""
 _CORE = "/api/v1"
@@ -221,8 +219,8 @@ class Cluster:
             if taint is not None:
                 found = self.api.get(f"{_CORE}/nodes/{name}")
                 taints: list[dict[str, str]] = found["spec"].get("taints") or []
-                kept = [one for one in taints if one["key"] != ROLLOUT_TAINT]
-                wanted = [*kept, {"key": ROLLOUT_TAINT, "effect": "NoSchedule"}] if taint else kept
+                kept = [one for one in taints if one["key"] != decode.ROLLOUT_TAINT]
+                wanted = [*kept, {"key": decode.ROLLOUT_TAINT, "effect": "NoSchedule"}] if taint else kept
                 if wanted != taints:
                     body["spec"]["taints"] = wanted or None
                     body["metadata"] = {"resourceVersion": found["metadata"].get("resourceVersion")}

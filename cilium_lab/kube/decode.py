@@ -24,6 +24,8 @@ from cilium_lab.kube.raw import Object, listed, member
 _FINISHED = ("Succeeded", "Failed")
 _STARTING = ("ContainerCreating", "PodInitializing")
 _CORDON = "node.kubernetes.io/unschedulable"
+ROLLOUT_TAINT = "cilium-lab/rollout"
+"""Key of the taint that keeps a DaemonSet from re-creating its pod before the agent's restart."""
 _OWN_GROUPS = ("", "apps", "batch")
 """API groups of Kubernetes' own controllers of pods."""
 _CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
@@ -55,7 +57,7 @@ def node(item: Object) -> Node:
 
 def _taints(items: Iterable[Object]) -> Iterator[Taint]:
     for taint in items:
-        if taint["key"] != _CORDON:
+        if taint["key"] not in (_CORDON, ROLLOUT_TAINT):
             yield Taint(taint["key"], taint.get("value", ""), taint["effect"])
 
 
@@ -219,7 +221,6 @@ def budget(item: Object) -> Budget:
         status.get("expectedPods", 0),
         status.get("desiredHealthy", 0),
         item.get("spec", {}).get("selector"),
-        status.get("disruptionsAllowed", 0),
     )
 
 

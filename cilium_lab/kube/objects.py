@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network
@@ -35,7 +35,7 @@ class Node:
     """Resource -> amount in its unit (`quantities.amount`); `pods` is how many pods the kubelet runs at most."""
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
     taints: tuple[Taint, ...] = ()
-    """All but the cordon's own."""
+    """All but those of a cordon and of a rollout."""
 
 
 @dataclass(frozen=True)
@@ -128,8 +128,6 @@ class Budget:
     desired: int
     selector: Mapping[str, Any] | None = None
     """spec.selector: labels that its pods match; None selects no pod, an empty one every pod of the namespace."""
-    allowed: int = 0
-    """How many of its pods may be evicted now."""
 
     @property
     def key(self) -> str:
@@ -144,6 +142,12 @@ class Budget:
     def selects(self, pod: Pod) -> bool:
         """Whether the pod counts for this budget."""
         return pod.namespace == self.namespace and selectors.matches(self.selector, pod.labels)
+
+    def allowed(self, pods: Iterable[Pod]) -> int:
+        """How many of these pods may be evicted now. Of several budgets of one pod the controller keeps the status of
+        one alone up to date (k8s.io/kubernetes pkg/controller/disruption, getPdbForPod), so pods are counted here."""
+        healthy = sum(pod.ready and not pod.terminating and self.selects(pod) for pod in pods)
+        return max(0, healthy - self.desired)
 
 
 @dataclass(frozen=True)

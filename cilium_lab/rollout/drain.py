@@ -205,8 +205,10 @@ class Drain:
         not ready as one that is missed; such pods are deleted, within all of their budgets."""
         if pod.ready and pod.uid not in self._crowded:
             return self._cluster.evict(pod)
-        if pod.ready and any(budget.selects(pod) and budget.allowed < 1 for budget in self._cluster.budgets()):
-            return False
+        if pod.ready:
+            pods = self._cluster.pods()
+            if any(budget.selects(pod) and budget.allowed(pods) < 1 for budget in self._cluster.budgets()):
+                return False
         self._cluster.delete_pod(pod)
         return True
 

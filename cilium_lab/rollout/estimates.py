@@ -24,6 +24,8 @@ _AROUND = 10.0
 def away(one: Departure) -> float:
     """For how long users miss the pod; 0 where its successor is ready before it ends or others serve meanwhile."""
     start = _START + one.pod.rules.start
+    if not one.pod.ready:
+        return 0.0
     match one.way:
         case Way.BARE | Way.DAEMON:
             return _AGENT + start

@@ -39,7 +39,8 @@ def baseline(snapshot: Snapshot, services: Iterable[str], unanswered: tuple[str,
         *endpoints_ready(snapshot),
         *services_backed(snapshot, services),
     )
-    return Baseline(short, tuple(unready), tuple(_name(one) for one in broken), unanswered)
+    noted = Baseline(short, tuple(unready), (), unanswered)
+    return replace(noted, violated=tuple(_name(one) for one in not_excused(broken, snapshot, noted)))
 
 
 def got_worse(now: Snapshot, before: Baseline, begun: Iterable[str]) -> Baseline:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Network
 
-from cilium_lab.kube.cluster import ROLLOUT_TAINT
+from cilium_lab.kube.decode import ROLLOUT_TAINT
 from cilium_lab.kube.objects import Pod, Snapshot, Workload
 from cilium_lab.kube.rules import tolerates
 from cilium_lab.kube.state import pod_key
@@ -228,7 +228,7 @@ def held(survey: Snapshot, departed: Iterable[Departure]) -> tuple[Held, ...]:
         if budget.forbids:
             remedy = "raise the replicas or lower minAvailable"
             found.append(Held(f"{least}, so none of them may ever move", remedy))
-        elif budget.allowed == 0:
+        elif budget.allowed(survey.pods) == 0:
             remedy = "repair the pods that are not ready, see `kubectl get pdb -A`"
             found.append(Held(f"{least}, and allows no eviction now ({pods})", remedy, transient=True))
         elif together > budget.expected - budget.desired:

@@ -7,6 +7,7 @@ record of each migration, which a killed run and the one that finishes it share.
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from cilium_lab.disruption.record import read_record
 from cilium_lab.disruption.report.summary import summarise
 from cilium_lab.disruption.report.text import text
 from labctl.bench.judge import missed, outcome
+from tests.cluster import zoo
 from tests.cluster.machine import Machine
 from tests.cluster.secrets import tokens
 from tests.cluster.test_life import up
@@ -59,10 +61,51 @@ def test_it_comes_up_a_third_time_in_the_mode_kubernetes_with_probes(
     assert records(checkout) == []
 
 
+def zoo_pods(checkout: Checkout) -> dict[str, dict[str, tuple[str, bool]]]:
+    """App -> uid of a pod -> its node, and whether it is ready; without pods that are ending."""
+    found: dict[str, dict[str, tuple[str, bool]]] = {kind.name: {} for kind in zoo.KINDS}
+    for kind in {kind.namespace for kind in zoo.KINDS}:
+        for pod in json.loads(checkout.lab("kubectl", "get", "pods", "-n", kind, "-o", "json").stdout)["items"]:
+            ready = any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions", []))
+            app = pod["metadata"]["labels"].get("app", "")
+            if app in found and "deletionTimestamp" not in pod["metadata"]:
+                found[app][pod["metadata"]["uid"]] = (pod["spec"].get("nodeName", ""), ready)
+    return found
+
+
+def test_ordinary_workloads_of_every_kind_run(checkout: Checkout) -> None:
+    listed = {"apiVersion": "v1", "kind": "List", "items": zoo.manifests()}
+    checkout.lab("kubectl", "apply", "-f", "-", stdin=json.dumps(listed))
+    healthy = [kind for kind in zoo.KINDS if kind.outcome is not zoo.Outcome.NOTED]
+    for kind in healthy:
+        wanted = int(kind.manifests[0]["spec"].get("replicas", 1))
+        end = time.monotonic() + 180
+        while sum(ready for _, ready in zoo_pods(checkout)[kind.name].values()) < wanted:
+            assert time.monotonic() < end, (kind.name, zoo_pods(checkout)[kind.name])
+            time.sleep(2)
+    checkout.lab("kubectl", "rollout", "pause", "-n", zoo.NAMESPACE, f"deployment/{zoo.PAUSED}")
+    checkout.lab("pulumi", "config", "set", "ipamMode", "cluster-pool", "--stack", "embedded")
+    told = checkout.lab("pulumi", "preview", "--stack", "embedded").stdout
+    pods = {pod["metadata"]["name"]: pod["metadata"]["labels"]["app"] for pod in json.loads(
+        checkout.lab("kubectl", "get", "pods", "-n", zoo.NAMESPACE, "-o", "json").stdout)["items"]}  # fmt: skip
+    outcomes = {kind.name: kind.outcome for kind in zoo.KINDS}
+    words = {zoo.Outcome.MOVES: " moves by ", zoo.Outcome.IN_PLACE: " is re-created in place"}
+    for name, app in pods.items():
+        if app in outcomes and outcomes[app] in words and app != "nowhere":
+            assert f"{zoo.NAMESPACE}/{name}{words[outcomes[app]]}" in told, told
+    assert "noted, and not waited for: Deployment zoo/crashing has 0 ready pods" in told
+
+
 @pytest.mark.parametrize(("mode", "start"), [("cluster-pool", "172.20."), ("kubernetes", "192.168.")])
 def test_the_cluster_is_migrated_while_it_serves(checkout: Checkout, tmp_path: Path, mode: str, start: str) -> None:
-    known = records(checkout)
+    known, animals = records(checkout), zoo_pods(checkout)
     change(checkout, mode, tmp_path / "killed.log")
+    now = zoo_pods(checkout)
+    wrong = {kind.name: zoo.outcome(kind, animals[kind.name], now[kind.name]) for kind in zoo.KINDS}
+    assert {name: why for name, why in wrong.items() if why} == {}
+    cordoned = checkout.lab("kubectl", "get", "nodes", "-o", "jsonpath={.items[*].spec}").stdout
+    assert "unschedulable" not in cordoned
+    assert "cilium-lab/rollout" not in cordoned
     held = pod_cidrs(checkout)
     assert len(held) == 3
     assert all(len(of_node) == 1 and of_node[0].startswith(start) for of_node in held.values()), held
@@ -80,6 +123,10 @@ def test_the_cluster_is_migrated_while_it_serves(checkout: Checkout, tmp_path: P
         assert left.stdout == "inactive\n", host
     checkout.lab("pulumi", "up", "--yes", "--stack", "embedded", "--expect-no-changes")
     up(checkout)  # with all checks, in the new mode
+
+
+def test_the_workloads_go(checkout: Checkout) -> None:
+    checkout.lab("kubectl", "delete", "namespace", *sorted({kind.namespace for kind in zoo.KINDS}), timeout=180)
 
 
 def test_a_pool_that_is_too_small_is_refused_and_nothing_is_changed(checkout: Checkout) -> None:

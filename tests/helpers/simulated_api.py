@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from cilium_lab.kube.client import ApiError
-from tests.helpers.simulated_cluster import NODES, Deployment, Pod, SimulatedCluster
+from tests.helpers.simulated_cluster import NODES, Deployment, Pod, SimulatedCluster, template
 
 MARK = "=====cilium-lab====="
 
@@ -72,11 +72,11 @@ class SimulatedApi:
             "/apis/cilium.io/v2/ciliumendpoints": lambda: [
                 e for pod in cluster.pods.values() if (e := self._endpoint(pod))
             ],
-            "/apis/apps/v1/deployments": lambda: [self._deployment(d) for d in cluster.deployments],
+            "/apis/apps/v1/deployments": lambda: self._workloads("Deployment"),
             "/apis/apps/v1/statefulsets": list,
-            "/apis/apps/v1/replicasets": list,
+            "/apis/apps/v1/replicasets": lambda: self._workloads("ReplicaSet"),
             "/apis/apps/v1/daemonsets": list,
-            "/api/v1/replicationcontrollers": list,
+            "/api/v1/replicationcontrollers": lambda: self._workloads("ReplicationController"),
             "/api/v1/persistentvolumeclaims": list,
             "/api/v1/persistentvolumes": list,
             "/api/v1/namespaces": list,
@@ -131,6 +131,9 @@ class SimulatedApi:
     def send(self, method: str, path: str, body: Any = None, kind: str = "") -> dict[str, Any]:
         self._live()
         if "dryRun=All" in path:
+            labels = cast(dict[str, Any], body)["metadata"].get("labels", {})
+            if any(d.quota and d.labels.items() <= labels.items() for d in self.cluster.deployments):
+                raise ApiError(path, 403, 'pods "x" is forbidden: exceeded quota: q, requested: pods=1, used: pods=1')
             return {}
         self.changes.append(f"{method} {path}")
         dies = len(self.changes) == self._kill_at
@@ -172,10 +175,14 @@ class SimulatedApi:
 
     def _evict(self, pod: Pod) -> None:
         for budget in self.cluster.budgets:
-            if budget["metadata"]["namespace"] == pod.namespace:
+            held = budget.get("held") or self._healthy(budget) <= budget["status"]["desiredHealthy"]
+            if selects(budget, pod) and held:
                 said = "Cannot evict pod as it would violate the pod's disruption budget."
                 raise ApiError("evict", 429, said, ("DisruptionBudget",))
         self.cluster.end(pod)
+
+    def _healthy(self, budget: dict[str, Any]) -> int:
+        return sum(self.cluster.is_ready(pod) and selects(budget, pod) for pod in self.cluster.pods.values())
 
     def _apply(self, namespace: str, name: str, body: Any, whole: str) -> None:
         key = f"{namespace}/{name}"
@@ -236,8 +243,13 @@ class SimulatedApi:
         labels = {"f:metadata": {"f:labels": {f"f:{name}": {} for name in pod.labels}}}
         meta["managedFields"] = [{"manager": pod.manager, "operation": "Apply", "fieldsV1": {**fields, **labels}}]
         containers = [{"name": "main", "image": "tools:1", "terminationMessagePath": "/dev/termination-log"}]
-        spec = {"nodeName": pod.node, "hostNetwork": pod.host, "containers": containers}
+        spec = {**pod.spec, "hostNetwork": pod.host, "containers": containers}
+        if pod.node:
+            spec["nodeName"] = pod.node
         ready = [{"type": "Ready", "status": str(self.cluster.is_ready(pod))}]
+        if not pod.node:
+            said = "0/3 nodes are available: 1 node(s) were unschedulable, 2 node(s) did not match."
+            ready.append({"type": "PodScheduled", "status": "False", "message": said})
         waiting = [{"state": {"waiting": {"reason": pod.waiting_reason}}}] if pod.waiting_reason else []
         status = {
             "phase": "Running",
@@ -254,6 +266,9 @@ class SimulatedApi:
         status = {"state": "ready", "networking": networking}
         return {"metadata": {"name": pod.name, "namespace": pod.namespace}, "status": status}
 
+    def _workloads(self, kind: str) -> list[dict[str, Any]]:
+        return [self._deployment(d) for d in self.cluster.deployments if d.kind == kind]
+
     def _deployment(self, d: Deployment) -> dict[str, Any]:
         live = [pod for pod in self.cluster.pods_of(d) if pod.gone_at is None]
         ready = sum(self.cluster.is_ready(pod) for pod in live)
@@ -261,7 +276,11 @@ class SimulatedApi:
         rolling = {"maxSurge": "25%", "maxUnavailable": d.max_unavailable}
         return {
             "metadata": {"name": d.name, "namespace": d.namespace, "generation": d.generation},
-            "spec": {"replicas": d.replicas, "strategy": {"type": "RollingUpdate", "rollingUpdate": rolling}},
+            "spec": {
+                "replicas": d.replicas,
+                "strategy": {"type": "RollingUpdate", "rollingUpdate": rolling},
+                "template": {"metadata": {"labels": d.labels}, "spec": template(d)},
+            },
             "status": {
                 "observedGeneration": d.generation, "replicas": len(live), "readyReplicas": ready,
                 "availableReplicas": ready, "updatedReplicas": updated,
@@ -275,3 +294,9 @@ class SimulatedApi:
         labels = {"kubernetes.io/service-name": service}
         meta = {"name": f"{service}-x", "namespace": d.namespace, "labels": labels}
         return {"metadata": meta, "addressType": "IPv4", "endpoints": ends}
+
+
+def selects(budget: dict[str, Any], pod: Pod) -> bool:
+    """Whether a budget counts the pod; one without a selector counts all of its namespace."""
+    labels = budget.get("spec", {}).get("selector", {}).get("matchLabels", {})
+    return budget["metadata"]["namespace"] == pod.namespace and labels.items() <= pod.labels.items()

@@ -35,6 +35,8 @@ class Pod:
     spec: dict[str, Any] = field(default_factory=dict)
     manager: str = "tests"
     waiting_reason: str = ""
+    kind: str = ""
+    """Of the simulated workload that made it."""
 
     @property
     def key(self) -> str:
@@ -43,12 +45,26 @@ class Pod:
 
 @dataclass
 class Deployment:
+    """`kind` is Deployment, or one whose pods are replaced by eviction alone: ReplicaSet, ReplicationController."""
+
     namespace: str
     name: str
     replicas: int
     labels: dict[str, str]
     spread: bool = False
+    """Required anti-affinity of its pods to one another."""
     max_unavailable: int | str = 0
+    kind: str = "Deployment"
+    pinned: str = ""
+    """The only node that its pods may run on."""
+    broken: bool = False
+    """Its pods never get ready."""
+    grounded: bool = False
+    """The scheduler finds no node for a new pod as long as one node is cordoned, whatever the rules say."""
+    quota: bool = False
+    """The API server admits no pod beyond `replicas`."""
+    start: float = START
+    scratch: bool = False
     generation: int = 1
     stamp: str = ""
     """Value of the restart annotation; pods of another one are old."""
@@ -73,6 +89,8 @@ class SimulatedCluster:
         self.drops: dict[str, int] = {}
         self.canary_pulls = self.canary_reaches = True
         self.noticed: list[str] = []
+        self.waiting: list[Pod] = []
+        """Ended pods of DaemonSets that a taint keeps from being re-created."""
         self.allocated: dict[str, set[str]] | None = None
         self.running: dict[str, tuple[str, str]] = {name: (mode, OLD[name]) for name in NODES}
         self.pods: dict[str, Pod] = {}
@@ -102,21 +120,27 @@ class SimulatedCluster:
             self._controllers()
 
     def _controllers(self) -> None:
+        for pod in [pod for pod in self.waiting if not self.nodes[pod.node].get("taints")]:
+            self.waiting.remove(pod)
+            self.add_pod(Pod(pod.namespace, pod.name, pod.node, self._uid(), pod.owner, ready_at=self.now + START))
         for pod in list(self.pods.values()):
             if pod.gone_at is not None and self.now >= pod.gone_at:
                 self._gone(pod)
         for pod in self.pods.values():
+            if not pod.node:
+                pod.node = self._place(next(d for d in self.deployments if pod in self.pods_of(d)))
             if pod.address is None and not pod.host and pod.node in self.running:
                 self._give_address(pod)
         for deployment in self.deployments:
             self._reconcile(deployment)
-            if not any(self.is_ready(pod) for pod in self.pods_of(deployment)):
+            if not deployment.broken and not any(self.is_ready(pod) for pod in self.pods_of(deployment)):
                 self.noticed.append(f"{self.now:.1f}: no ready pod of {deployment.name}")
 
     def _reconcile(self, deployment: Deployment) -> None:
         live = [pod for pod in self.pods_of(deployment) if pod.gone_at is None]
         new = [pod for pod in live if pod.labels["stamp"] == deployment.stamp]
-        if len(new) < deployment.replicas and len(live) < deployment.replicas + 1:
+        most = deployment.replicas + (0 if deployment.quota or deployment.kind != "Deployment" else 1)
+        if len(new) < deployment.replicas and len(live) < most:
             self._add_replica(deployment, at=self.now)
         old = [pod for pod in live if pod not in new]
         if old and new and all(self.is_ready(pod) for pod in new) and len(live) > deployment.replicas:
@@ -128,6 +152,8 @@ class SimulatedCluster:
             case ("DaemonSet", "cilium"):
                 del self.running[pod.node]
                 self._start_agent(pod)
+            case ("DaemonSet", _) if self.nodes[pod.node].get("taints"):
+                self.waiting.append(pod)
             case ("DaemonSet", _):
                 self.add_pod(Pod(pod.namespace, pod.name, pod.node, self._uid(), pod.owner, ready_at=self.now + START))
             case None if f'"name": "{pod.name}"' not in str(self.config_maps) and "canary" not in pod.name:
@@ -184,22 +210,39 @@ class SimulatedCluster:
         elif pod.node in self.running:
             self._give_address(pod)
 
+    def add_deployment(self, deployment: Deployment) -> None:
+        """A workload that has been there for a while."""
+        self.deployments.append(deployment)
+        for _ in range(deployment.replicas):
+            self._add_replica(deployment, at=0.0)
+
     def _give_address(self, pod: Pod) -> None:
         pod_cidr = IPv4Network(self.running[pod.node][1])
         used = {other.address for other in self.pods.values()}
         pod.address = next(pod_cidr[number] for number in range(10, 250) if pod_cidr[number] not in used)
-        pod.ready_at = max(pod.ready_at, self.now + START) if self.now > START else 0.0
+        if pod.ready_at != float("inf"):
+            pod.ready_at = max(pod.ready_at, self.now + START) if self.now > START else 0.0
+
+    def _place(self, deployment: Deployment) -> str:
+        """The scheduler: a node for a new pod, empty if there is none."""
+        if deployment.grounded and any(node["cordoned"] for node in self.nodes.values()):
+            return ""
+        mine = {pod.node for pod in self.pods_of(deployment) if pod.node}
+        free = [name for name, node in sorted(self.nodes.items(), reverse=True) if not node["cordoned"]]
+        free = [name for name in free if deployment.pinned in ("", name)]
+        free = [name for name in free if name not in mine] or ([] if deployment.spread else free)
+        return free[0] if free else ""
 
     def _add_replica(self, deployment: Deployment, at: float) -> None:
-        mine = {pod.node for pod in self.pods_of(deployment) if pod.gone_at is None}
-        free = [name for name, node in sorted(self.nodes.items(), reverse=True) if not node["cordoned"]]
-        free = [name for name in free if name not in mine] or ([] if deployment.spread else free)
-        if free:
-            labels = {**deployment.labels, "stamp": deployment.stamp, "pod-template-hash": "abc"}
-            name = f"{deployment.name}-abc-{next(self._numbers)}"
+        labels = {**deployment.labels, "stamp": deployment.stamp}
+        owner = (deployment.kind, deployment.name)
+        if deployment.kind == "Deployment":
+            labels["pod-template-hash"] = "abc"
             owner = ("ReplicaSet", f"{deployment.name}-abc")
-            self.add_pod(Pod(deployment.namespace, name, free[0], self._uid(), owner, labels=labels,
-                             ready_at=at + START if at else 0.0))  # fmt: skip
+        pod = Pod(deployment.namespace, f"{deployment.name}-abc-{next(self._numbers)}", self._place(deployment),
+                  self._uid(), owner, labels=labels, spec=template(deployment), kind=deployment.kind)  # fmt: skip
+        pod.ready_at = float("inf") if deployment.broken else at + deployment.start if at else 0.0
+        self.add_pod(pod)
 
     def end(self, pod: Pod) -> None:
         """Begin to delete a pod."""
@@ -210,6 +253,8 @@ class SimulatedCluster:
 
     def pods_of(self, deployment: Deployment) -> list[Pod]:
         owner = ("ReplicaSet", f"{deployment.name}-abc")
+        if deployment.kind != "Deployment":
+            owner = (deployment.kind, deployment.name)
         return [pod for pod in self.pods.values() if pod.namespace == deployment.namespace and pod.owner == owner]
 
     def is_ready(self, pod: Pod) -> bool:
@@ -217,3 +262,14 @@ class SimulatedCluster:
 
     def _uid(self) -> str:
         return f"uid-{next(self._numbers)}"
+
+
+def template(deployment: Deployment) -> dict[str, Any]:
+    """The specification of its pods: the rules that the simulated scheduler follows, as the API writes them."""
+    spec: dict[str, Any] = {"terminationGracePeriodSeconds": int(STOP)}
+    if deployment.pinned:
+        spec["nodeSelector"] = {"kubernetes.io/hostname": deployment.pinned}
+    if deployment.spread:
+        term = {"labelSelector": {"matchLabels": deployment.labels}, "topologyKey": "kubernetes.io/hostname"}
+        spec["affinity"] = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
+    return spec

@@ -165,7 +165,11 @@ def test_a_budget_that_holds_stops_uncordons_the_node_and_tells_why() -> None:
     cluster = SimulatedCluster()
     configure(cluster, "cluster-pool")
     cluster.budgets = [
-        {"metadata": {"namespace": "default", "name": "webpod"}, "status": {"expectedPods": 2, "desiredHealthy": 1}}
+        {
+            "metadata": {"namespace": "default", "name": "webpod"},
+            "status": {"expectedPods": 2, "desiredHealthy": 1},
+            "held": True,
+        }
     ]
     want = Desired(**{**desired("cluster-pool").__dict__, "limits": Limits(drain=30.0)})
     done, told = migrate(cluster, want)

@@ -175,14 +175,14 @@ def failures(snapshot: Snapshot) -> list[str]:
 
 
 def test_several_budgets_hold_together() -> None:
-    free = Budget("default", "a", 2, 1, WEB, allowed=1)
+    free = Budget("default", "a", 2, 1, WEB)
     assert failures(web(free, replace(free, name="b"))) == []
     (told,) = failures(web(free, Budget("default", "b", 2, 2, WEB)))
     assert "default/b requires 2 of 2 pods healthy, so none of them may ever move" in told
 
 
 def test_a_budget_that_allows_nothing_just_now_may_do_so_in_a_moment() -> None:
-    found = preflight_failures(FORWARD, web(Budget("default", "a", 3, 2, WEB, allowed=0)))
+    found = preflight_failures(FORWARD, web(Budget("default", "a", 3, 2, WEB)))
     assert {failure.transient for failure in found} == {True}
     assert "allows no eviction now (default/web-1)" in found[0].what
 
@@ -191,7 +191,7 @@ def test_pods_that_are_re_created_in_place_are_away_together() -> None:
     bound = {"nodeSelector": {HOST: "k8s-w1"}}
     both = tuple(replace(p, node="k8s-w1", name=f"web-{n}", spec=bound) for n, p in enumerate(LABELLED))
     rest = tuple(p for p in world().pods if p not in (ONE, TWO))
-    budget = Budget("default", "a", 2, 1, WEB, allowed=1)
+    budget = Budget("default", "a", 2, 1, WEB)
     snapshot = world(pods=(*both, *rest), budgets=(budget,))
     found = departures(snapshot, FORWARD, "k8s-w1", NEW["k8s-w1"])
     assert [one.way for one in found] == [Way.IN_PLACE, Way.IN_PLACE]

@@ -152,11 +152,11 @@ def test_spread_over_nodes_that_the_pod_may_not_use_does_not_count_them() -> Non
 
 def test_only_pods_of_a_lower_priority_are_victims_and_only_where_that_helps() -> None:
     full = tuple(replace(n, allocatable={"cpu": 500, "pods": 9}) for n in NODES)
-    asks = container(resources={"requests": {"cpu": "400m"}})
-    low, high = one("low", "k8s-w2", **asks), one("a", "k8s-w1", priority=10, **asks)
+    needs = container(resources={"requests": {"cpu": "400m"}})
+    low, high = one("low", "k8s-w2", **needs), one("a", "k8s-w1", priority=10, **needs)
     crowded = board(low, nodes=full)
     assert victims(high, full[2], crowded) == (low,)
     assert victims(high, full[1], crowded) == ()  # it fits there
-    assert victims(one("a", "k8s-w1", priority=10, preemptionPolicy="Never", **asks), full[2], crowded) == ()
-    assert victims(one("a", "k8s-w1", **asks), full[2], crowded) == ()
-    assert victims(one("a", "k8s-w1", priority=10, nodeSelector={"zone": "a"}, **asks), full[2], crowded) == ()
+    assert victims(one("a", "k8s-w1", priority=10, preemptionPolicy="Never", **needs), full[2], crowded) == ()
+    assert victims(one("a", "k8s-w1", **needs), full[2], crowded) == ()
+    assert victims(one("a", "k8s-w1", priority=10, nodeSelector={"zone": "a"}, **needs), full[2], crowded) == ()

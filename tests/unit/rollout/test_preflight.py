@@ -138,7 +138,7 @@ def test_a_bare_pod_that_nobody_brings_back() -> None:
 
 
 def test_a_budget_that_blocks_for_ever() -> None:
-    stiff = Budget("default", "web", 2, 2, {"matchLabels": {"app": "web"}}, allowed=1)
+    stiff = Budget("default", "web", 2, 2, {"matchLabels": {"app": "web"}})
     refused(FORWARD, labelled(stiff), "default/web", "2 of 2", "raise the replicas")
     for harmless in (replace(stiff, desired=1), replace(stiff, expected=0, desired=0), replace(stiff, selector=None)):
         assert preflight_failures(FORWARD, labelled(harmless)) == ()

@@ -1,0 +1,263 @@
+"""Ordinary workloads of every kind, and what becomes of each in a migration: docs/workloads.md is made from them.
+
+python3 -m tests.cluster.zoo > docs/workloads.md
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from cilium_lab.config.versions import own_image
+
+NAMESPACE = "zoo"
+_QUOTA = "zoo-quota"
+PAUSED = "paused"
+"""The Deployment that the test pauses when it has its pods."""
+HOST = "kubernetes.io/hostname"
+Manifest = dict[str, Any]
+
+
+class Outcome(StrEnum):
+    MOVES = "moves"
+    IN_PLACE = "is re-created in place"
+    NOTED = "is noted, and not waited for"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of workload: its manifests, the first of which makes the pods, and its outcome."""
+
+    name: str
+    what: str
+    outcome: Outcome
+    manifests: tuple[Manifest, ...]
+
+    @property
+    def namespace(self) -> str:
+        return str(self.manifests[0]["metadata"]["namespace"])
+
+
+def _meta(name: str, namespace: str = NAMESPACE, **more: Any) -> Manifest:
+    return {"name": name, "namespace": namespace, **more}
+
+
+def _container(*command: str, **more: Any) -> Manifest:
+    return {
+        "name": "main",
+        "image": own_image("debug"),
+        "imagePullPolicy": "IfNotPresent",
+        "command": list(command or ("sleep", "100000")),
+        "resources": {"requests": {"cpu": "2m", "memory": "4Mi"}},
+        **more,
+    }
+
+
+def _template(name: str, container: Manifest | None = None, **spec: Any) -> Manifest:
+    pod = {"terminationGracePeriodSeconds": 0, "containers": [container or _container()], **spec}
+    return {"metadata": {"labels": {"app": name}}, "spec": pod}
+
+
+def _apps(kind: str, name: str, template: Manifest, namespace: str = NAMESPACE, **spec: Any) -> Manifest:
+    selector = {"matchLabels": {"app": name}}
+    if kind == "StatefulSet":
+        spec.setdefault("serviceName", name)
+    body = {"selector": selector, "template": template, **spec}
+    return {"apiVersion": "apps/v1", "kind": kind, "metadata": _meta(name, namespace), "spec": body}
+
+
+def _deployment(name: str, container: Manifest | None = None, *, pod: Manifest | None = None, **spec: Any) -> Manifest:
+    return _apps("Deployment", name, _template(name, container, **(pod or {})), **spec)
+
+
+def _claim(name: str) -> Manifest:
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "4Mi"}}}
+    return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": _meta(name), "spec": spec}
+
+
+def _budget(name: str, app: str, **spec: Any) -> Manifest:
+    body = {"selector": {"matchLabels": {"app": app}}, **spec}
+    return {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": _meta(name), "spec": body}
+
+
+def _with_volume(name: str) -> Manifest:
+    return {"volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": name}}]}
+
+
+_MOUNT = _container(volumeMounts=[{"name": "data", "mountPath": "/data"}])
+_CRASH = _container("sh", "-c", "exit 1")
+_SELF = {"matchExpressions": [{"key": "app", "operator": "In", "values": ["apart"]}]}
+_APART = {
+    "podAntiAffinity": {
+        "requiredDuringSchedulingIgnoredDuringExecution": [{"topologyKey": HOST, "labelSelector": _SELF}]
+    }
+}
+_FULL = {
+    "apiVersion": "v1",
+    "kind": "ResourceQuota",
+    "metadata": _meta("full", _QUOTA),
+    "spec": {"hard": {"pods": "1"}},
+}
+
+
+def _spread(name: str, when: str) -> Manifest:
+    rule = {"maxSkew": 1, "topologyKey": HOST, "whenUnsatisfiable": when}
+    return {"topologySpreadConstraints": [{**rule, "labelSelector": {"matchLabels": {"app": name}}}]}
+
+
+KINDS = (
+    Kind("surging", "Deployment with one replica that surges", Outcome.MOVES, (_deployment("surging"),)),
+    Kind(
+        "recreate",
+        "Deployment with one replica and the strategy Recreate",
+        Outcome.MOVES,
+        (_deployment("recreate", strategy={"type": "Recreate"}),),
+    ),
+    Kind(PAUSED, "paused Deployment", Outcome.MOVES, (_deployment(PAUSED),)),
+    Kind(
+        "budgets",
+        "Deployment with two disruption budgets",
+        Outcome.MOVES,
+        (
+            _deployment("budgets", replicas=2),
+            _budget("budgets-a", "budgets", maxUnavailable=1),
+            _budget("budgets-b", "budgets", minAvailable=1),
+        ),
+    ),
+    Kind("slow", "Deployment that takes 15 s to be ready", Outcome.MOVES, (
+        _deployment("slow", _container(readinessProbe={"exec": {"command": ["true"]}, "initialDelaySeconds": 15})),
+    )),
+    Kind("init", "Deployment whose init container requests most", Outcome.MOVES, (
+        _deployment("init", pod={"initContainers": [
+            {**_container("true"), "name": "first", "resources": {"requests": {"cpu": "300m"}}}
+        ]}),
+    )),
+    Kind("evenly", "Deployment that prefers to be spread over nodes", Outcome.MOVES, (
+        _deployment("evenly", replicas=3, pod=_spread("evenly", "ScheduleAnyway")),
+    )),
+    Kind("quota", "Deployment in a namespace whose quota is used up", Outcome.MOVES, (
+        _deployment("quota", namespace=_QUOTA),
+        _FULL,
+    )),
+    Kind("replicaset", "ReplicaSet without a Deployment", Outcome.MOVES, (
+        _apps("ReplicaSet", "replicaset", _template("replicaset"), replicas=1),
+    )),
+    Kind("controller", "ReplicationController", Outcome.MOVES, (
+        {"apiVersion": "v1", "kind": "ReplicationController", "metadata": _meta("controller"),
+         "spec": {"replicas": 2, "selector": {"app": "controller"}, "template": _template("controller")}},
+    )),
+    Kind("stateful", "StatefulSet without volumes", Outcome.MOVES, (
+        _apps("StatefulSet", "stateful", _template("stateful"), replicas=1),
+    )),
+    Kind("on-delete", "StatefulSet with the update strategy OnDelete", Outcome.MOVES, (
+        _apps("StatefulSet", "on-delete", _template("on-delete"), replicas=2, updateStrategy={"type": "OnDelete"}),
+    )),
+    Kind("partition", "StatefulSet whose update stops at a partition", Outcome.MOVES, (
+        _apps("StatefulSet", "partition", _template("partition"), replicas=2,
+              updateStrategy={"type": "RollingUpdate", "rollingUpdate": {"partition": 1}}),
+    )),
+    Kind("volume", "Deployment on a volume of its node, Recreate", Outcome.IN_PLACE, (
+        _deployment("volume", _MOUNT, pod=_with_volume("volume"), strategy={"type": "Recreate"}), _claim("volume"),
+    )),
+    Kind("volume-surging", "the same, surging", Outcome.IN_PLACE, (
+        _deployment("volume-surging", _MOUNT, pod=_with_volume("volume-surging")), _claim("volume-surging"),
+    )),
+    Kind("claims", "StatefulSet with volume claims", Outcome.IN_PLACE, (
+        _apps("StatefulSet", "claims", _template("claims", _MOUNT), replicas=2, podManagementPolicy="Parallel",
+              volumeClaimTemplates=[{"metadata": {"name": "data"}, "spec": _claim("data")["spec"]}]),
+    )),
+    Kind("pinned", "Deployment bound to one node by its node selector", Outcome.IN_PLACE, (
+        _deployment("pinned", replicas=2, pod={"nodeSelector": {HOST: "k8s-w1"}}),
+    )),
+    Kind("host-port", "Deployment with a host port, a replica for each node", Outcome.IN_PLACE, (
+        _deployment("host-port", _container(ports=[{"containerPort": 8081, "hostPort": 18081}]), replicas=3,
+                    strategy={"rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}),
+    )),
+    Kind("apart", "Deployment whose anti-affinity wants a node for each replica", Outcome.IN_PLACE, (
+        _deployment("apart", replicas=3, pod={"affinity": _APART},
+                    strategy={"rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}),
+    )),
+    Kind("strictly", "Deployment that has to be spread over nodes", Outcome.IN_PLACE, (
+        _deployment("strictly", replicas=3, pod=_spread("strictly", "DoNotSchedule")),
+    )),
+    Kind("daemon", "DaemonSet", Outcome.IN_PLACE, (_apps("DaemonSet", "daemon", _template("daemon")),)),
+    Kind("tolerant", "DaemonSet that tolerates every taint", Outcome.IN_PLACE, (
+        _apps("DaemonSet", "tolerant", _template("tolerant", tolerations=[{"operator": "Exists"}])),
+    )),
+    Kind("crashing", "Deployment whose only pod crashes", Outcome.NOTED, (_deployment("crashing", _CRASH),)),
+    Kind("crashing-daemon", "DaemonSet whose pods crash", Outcome.NOTED, (
+        _apps("DaemonSet", "crashing-daemon", _template("crashing-daemon", _CRASH)),
+    )),
+    Kind("secret", "Deployment that waits for a Secret", Outcome.NOTED, (
+        _deployment("secret", pod={"nodeSelector": {HOST: "k8s-cp"},
+                                   "volumes": [{"name": "s", "secret": {"secretName": "not-there"}}]}),
+    )),
+    Kind("nowhere", "Deployment that no node may run", Outcome.NOTED, (
+        _deployment("nowhere", pod={"nodeSelector": {"disk": "none"}}),
+    )),
+    Kind("unready", "Deployment that is never ready, with a disruption budget", Outcome.NOTED, (
+        _deployment("unready", _container(readinessProbe={"exec": {"command": ["false"]}})),
+        _budget("unready", "unready", minAvailable="50%"),
+    )),
+)  # fmt: skip
+POLICY = {
+    "apiVersion": "networking.k8s.io/v1",
+    "kind": "NetworkPolicy",
+    "metadata": _meta("same-namespace-only"),
+    "spec": {"podSelector": {}, "ingress": [{"from": [{"podSelector": {}}]}]},
+}
+JOB = {
+    "apiVersion": "batch/v1",
+    "kind": "Job",
+    "metadata": _meta("job"),
+    "spec": {"backoffLimit": 0, "template": _template("job", _container("sleep", "20"), restartPolicy="Never")},
+}
+
+
+def manifests() -> list[Manifest]:
+    """All of them, their namespaces first."""
+    spaces = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in (NAMESPACE, _QUOTA)]
+    return [*spaces, POLICY, *(manifest for kind in KINDS for manifest in kind.manifests)]
+
+
+def table() -> str:
+    """docs/workloads.md."""
+    rows = "".join(f"| {kind.what} | {kind.outcome} |\n" for kind in KINDS)
+    return f"""<!-- Made by tests/cluster/zoo.py; change it there. -->
+# What a migration does to workloads
+
+Each of these runs in `tests/cluster` while the cluster is migrated there and back, with a kill on each way, beside a
+NetworkPolicy that lets nobody else in. The test compares what became of every pod with this table.
+
+| workload | outcome |
+| --- | --- |
+{rows}
+Refused before anything is changed, by name and with the remedy: bare pods and pods of unknown controllers that
+`migration.recreate` does not list, static pods on the pod network, pods that no node would run any more, pods whose
+priority would end others, pods that the API server would not admit again, disruption budgets that never allow an
+eviction, and Jobs at work for longer than `migration.limits.jobs`.
+"""
+
+
+def outcome(kind: Kind, before: Mapping[str, tuple[str, bool]], after: Mapping[str, tuple[str, bool]]) -> str:
+    """What is wrong with the pods of a kind, empty if nothing is: uid -> node and whether ready, before and after."""
+    was, now = (
+        sorted(node for node, ready in before.values() if ready),
+        [node for node, ready in after.values() if ready],
+    )
+    if kind.outcome is Outcome.NOTED:
+        return "" if not was and not now else f"ready on {was}, then on {now}"
+    if before.keys() & after.keys():
+        return f"the same pods as before: {sorted(before.keys() & after.keys())}"
+    if len(now) != len(was) or not now:
+        return f"ready on {was}, then on {now}"
+    if kind.outcome is Outcome.IN_PLACE and sorted(now) != was:
+        return f"on {was}, then on {sorted(now)}"
+    return ""
+
+
+if __name__ == "__main__":
+    sys.stdout.write(table())

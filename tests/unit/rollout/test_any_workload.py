@@ -1,0 +1,133 @@
+"""Whatever runs on the cluster: it is carried, re-created in place, or the migration is refused with nothing changed.
+
+Hypothesis makes workloads with random rules, health and budgets. The simulated scheduler is not the model that the
+preflight decides by: `grounded` workloads are refused by it although the model allows them.
+"""
+
+from __future__ import annotations
+
+import os
+from copy import deepcopy
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cilium_lab.kube.cluster import Cluster
+from cilium_lab.kube.conditions import Clock
+from cilium_lab.rollout.commands import preflight
+from tests.helpers.simulated_api import Killed, SimulatedApi
+from tests.helpers.simulated_cluster import NODES, Deployment, SimulatedCluster
+from tests.unit.rollout.test_engine import configure, desired, migrate, settled
+
+CASES = int(os.environ.get("ROLLOUT_CASES", "25"))
+"""Of each property in every run of the tests; ROLLOUT_CASES makes more."""
+
+
+@st.composite
+def deployments(draw: st.DrawFn, number: int) -> Deployment:
+    """A workload that its own rules allow to run now."""
+    kind = draw(st.sampled_from(["Deployment", "Deployment", "ReplicaSet", "ReplicationController"]))
+    pinned = draw(st.sampled_from(["", "", "", *NODES]))
+    spread = draw(st.booleans())
+    return Deployment(
+        "default",
+        f"app{number}",
+        draw(st.integers(1, 1 if pinned and spread else 3)),
+        {"app": f"app{number}"},
+        spread=spread,
+        max_unavailable=draw(st.sampled_from([0, 1, "25%"])),
+        kind=kind,
+        pinned=pinned,
+        broken=draw(st.integers(0, 4)) == 0,
+        grounded=draw(st.integers(0, 3)) == 0,
+        quota=draw(st.integers(0, 3)) == 0,
+        start=draw(st.sampled_from([1.0, 3.0, 20.0])),
+    )
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> SimulatedCluster:
+    """A cluster with up to three such workloads and budgets over them, running for a while."""
+    cluster = SimulatedCluster()
+    for number in range(draw(st.integers(1, 3))):
+        made = draw(deployments(number))
+        cluster.add_deployment(made)
+        for budget in range(draw(st.integers(0, 1))):
+            cluster.budgets.append(
+                {
+                    "metadata": {"namespace": "default", "name": f"{made.name}-{budget}"},
+                    "spec": {"selector": {"matchLabels": made.labels}},
+                    "status": {"expectedPods": made.replicas, "desiredHealthy": draw(st.integers(0, made.replicas))},
+                }
+            )
+    return cluster
+
+
+def away(cluster: SimulatedCluster) -> set[str]:
+    """The workloads of which users may miss every pod for a moment: all of them on one node, or a single one."""
+    found = set[str]()
+    for one in cluster.deployments:
+        places = {pod.node for pod in cluster.pods_of(one)}
+        if one.grounded or one.pinned or one.replicas == 1 or len(places) == 1:
+            found.add(one.name)
+    return found
+
+
+def look(cluster: SimulatedCluster) -> object:
+    return deepcopy((cluster.pods, cluster.nodes, cluster.pod_cidrs, cluster.config_maps, cluster.deployments))
+
+
+def passes(cluster: SimulatedCluster, mode: str) -> bool:
+    """The preflight; one that refuses has changed nothing."""
+    want = desired(mode)
+    before, api, told = look(cluster), SimulatedApi(cluster), list[str]()
+    reached = Cluster(api, want.non_masquerade_cidrs)
+    clock = Clock(lambda: cluster.now, cluster.advance)
+    if preflight(want, reached, say=told.append, clock=clock) is not None:
+        return True
+    assert "is refused, nothing was changed" in "\n".join(told)
+    assert api.changes == []
+    assert look(cluster) == before
+    return False
+
+
+SETTINGS = settings(max_examples=CASES, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@given(worlds())
+@SETTINGS
+def test_a_migration_is_refused_or_ends_well(cluster: SimulatedCluster) -> None:
+    missed = away(cluster)
+    if not passes(cluster, "cluster-pool"):
+        return
+    configure(cluster, "cluster-pool")
+    done, told = migrate(cluster, desired("cluster-pool"))
+    assert done, "\n".join(told)
+    settled(cluster)
+    noticed = {line.rpartition(" ")[2] for line in cluster.noticed}
+    assert noticed <= missed, cluster.noticed
+    for one in cluster.deployments:
+        ready = sum(cluster.is_ready(pod) for pod in cluster.pods_of(one))
+        assert ready == (0 if one.broken else one.replicas), (one, told)
+
+
+@given(worlds(), st.integers(1, 80), st.sampled_from(["cluster-pool", "kubernetes"]), st.booleans())
+@SETTINGS
+def test_killed_anywhere_the_next_run_goes_on_or_turns_round(
+    cluster: SimulatedCluster, kill_at: int, mode: str, after: bool
+) -> None:
+    if not passes(cluster, "cluster-pool"):
+        return
+    configure(cluster, "cluster-pool")
+    try:
+        migrate(cluster, desired("cluster-pool"), SimulatedApi(cluster, kill_at, after=after))
+    except Killed:
+        cluster.advance(1.0)
+    configure(cluster, mode)
+    done, told = migrate(cluster, desired(mode))
+    assert done, "\n".join(told)
+    assert all(pod.node for pod in cluster.pods.values()), "\n".join(
+        map(str, (*cluster.deployments, *told, [(p.key, p.node, p.gone_at) for p in cluster.pods.values()]))
+    )
+    settled(cluster)
+    assert not any(node.get("taints") for node in cluster.nodes.values())
