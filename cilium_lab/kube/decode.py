@@ -154,9 +154,21 @@ def workload(kind: str, item: Object) -> Workload:
         ready=status.get("readyReplicas", 0),
         complete=seen and len(counts) == 1,
         surges=kind == "Deployment" and not paused and _surges(spec, replicas),
-        template=spec.get("template") or {},
+        template=_template(spec),
         failure=_message(item, "ReplicaFailure", "True"),
     )
+
+
+def _template(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The template of its pods, with the volumes that a StatefulSet's controller adds: one for each claim."""
+    template: Mapping[str, Any] = spec.get("template") or {}
+    names = [member(claim, "metadata").get("name") for claim in listed(spec, "volumeClaimTemplates")]
+    if not names:
+        return template
+    pod = member(template, "spec")
+    kept = [volume for volume in listed(pod, "volumes") if volume.get("name") not in names]
+    claimed = [{"name": name, "persistentVolumeClaim": {"claimName": name}} for name in names]
+    return {**template, "spec": {**pod, "volumes": [*kept, *claimed]}}
 
 
 def _replaces(kind: str, spec: Mapping[str, Any]) -> bool:

@@ -78,10 +78,13 @@ def expected(workload: Workload, before: Baseline) -> int:
 
 
 def short(workload: Workload, before: Baseline) -> bool:
-    """Whether it has fewer ready pods than before, or its controller is still at work on them."""
+    """Whether it has fewer ready pods than before, or its controller is still at work on them.
+
+    A controller that gets no further pod is not at work: it goes on when a pod of it leaves, and not before.
+    """
     if workload.key in before.ready:
         return workload.ready < expected(workload, before)
-    return not workload.complete or workload.ready < workload.replicas
+    return workload.ready < workload.replicas or not (workload.complete or workload.failure)
 
 
 def unsettled(snapshot: Snapshot, before: Baseline, keys: Iterable[str] | None = None) -> tuple[Workload, ...]:

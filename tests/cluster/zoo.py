@@ -230,7 +230,7 @@ def table() -> str:
 # What a migration does to workloads
 
 Each of these runs in `tests/cluster` while the cluster is migrated there and back, with a kill on each way, beside a
-NetworkPolicy that lets nobody else in. The test compares what became of every pod with this table.
+NetworkPolicy for its own namespace alone. The test compares what became of every pod with this table.
 
 | workload | outcome |
 | --- | --- |

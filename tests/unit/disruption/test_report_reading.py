@@ -166,7 +166,7 @@ def test_the_writer_and_the_reader_agree(tmp_path: Path) -> None:
     directory = RunDirectory.new(tmp_path, Kind.STAGED)
     directory.change("kubernetes", "cluster-pool")
     directory.event(Stage.OPERATOR, "", Name.DONE, 1.5, "restarted")
-    node = Node("w1", None, None, True, False, False, 0, 0, 110)
+    node = Node("w1", None, None, ready=True, cordoned=False, control_plane=False)
     cidrs = {"w1": CiliumNode("w1", (IPv4Network("172.20.1.0/24"), IPv4Network("192.168.1.0/24")))}
     for when in ("before", "after"):
         directory.addresses(when, addresses(Snapshot((node,), cidrs)))

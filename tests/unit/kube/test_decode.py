@@ -82,6 +82,19 @@ def test_a_workload_is_complete_when_nothing_of_its_old_version_is_left() -> Non
         assert not decode.workload("Deployment", deployment(2, {}, **status)).complete
 
 
+def test_a_stateful_sets_pods_have_a_volume_for_each_template_of_a_claim() -> None:
+    """Its controller adds them; without them the API server denies a pod that mounts one."""
+    item = deployment(1, {})
+    pod = {"volumes": [{"name": "tmp", "emptyDir": {}}, {"name": "data", "emptyDir": {}}]}
+    item["spec"] |= {"template": {"spec": pod}, "volumeClaimTemplates": [{"metadata": {"name": "data"}}]}
+    assert decode.workload("StatefulSet", item).template["spec"]["volumes"] == [
+        {"name": "tmp", "emptyDir": {}},
+        {"name": "data", "persistentVolumeClaim": {"claimName": "data"}},
+    ]
+    assert item["spec"]["template"]["spec"] is pod
+    assert len(pod["volumes"]) == 2
+
+
 def test_cilium_objects() -> None:
     item = {
         "metadata": {"name": "k8s-w1"},

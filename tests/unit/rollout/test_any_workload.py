@@ -91,7 +91,8 @@ def passes(cluster: SimulatedCluster, mode: str) -> bool:
     return False
 
 
-SETTINGS = settings(max_examples=CASES, deadline=None, suppress_health_check=list(HealthCheck))
+_SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
+SETTINGS = settings(max_examples=CASES, deadline=None, suppress_health_check=_SLOW)
 
 
 @given(worlds())
@@ -126,8 +127,6 @@ def test_killed_anywhere_the_next_run_goes_on_or_turns_round(
     configure(cluster, mode)
     done, told = migrate(cluster, desired(mode))
     assert done, "\n".join(told)
-    assert all(pod.node for pod in cluster.pods.values()), "\n".join(
-        map(str, (*cluster.deployments, *told, [(p.key, p.node, p.gone_at) for p in cluster.pods.values()]))
-    )
+    assert all(pod.node for pod in cluster.pods.values()), "\n".join(told)
     settled(cluster)
     assert not any(node.get("taints") for node in cluster.nodes.values())

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from typing import Any
 
+import pytest
+
+from cilium_lab.rollout.request import Limits
 from tests.helpers.simulated_api import SimulatedApi
-from tests.helpers.simulated_cluster import SimulatedCluster
-from tests.unit.rollout.test_engine import configure, desired, migrate
+from tests.helpers.simulated_cluster import Deployment, SimulatedCluster
+from tests.unit.rollout.test_engine import configure, desired, migrate, settled
 
 
 def test_pods_leave_a_node_one_after_the_other() -> None:
@@ -26,3 +30,105 @@ def test_pods_leave_a_node_one_after_the_other() -> None:
     assert done, "\n".join(told)
     assert {how for _, how in moved} == {"evicted", "restarted"}
     assert all(later - earlier > 0.29 for (earlier, _), (later, _) in pairwise(moved)), moved
+
+
+def carried(*workloads: Deployment, budgets: tuple[dict[str, Any], ...] = ()) -> tuple[SimulatedCluster, str]:
+    """A migration with these workloads besides; it ends well, and its progress is returned."""
+    cluster = SimulatedCluster()
+    for workload in workloads:
+        cluster.add_deployment(workload)
+    cluster.budgets.extend(budgets)
+    configure(cluster, "cluster-pool")
+    done, told = migrate(cluster, desired("cluster-pool"))
+    assert done, "\n".join(told)
+    settled(cluster)
+    for workload in workloads:
+        ready = sum(cluster.is_ready(pod) for pod in cluster.pods_of(workload))
+        assert ready == (0 if workload.broken else workload.replicas), workload
+    return cluster, "\n".join(told)
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+@pytest.mark.parametrize("kind", ["Deployment", "ReplicaSet"])
+def test_what_the_scheduler_places_nowhere_waits_for_its_node_and_the_schedulers_words_are_told(
+    replicas: int, kind: str
+) -> None:
+    """The model of the scheduler allows it, the scheduler does not: seconds later the pod is re-created in place."""
+    _, told = carried(Deployment("default", "stuck", replicas, {"app": "stuck"}, kind=kind, grounded=True))
+    said = r"default/stuck-abc-\d+ finds no node: 0/3 nodes are available: .*; it waits until k8s-\w+ is uncordoned"
+    assert re.search(said, told)
+
+
+def test_a_quota_that_is_used_up_lets_the_pod_leave_before_its_successor_starts() -> None:
+    _, told = carried(Deployment("default", "full", 1, {"app": "full"}, quota=True))
+    assert "Deployment default/full gets no further pod" not in told  # known beforehand, by the dry run
+
+
+def test_a_restart_that_is_not_admitted_after_all_becomes_an_eviction() -> None:
+    class Denied(SimulatedApi):
+        """The dry run admits what the controller's request is then denied."""
+
+        def send(self, method: str, path: str, body: Any = None, kind: str = "") -> dict[str, Any]:
+            return {} if "dryRun=All" in path else super().send(method, path, body, kind)
+
+        def get(self, path: str) -> dict[str, Any]:
+            found = super().get(path)
+            if path.endswith("/deployments"):
+                for item in found["items"]:
+                    if item["metadata"]["name"] == "full" and self.restarted():
+                        said = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota: q"}
+                        item["status"]["conditions"] = [said]
+            return found
+
+        def restarted(self) -> bool:
+            (full,) = [one for one in self.cluster.deployments if one.name == "full"]
+            return bool(full.stamp) and any(pod.labels["stamp"] != full.stamp for pod in self.cluster.pods_of(full))
+
+    cluster = SimulatedCluster()
+    cluster.add_deployment(Deployment("default", "full", 1, {"app": "full"}, quota=True))
+    configure(cluster, "cluster-pool")
+    done, told = migrate(cluster, desired("cluster-pool"), Denied(cluster))
+    assert done, "\n".join(told)
+    assert any(line.startswith("Deployment default/full gets no further pod: exceeded quota: q") for line in told)
+    settled(cluster)
+
+
+def test_a_workload_that_is_broken_is_noted_and_keeps_nobody() -> None:
+    _, told = carried(Deployment("default", "bad", 2, {"app": "bad"}, broken=True))
+    assert "Deployment default/bad has 0 ready pods, fewer than its replicas: noted, and not waited for" in told
+
+
+def test_two_budgets_hold_a_pod_together() -> None:
+    labels = {"app": "two"}
+    budgets = tuple(
+        {
+            "metadata": {"namespace": "default", "name": name},
+            "spec": {"selector": {"matchLabels": labels}},
+            "status": {"expectedPods": 2, "desiredHealthy": 1},
+        }
+        for name in ("a", "b")
+    )
+    cluster, _ = carried(Deployment("default", "two", 2, labels), budgets=budgets)
+    assert [line for line in cluster.noticed if line.endswith("two")] == []
+
+
+def test_a_replacement_that_never_gets_ready_ends_the_run_and_gives_the_node_back() -> None:
+    cluster = SimulatedCluster()
+    late = Deployment("default", "late", 1, {"app": "late"}, max_unavailable=1)
+    cluster.add_deployment(late)
+    late.broken = True  # from the next pod on
+    configure(cluster, "cluster-pool")
+    done, told = migrate(cluster, desired("cluster-pool", limits=Limits(replacement=20.0)))
+    text = "\n".join(told)
+    assert not done
+    assert "expected: Deployment default/late with 1 ready pods, as before" in text
+    assert not any(node["cordoned"] or node.get("taints") for node in cluster.nodes.values())
+    done, told = migrate(cluster, desired("cluster-pool", limits=Limits(replacement=20.0)))
+    assert done, "what got worse meanwhile is noted: " + "\n".join(told)
+
+
+def test_how_far_it_is_and_how_long_it_will_take_is_told() -> None:
+    _, told = carried()
+    lines = [line for line in told.splitlines() if line.startswith("node ")]
+    assert lines[0].startswith("node 1 of 3 (k8s-w1), 0 of ")
+    assert re.fullmatch(r"node 3 of 3 \(k8s-cp\), (\d+) of \1 pods have moved, about \d+ s left", lines[-1])

@@ -122,14 +122,14 @@ def test_what_its_own_node_would_not_run_any_more_forbids_the_rollout() -> None:
 
 
 def test_a_pod_that_would_end_others_by_its_priority_forbids_the_rollout() -> None:
-    asks = {"containers": [{"resources": {"requests": {"cpu": "1500m"}}}]}
+    needs = {"containers": [{"resources": {"requests": {"cpu": "1500m"}}}]}
     nodes = tuple(node(name, allocatable={"cpu": 2000 if name != "k8s-cp" else 100, "pods": 110}) for name in NAMES)
-    low = pod("low", "k8s-w2", "192.168.2.60", spec=asks)
-    high = of("Deployment", spec={**asks, "priority": 9})
+    low = pod("low", "k8s-w2", "192.168.2.60", spec=needs)
+    high = of("Deployment", spec={**needs, "priority": 9})
     found = departure(cluster(high, low, workloads=(STIFF,), nodes=nodes))
     assert found.way is Way.REFUSED
     assert "would end default/low (k8s-w2)" in found.why
-    polite = of("Deployment", spec={**asks, "priority": 9, "preemptionPolicy": "Never"})
+    polite = of("Deployment", spec={**needs, "priority": 9, "preemptionPolicy": "Never"})
     assert departure(cluster(polite, low, workloads=(STIFF,), nodes=nodes)).way is Way.IN_PLACE
 
 
@@ -153,9 +153,9 @@ def test_what_the_api_server_would_not_admit() -> None:
 
 def test_room_is_used_once() -> None:
     """What leaves first takes the place: the next pod has to do without it."""
-    asks = {"containers": [{"resources": {"requests": {"cpu": "600m"}}}]}
+    needs = {"containers": [{"resources": {"requests": {"cpu": "600m"}}}]}
     nodes = tuple(node(name, allocatable={"cpu": 2000 if name == "k8s-w1" else 1000, "pods": 9}) for name in NAMES)
-    trio = tuple(of("ReplicaSet", f"one-{n}", spec=asks) for n in range(3))
+    trio = tuple(of("ReplicaSet", f"one-{n}", spec=needs) for n in range(3))
     snapshot = cluster(*trio, workloads=(replace(STIFF, kind="ReplicaSet", replicas=3, ready=3),), nodes=nodes)
     found = [one for one in departures(snapshot, FORWARD, "k8s-w1", NEW["k8s-w1"]) if one.pod in trio]
     assert [one.way for one in found] == [Way.EVICT, Way.EVICT, Way.IN_PLACE]

@@ -111,11 +111,12 @@ def test_anti_affinity_holds_in_both_directions_and_by_namespace() -> None:
     assert names(feasible(one("b", "k8s-w1"), board(replace(apart, node="k8s-w2")))) == ["k8s-w1"]
     elsewhere = replace(one("b", "k8s-w2"), namespace="other")
     assert names(feasible(apart, board(elsewhere))) == ["k8s-w1", "k8s-w2"]
-    for more in (
+    wider: tuple[dict[str, Any], ...] = (
         {"namespaces": ["other"]},
         {"namespaceSelector": {}},
         {"namespaceSelector": {"matchLabels": {"t": "1"}}},
-    ):
+    )
+    for more in wider:
         wide = one("a", "k8s-w1", affinity=rule("podAntiAffinity", **more))
         known = board(elsewhere, namespaces={"other": {"t": "1"}, "default": {}})
         assert names(feasible(wide, known)) == ["k8s-w1"], more
