@@ -30,6 +30,15 @@ class Second:
     """Of each answer."""
     outage_ms: float
     """The longest time between two answers, the last of which came in this second."""
+    net_ms: float | None = None
+    """The same without the time in which the prober waited for a processor; None: its version does not tell."""
+    waited_ms: float = 0.0
+    """The longest time for which the prober waited for a processor, as noticed in this second."""
+
+    @property
+    def service_ms(self) -> float:
+        """The longest outage of the service, as far as the prober's lines tell its own waiting from that."""
+        return self.outage_ms if self.net_ms is None else self.net_ms
 
 
 @dataclass(frozen=True)
@@ -122,9 +131,9 @@ def _take(source: str, tree: dict[str, Any], now: dict[str, _Growing]) -> _Growi
     if what is None:
         latency = tuple(map(_number, tree["latency_ms"]))
         at, sent, failed = (int(_number(tree[name])) for name in ("second", "sent", "failed"))
-        run.seconds.append(
-            Second(at, sent, failed, latency, _number(tree[_OUTAGE] if _OUTAGE in tree else tree[_EARLIER]))
-        )
+        outage = _number(tree[_OUTAGE] if _OUTAGE in tree else tree[_EARLIER])
+        net = min(outage, _number(tree["net_ms"])) if "net_ms" in tree else None
+        run.seconds.append(Second(at, sent, failed, latency, outage, net, _number(tree.get("waited_ms", 0))))
     elif what == "ends":
         run.ended = _number(tree["at"])
     elif what == "failed":

@@ -42,6 +42,8 @@ class Kind(StrEnum):
 
     STAGED = "staged"
     MANUAL = "manual"
+    FLOOR = "floor"
+    """Not made: nothing was changed while the probes ran."""
 
 
 class ReportError(Exception):

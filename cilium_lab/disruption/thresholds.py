@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 
@@ -11,8 +12,14 @@ class Thresholds:
 
     outage_ms: float = 500.0
     """An outage, the time between two answers of one probe, has to be shorter."""
+    waited_ms: float = 500.0
+    """So long may a prober itself wait for a processor: a longer outage could hide behind that."""
     p99_ms: float = 250.0
     """The slowest probe's 99th percentile of latency has to be lower."""
+    outage_floor: float = 1.5
+    """An outage has to be shorter than so many times the longest one of a minute in which nothing goes on."""
+    p99_floor: float = 5.0
+    """The same for the slowest probe's 99th percentile."""
     seconds: float = 150.0
     """The whole run has to be shorter."""
     ratio: float = 1.3
@@ -65,6 +72,20 @@ def slowest_p99(milliseconds: float | None, where: str) -> Criterion:
     return Criterion("slowest p99", f"< {limit:.0f} ms", figure, where, met)
 
 
+def own_wait(milliseconds: float, where: str) -> Criterion:
+    """Of the probe named by `where`, for a processor."""
+    limit = THRESHOLDS.waited_ms
+    figure = f"{milliseconds:.0f} ms"
+    return Criterion("prober's own wait", f"< {limit:.0f} ms", figure, where, milliseconds < limit)
+
+
+def over_the_floor(name: str, figure: float, floor: float, most: float) -> Criterion:
+    """A figure in milliseconds as a ratio to that of the same lab with nothing going on."""
+    ratio = figure / floor if floor else math.inf
+    where = f"{figure:.0f} ms over {floor:.0f} ms"
+    return Criterion(f"{name} over the floor", f"<= {most} times", f"{ratio:.1f} times", where, ratio <= most)
+
+
 def resets(count: int) -> Criterion:
     """Lasting connections may end by FIN alone."""
     return Criterion("connections not ended by FIN", "0", str(count), "", count == 0)
@@ -74,6 +95,8 @@ def sentence(of: Thresholds = THRESHOLDS) -> str:
     """All thresholds of a staged migration in words, as the documentation has them."""
     return (
         "no failed request, nothing noticed before the first node rollout, connections that end by FIN alone, no "
-        f"outage of {of.outage_ms:.0f} ms, p99 of the slowest probe below {of.p99_ms:.0f} ms, each node "
-        f"rollout within {of.ratio} times the sum of its indispensable steps, the whole run within {of.seconds:.0f} s"
+        f"outage of {of.outage_ms:.0f} ms or of more than {of.outage_floor} times the floor, no prober that waits "
+        f"{of.waited_ms:.0f} ms for a processor, p99 of the slowest probe below {of.p99_ms:.0f} ms and within "
+        f"{of.p99_floor} times the floor, each node rollout within {of.ratio} times the sum of its indispensable "
+        f"steps, the whole run within {of.seconds:.0f} s"
     )

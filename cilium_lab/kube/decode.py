@@ -156,6 +156,7 @@ def workload(kind: str, item: Object) -> Workload:
         surges=kind == "Deployment" and not paused and _surges(spec, replicas),
         template=_template(spec),
         failure=_message(item, "ReplicaFailure", "True"),
+        unavailable=max(1, _unavailable(spec, replicas)) if kind == "Deployment" else 1,
     )
 
 
@@ -186,7 +187,13 @@ def _surges(spec: Mapping[str, Any], replicas: int) -> bool:
         return False
     rolling: dict[str, str | int] = strategy.get("rollingUpdate") or {}
     surge = _share(rolling.get("maxSurge", "25%"), replicas, up=True)
-    return surge > 0 and _share(rolling.get("maxUnavailable", "25%"), replicas, up=False) == 0
+    return surge > 0 and _unavailable(spec, replicas) == 0
+
+
+def _unavailable(spec: Mapping[str, Any], replicas: int) -> int:
+    """A Deployment's maxUnavailable, as a number of pods. The strategy Recreate would end all of them."""
+    rolling = member(spec, "strategy", "rollingUpdate")
+    return _share(rolling.get("maxUnavailable", "25%"), replicas, up=False)
 
 
 def _share(value: str | int, of: int, *, up: bool) -> int:

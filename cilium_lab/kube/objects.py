@@ -111,6 +111,8 @@ class Workload:
     """Of its pods, as the API has it."""
     failure: str = ""
     """Why its controller cannot make a pod, in the API server's words."""
+    unavailable: int = 1
+    """How many of its pods may be missing at once, by its strategy; one at least, or none could ever be evicted."""
 
     @property
     def key(self) -> str:

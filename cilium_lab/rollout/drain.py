@@ -38,13 +38,17 @@ def survey(cluster: Cluster, snapshot: Snapshot, moving: dict[str, IPv4Network])
 
 
 def next_evictions(snapshot: Snapshot, wanted: Iterable[Pod], before: Baseline) -> tuple[Pod, ...]:
-    """Of the pods to evict those that may leave now: one of each workload, and only while it is as well as before."""
+    """Of the pods to evict those that may leave now, one of each workload: as many are missing at once as its strategy
+    allows; where that is one, only while it is as well as before."""
     chosen: dict[str, Pod] = {}
     for pod in wanted:
         workload = snapshot.workload(pod)
         # A pod that is not ready serves no request: it may leave now, or a broken workload keeps its node for ever.
         if pod.ready and workload is not None and short(workload, before):
-            continue
+            # Counted from the pods: the controller's own figure is late, and two evictions would see the same one.
+            ready = sum(one.group == pod.group and one.ready and not one.terminating for one in snapshot.pods)
+            if workload.unavailable == 1 or ready - 1 < expected(workload, before) - workload.unavailable:
+                continue
         chosen.setdefault(pod.group, pod)
     return tuple(chosen.values())
 
@@ -163,6 +167,8 @@ class Drain:
         self._progress(self._total - len(moving), self._total)
         if not here and not late:
             return met(f"{sum(self._left.values())} evicted, {self._surged} surged")
+        if not late:
+            self._end_if_stuck(snapshot, here, blocked)
         self._end_if_too_late(late, snapshot)
         return unmet(
             expected=f"nothing on {self._node} that can run elsewhere, and all of it complete there",
@@ -245,6 +251,22 @@ class Drain:
             if pod.node == self._node and pod.group == group and self._way(pod) is old:
                 self._ways[pod.uid] = new
 
+    def _end_if_stuck(self, snapshot: Snapshot, left: Iterable[Pod], blocked: Iterable[str]) -> None:
+        """Pods that their budgets hold for want of others that no node takes before the uncordon would wait for ever.
+
+        Raises ConditionTimeout: the node is given back, and with it come those that are away.
+        """
+        held_back = frozenset(blocked)
+        waiting = [pod for pod in snapshot.pending if pod.uid in self._told]
+        if waiting and held_back and all(pod.key in held_back for pod in left):
+            self._fail(
+                0.0,
+                expected=f"{', '.join(sorted(held_back))} may leave {self._node}",
+                seen="held by a disruption budget, while "
+                + "; ".join(f"{pod.key} finds no node: {pod.unscheduled}" for pod in waiting),
+                next="make capacity for them on another node, or let the budget miss one more pod",
+            )
+
     def _end_if_too_late(self, late: Iterable[Workload], snapshot: Snapshot) -> None:
         """Nobody stays away for long: the run ends when one replacement takes too long. Raises ConditionTimeout."""
         now = self._waiter.clock.now()
@@ -264,7 +286,8 @@ class Drain:
 
     def _last_left(self) -> Result:
         """Lets all of them leave, and sees what is still there."""
-        here = leaving(self._cluster.workload_snapshot(), self._node, self._pod_cidr)
+        snapshot = self._cluster.workload_snapshot()
+        here = leaving(snapshot, self._node, self._pod_cidr)
         left = [pod for pod in here if self._way(pod) in (*_LAST, *MOVES, Way.ENDING)]
         staying = [pod for pod in left if not pod.terminating]
         self._save([pod for pod in staying if self._way(pod) is Way.BARE])
@@ -275,6 +298,7 @@ class Drain:
             elif not self._leave(pod):
                 blocked.append(pod.key)
         if left:
+            self._end_if_stuck(snapshot, left, blocked)
             seen = [f"{pod.key} ({words(pod)})" for pod in left if pod.key not in blocked]
             seen += [f"{key} is held by its disruption budget" for key in blocked]
             return unmet(

@@ -16,6 +16,8 @@ from cilium_lab.disruption.thresholds import (
     Criterion,
     failed_requests,
     longest_outage,
+    over_the_floor,
+    own_wait,
     resets,
     slowest_p99,
 )
@@ -40,6 +42,8 @@ class Outcome:
     failed: int
     outage_ms: float
     outage_where: str
+    waited_ms: float
+    waited_where: str
     p50_ms: float
     p99_ms: float
     """Of the slowest probe."""
@@ -71,6 +75,8 @@ def outcome(name: str, record: RunRecord) -> Outcome:
         failed=found.failed if found else 0,
         outage_ms=found.outage_ms if found else 0.0,
         outage_where=found.outage_where if found else "",
+        waited_ms=found.waited_ms if found else 0.0,
+        waited_where=found.waited_where if found else "",
         p50_ms=(found.p50_ms or 0.0) if found else 0.0,
         p99_ms=max(slowest, default=0.0),
         fin=found.fin if found else 0,
@@ -117,8 +123,11 @@ def _rate(runs: Sequence[ProbeRun]) -> float:
     return sent / (max(seconds) - min(seconds) + 1) if seconds else 0.0
 
 
-def criteria(run: Outcome, *, busy: bool) -> tuple[Criterion, ...]:
-    """All thresholds of a staged run; with a busy core only those for failures and for the measurement itself."""
+def criteria(run: Outcome, floor: Outcome | None) -> tuple[Criterion, ...]:
+    """All thresholds of a staged run. `floor` is what the same probes saw of the same lab when nothing went on.
+
+    Without one, as beside a busy core, only those for failures and for the measurement itself are judged.
+    """
     rate = min(run.inside, run.outside)
     always = (
         Criterion("ended", DONE, run.ended or "never", "", run.ended == DONE),
@@ -131,14 +140,17 @@ def criteria(run: Outcome, *, busy: bool) -> tuple[Criterion, ...]:
             rate >= THRESHOLDS.rate,
         ),
     )
-    if busy:
+    if floor is None:
         return always
     return (
         *always,
         Criterion("before the first node rollout", "nothing", run.early or "nothing", "", not run.early),
         resets(run.resets),
         longest_outage(run.outage_ms, run.outage_where),
+        over_the_floor("longest outage", run.outage_ms, floor.outage_ms, THRESHOLDS.outage_floor),
+        own_wait(run.waited_ms, run.waited_where),
         slowest_p99(run.p99_ms, ""),
+        over_the_floor("slowest p99", run.p99_ms, floor.p99_ms, THRESHOLDS.p99_floor),
         Criterion(
             "wall time",
             f"< {THRESHOLDS.seconds:.0f} s",
@@ -159,9 +171,9 @@ def criteria(run: Outcome, *, busy: bool) -> tuple[Criterion, ...]:
     )
 
 
-def missed(run: Outcome, *, busy: bool) -> tuple[str, ...]:
-    """Which thresholds a staged run exceeds, in words; `busy`: see `criteria`."""
-    return tuple(str(criterion) for criterion in criteria(run, busy=busy) if not criterion.met)
+def missed(run: Outcome, floor: Outcome | None = None) -> tuple[str, ...]:
+    """Which thresholds a staged run exceeds, in words; `floor`: see `criteria`."""
+    return tuple(str(criterion) for criterion in criteria(run, floor) if not criterion.met)
 
 
 def side_by_side(runs: Sequence[Outcome]) -> str:
@@ -173,6 +185,7 @@ def side_by_side(runs: Sequence[Outcome]) -> str:
         ("requests", [str(run.requests) for run in runs]),
         ("failed", [str(run.failed) for run in runs]),
         ("longest outage", [f"{run.outage_ms:.0f} ms" for run in runs]),
+        ("prober's own wait", [f"{run.waited_ms:.0f} ms" for run in runs]),
         ("p50", [f"{run.p50_ms:.1f} ms" for run in runs]),
         ("p99 (slowest probe)", [f"{run.p99_ms:.1f} ms" for run in runs]),
         ("connections, FIN", [str(run.fin) for run in runs]),

@@ -287,7 +287,7 @@ def _sum_up(migrations: Sequence[KilledMigration], wanted: int) -> int:
     kills = [kill for migration in migrations for kill in migration.kills if kill.hit]
     astray = sum(not migration.same or migration.outcome.ended != DONE for migration in migrations)
     costly = sum(kill.seen is not None and kill.seen.failed > 0 for kill in kills)
-    unmeasured = sum(bool(missed(one.outcome, busy=True)) and not one.outcome.failed for one in migrations)
+    unmeasured = sum(bool(missed(one.outcome)) and not one.outcome.failed for one in migrations)
     print(
         f"\n{len(kills)} runs were killed, in {len(migrations)} migrations; {astray} migrations did not come to the "
         f"same end; {costly} kills cost a request"

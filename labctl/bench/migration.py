@@ -18,6 +18,7 @@ from cilium_lab.disruption.targets import Hosts
 from cilium_lab.disruption.thresholds import sentence
 from cilium_lab.paths import CURRENT, ROOT
 from labctl.bench.judge import Outcome, missed, outcome, side_by_side
+from labctl.bench.machine import Counts
 from labctl.bench.stack import BenchError, Stack, busy_core
 from labctl.session import Session
 
@@ -26,6 +27,8 @@ _SCRIPT = Path(__file__).with_name("manual.sh")
 _CHART = CURRENT / "bundle" / "charts" / "cilium"
 _LONGEST = 1080.0
 """Seconds; the probe runners end after twenty minutes."""
+_FLOOR = 60.0
+"""Seconds for which the lab is probed while nothing goes on."""
 
 
 def bench(stack: Stack, rounds: int, *, busy: bool, manual: bool) -> int:
@@ -37,14 +40,15 @@ def bench(stack: Stack, rounds: int, *, busy: bool, manual: bool) -> int:
         ranges[HOME] = only_range(stack.expectation())
     staged: list[Outcome] = []
     with busy_core(stack.session, busy):
+        floor = show("floor", _idle(stack))
         for number in range(1, rounds + 1):
             staged.append(staged_run(stack, AWAY, f"forward {number}"))
             if manual:
                 ranges[AWAY] = only_range(stack.expectation())
             staged.append(staged_run(stack, HOME, f"back {number}"))
         by_hand = [show(name, directory) for name, directory in _there_and_back(stack, ranges)] if manual else []
-    print(f"\n{side_by_side([*staged, *by_hand])}")
-    wrong = [f"{run.name}: {what}" for run in staged for what in missed(run, busy=busy)]
+    print(f"\n{side_by_side([floor, *staged, *by_hand])}")
+    wrong = [f"{run.name}: {what}" for run in staged for what in missed(run, None if busy else floor)]
     print(f"\nthresholds: {sentence()}\nthey are " + ("exceeded:" if wrong else "met"))
     for line in wrong:
         print(f"  {line}")
@@ -55,8 +59,12 @@ def staged_run(stack: Stack, mode: str, name: str) -> Outcome:
     """One migration by `pulumi up`. Raises BenchError if it fails or leaves no record."""
     before = set(finished(RECORDS))
     stack.mode(mode)
+    counts = Counts.read()
     stack.up(name.replace(" ", "-"))
-    return show(name, only_new(before, name))
+    load = counts.until(Counts.read())
+    found = show(name, only_new(before, name))
+    print(load, flush=True)
+    return found
 
 
 def only_new(before: set[Path], name: str) -> Path:
@@ -75,6 +83,20 @@ def show(name: str, directory: Path) -> Outcome:
     for node, seconds, ratio in found.ratios:
         print(f"rollout of {node}: {seconds:.1f} s, {ratio:.2f} times the sum of its indispensable steps", flush=True)
     return found
+
+
+def _idle(stack: Stack) -> Path:
+    """The record of a minute of probes in which nothing is changed. Raises BenchError."""
+    print(f"the noise floor: {_FLOOR:.0f} s of probes with nothing going on", flush=True)
+    directory = RunDirectory.new(RECORDS, Kind.FLOOR)
+    document = _document(stack.session, stack.expectation())
+    _probes(stack.session, "begin", directory, document)
+    counts = Counts.read()
+    time.sleep(_FLOOR)
+    print(counts.until(Counts.read()), flush=True)
+    _probes(stack.session, "end", directory, document)
+    directory.end(DONE)
+    return directory.path
 
 
 def only_range(expected: Expectation) -> str:

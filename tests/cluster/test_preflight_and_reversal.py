@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 
 from cilium_lab.config.versions import own_image
+from tests.cluster import zoo
 from tests.cluster.machine import Machine
 from tests.cluster.objects import changed, objects, settled
 from tests.cluster.secrets import HOSTS, in_the_open, of_the_lab
 from tests.cluster.test_life import assert_nothing_left, up
-from tests.cluster.test_migration import pod_cidrs, records
+from tests.cluster.test_migration import apply, give_an_owner, pod_cidrs, records
 from tests.helpers.checkout import Checkout, kill
 from tests.helpers.secret_scan import Arguments, Scanner, Secret
 
@@ -33,6 +34,8 @@ _POD = {
     "metadata": {"name": "mine", "namespace": "default", "labels": {"app": "mine"}},
     "spec": {"nodeName": "k8s-w1", "terminationGracePeriodSeconds": 0, "containers": _CONTAINERS},
 }
+_SPACES = (zoo.NAMESPACE, zoo.LIMITED)
+_STATIC = "/etc/kubernetes/manifests/mine.json"
 _BUDGET = {
     "apiVersion": "policy/v1",
     "kind": "PodDisruptionBudget",
@@ -114,6 +117,34 @@ def test_refused_for_a_budget_and_a_bare_pod_with_nothing_changed(checkout: Chec
     assert records(checkout) == known
     checkout.lab("kubectl", "delete", "pdb", "stiff")
     setting(checkout, "migration.recreate[0]", "default/mine")
+
+
+def test_whatever_forbids_it_is_told_by_the_preview_and_nothing_is_changed(checkout: Checkout) -> None:
+    checkout.lab("kubectl", "label", "node", "k8s-w2", f"{zoo.LOST}=here")
+    spaces = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in _SPACES]
+    apply(checkout, *spaces, *(manifest for one in zoo.FORBIDDING for manifest in one.manifests))
+    give_an_owner(checkout, zoo.NAMESPACE)
+    checkout.lab("ssh", "k8s-w1", f"cat > {_STATIC}", stdin=json.dumps({**_POD, "spec": {"containers": _CONTAINERS}}))
+    try:
+        for space in _SPACES:
+            checkout.lab("kubectl", "wait", "--for=condition=Ready", "pod", "--all", "-n", space, "--timeout=120s")
+        checkout.lab("kubectl", "wait", "--for=condition=Ready", "pod/mine-k8s-w1", "--timeout=60s")
+        checkout.lab("kubectl", "label", "node", "k8s-w2", f"{zoo.LOST}-")
+        apply(checkout, zoo.LIMIT)
+        setting(checkout, "migration.jobs", "refuse")
+        was = settled(checkout)
+        told = checkout.lab("pulumi", "preview", *_STACK).stdout
+        refused = checkout.lab("pulumi", *_UP, check=False)
+        assert refused.returncode != 0
+        for one in zoo.FORBIDDING:
+            assert one.words in told, (one.what, told)
+            assert one.words in refused.stdout + refused.stderr, (one.what, refused.stderr)
+        assert changed(was, settled(checkout)) == []
+    finally:
+        checkout.lab("ssh", "k8s-w1", f"rm {_STATIC}")
+    checkout.lab("kubectl", "delete", "namespace", *_SPACES, timeout=180)
+    checkout.lab("kubectl", "delete", "priorityclass", "zoo-rude")
+    checkout.lab("pulumi", "config", "rm", "--path", "migration.jobs", *_STACK)
 
 
 def test_refused_for_a_node_that_is_not_ready_with_nothing_changed(checkout: Checkout) -> None:

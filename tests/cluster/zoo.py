@@ -17,14 +17,25 @@ NAMESPACE = "zoo"
 _QUOTA = "zoo-quota"
 PAUSED = "paused"
 """The Deployment that the test pauses when it has its pods."""
+CONTROLLED = "controlled"
+"""The pod and the ConfigMap that the test makes its owner: a kind that re-creates nothing."""
+LIMITED = "zoo-limits"
+LOST = "cilium-lab-tests/lost"
+"""The label that one node has until its pod runs."""
 HOST = "kubernetes.io/hostname"
 Manifest = dict[str, Any]
 
 
 class Outcome(StrEnum):
-    MOVES = "moves"
+    MOVES = "moves; one pod at least is ready all the time"
+    MISSED = "moves, and is away meanwhile"
     IN_PLACE = "is re-created in place"
+    BARE = "is deleted and re-created in place, for migration.recreate names it"
+    WAITED = "is waited for"
     NOTED = "is noted, and not waited for"
+
+
+MOVED = (Outcome.MOVES, Outcome.MISSED)
 
 
 @dataclass(frozen=True)
@@ -90,17 +101,63 @@ def _with_volume(name: str) -> Manifest:
 _MOUNT = _container(volumeMounts=[{"name": "data", "mountPath": "/data"}])
 _CRASH = _container("sh", "-c", "exit 1")
 _SELF = {"matchExpressions": [{"key": "app", "operator": "In", "values": ["apart"]}]}
-_APART = {
-    "podAntiAffinity": {
-        "requiredDuringSchedulingIgnoredDuringExecution": [{"topologyKey": HOST, "labelSelector": _SELF}]
-    }
-}
 _FULL = {
     "apiVersion": "v1",
     "kind": "ResourceQuota",
     "metadata": _meta("full", _QUOTA),
     "spec": {"hard": {"pods": "1"}},
 }
+
+
+def _require(kind: str, **term: Any) -> Manifest:
+    return {kind: {"requiredDuringSchedulingIgnoredDuringExecution": [{"topologyKey": HOST, **term}]}}
+
+
+def _among(*nodes: str) -> Manifest:
+    term = {"matchExpressions": [{"key": HOST, "operator": "In", "values": list(nodes)}]}
+    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}}}
+
+
+def _requesting(cpu: str) -> Manifest:
+    return {**_container(), "resources": {"requests": {"cpu": cpu}}}
+
+
+def _job(name: str, seconds: int) -> Manifest:
+    template = _template(name, _container("sleep", str(seconds)), restartPolicy="Never")
+    spec = {"backoffLimit": 0, "template": template}
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": _meta(name), "spec": spec}
+
+
+def _config_map(name: str) -> Manifest:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": _meta(name)}
+
+
+_APART = _require("podAntiAffinity", labelSelector=_SELF)
+_APART_FILLER = _require("podAntiAffinity", labelSelector={"matchLabels": {"app": "filler"}})
+_BESIDE = _require("podAffinity", labelSelector={"matchLabels": {"app": "daemon"}})
+_LOCAL = {
+    "apiVersion": "v1",
+    "kind": "Service",
+    "metadata": _meta("local-service"),
+    "spec": {
+        "type": "NodePort",
+        "externalTrafficPolicy": "Local",
+        "selector": {"app": "local-service"},
+        "ports": [{"port": 80}],
+    },
+}
+_POLITE = {
+    "apiVersion": "scheduling.k8s.io/v1",
+    "kind": "PriorityClass",
+    "metadata": {"name": "zoo-polite"},
+    "value": 1000,
+    "preemptionPolicy": "Never",
+}
+
+
+def _pod(name: str) -> Manifest:
+    meta = _meta(name, labels={"app": name})
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": _template(name)["spec"]}
 
 
 def _spread(name: str, when: str) -> Manifest:
@@ -113,10 +170,10 @@ KINDS = (
     Kind(
         "recreate",
         "Deployment with one replica and the strategy Recreate",
-        Outcome.MOVES,
+        Outcome.MISSED,
         (_deployment("recreate", strategy={"type": "Recreate"}),),
     ),
-    Kind(PAUSED, "paused Deployment", Outcome.MOVES, (_deployment(PAUSED),)),
+    Kind(PAUSED, "paused Deployment", Outcome.MISSED, (_deployment(PAUSED),)),
     Kind(
         "budgets",
         "Deployment with two disruption budgets",
@@ -138,18 +195,18 @@ KINDS = (
     Kind("evenly", "Deployment that prefers to be spread over nodes", Outcome.MOVES, (
         _deployment("evenly", replicas=3, pod=_spread("evenly", "ScheduleAnyway")),
     )),
-    Kind("quota", "Deployment in a namespace whose quota is used up", Outcome.MOVES, (
+    Kind("quota", "Deployment in a namespace whose quota is used up", Outcome.MISSED, (
         _deployment("quota", namespace=_QUOTA),
         _FULL,
     )),
-    Kind("replicaset", "ReplicaSet without a Deployment", Outcome.MOVES, (
+    Kind("replicaset", "ReplicaSet without a Deployment", Outcome.MISSED, (
         _apps("ReplicaSet", "replicaset", _template("replicaset"), replicas=1),
     )),
     Kind("controller", "ReplicationController", Outcome.MOVES, (
         {"apiVersion": "v1", "kind": "ReplicationController", "metadata": _meta("controller"),
          "spec": {"replicas": 2, "selector": {"app": "controller"}, "template": _template("controller")}},
     )),
-    Kind("stateful", "StatefulSet without volumes", Outcome.MOVES, (
+    Kind("stateful", "StatefulSet without volumes", Outcome.MISSED, (
         _apps("StatefulSet", "stateful", _template("stateful"), replicas=1),
     )),
     Kind("on-delete", "StatefulSet with the update strategy OnDelete", Outcome.MOVES, (
@@ -158,6 +215,31 @@ KINDS = (
     Kind("partition", "StatefulSet whose update stops at a partition", Outcome.MOVES, (
         _apps("StatefulSet", "partition", _template("partition"), replicas=2,
               updateStrategy={"type": "RollingUpdate", "rollingUpdate": {"partition": 1}}),
+    )),
+    Kind("several", "Deployment with eight replicas, two of which may be missing", Outcome.MOVES, (
+        _deployment("several", replicas=8),
+    )),
+    Kind("scratch", "Deployment with an emptyDir, whose content is lost", Outcome.MOVES, (
+        _deployment("scratch", _MOUNT, pod={"volumes": [{"name": "data", "emptyDir": {}}]}),
+    )),
+    Kind("sidecar", "Deployment with a sidecar container", Outcome.MOVES, (
+        _deployment("sidecar", pod={"initContainers": [{**_container(), "name": "side", "restartPolicy": "Always"}]}),
+    )),
+    Kind("workers", "Deployment whose node affinity names the workers", Outcome.MOVES, (
+        _deployment("workers", replicas=2, pod={"affinity": _among("k8s-w1", "k8s-w2")}),
+    )),
+    Kind("beside", "Deployment whose affinity wants a pod of the DaemonSet beside it", Outcome.MOVES, (
+        _deployment("beside", pod={"affinity": _BESIDE}),
+    )),
+    Kind("patient", "Deployment that takes its grace period of 8 s to end", Outcome.MOVES, (
+        _deployment("patient", _container("sh", "-c", "trap '' TERM; while :; do sleep 1; done"),
+                    pod={"terminationGracePeriodSeconds": 8}),
+    )),
+    Kind("local-service", "Deployment behind a Service with externalTrafficPolicy Local", Outcome.MOVES, (
+        _deployment("local-service"), _LOCAL,
+    )),
+    Kind("priority", "Deployment of a higher priority that ends nobody", Outcome.MOVES, (
+        _deployment("priority", pod={"priorityClassName": "zoo-polite"}), _POLITE,
     )),
     Kind("volume", "Deployment on a volume of its node, Recreate", Outcome.IN_PLACE, (
         _deployment("volume", _MOUNT, pod=_with_volume("volume"), strategy={"type": "Recreate"}), _claim("volume"),
@@ -183,9 +265,21 @@ KINDS = (
     Kind("strictly", "Deployment that has to be spread over nodes", Outcome.IN_PLACE, (
         _deployment("strictly", replicas=3, pod=_spread("strictly", "DoNotSchedule")),
     )),
+    Kind("large", "Deployment whose pods have capacity only once on a node", Outcome.IN_PLACE, (
+        _deployment("large", _requesting("900m"), replicas=3,
+                    strategy={"rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}),
+    )),
     Kind("daemon", "DaemonSet", Outcome.IN_PLACE, (_apps("DaemonSet", "daemon", _template("daemon")),)),
     Kind("tolerant", "DaemonSet that tolerates every taint", Outcome.IN_PLACE, (
         _apps("DaemonSet", "tolerant", _template("tolerant", tolerations=[{"operator": "Exists"}])),
+    )),
+    Kind("bare", "bare pod", Outcome.BARE, (_pod("bare"),)),
+    Kind(CONTROLLED, "pod of an operator's own kind", Outcome.BARE, (_pod(CONTROLLED), _config_map(CONTROLLED))),
+    Kind("job", "Job at work", Outcome.WAITED, (_job("job", 45),)),
+    Kind("cron", "CronJob whose Jobs start every minute", Outcome.WAITED, (
+        {"apiVersion": "batch/v1", "kind": "CronJob", "metadata": _meta("cron"),
+         "spec": {"schedule": "* * * * *", "successfulJobsHistoryLimit": 99, "failedJobsHistoryLimit": 99,
+                  "jobTemplate": {"spec": _job("cron", 10)["spec"]}}},
     )),
     Kind("crashing", "Deployment whose only pod crashes", Outcome.NOTED, (_deployment("crashing", _CRASH),)),
     Kind("crashing-daemon", "DaemonSet whose pods crash", Outcome.NOTED, (
@@ -209,12 +303,69 @@ POLICY = {
     "metadata": _meta("same-namespace-only"),
     "spec": {"podSelector": {}, "ingress": [{"from": [{"podSelector": {}}]}]},
 }
-JOB = {
-    "apiVersion": "batch/v1",
-    "kind": "Job",
-    "metadata": _meta("job"),
-    "spec": {"backoffLimit": 0, "template": _template("job", _container("sleep", "20"), restartPolicy="Never")},
+
+
+@dataclass(frozen=True)
+class Forbidding:
+    """Something that forbids a migration, and the words by which it is refused."""
+
+    what: str
+    words: str
+    manifests: tuple[Manifest, ...] = ()
+
+
+FORBIDDING = (
+    Forbidding("bare pod that migration.recreate does not name", "lonely: it has no controller", (_pod("lonely"),)),
+    Forbidding(
+        "pod of an operator's own kind that it does not name",
+        "nobody knows whether that re-creates it",
+        (_pod(CONTROLLED), _config_map(CONTROLLED)),
+    ),
+    Forbidding(
+        "disruption budget that never allows an eviction",
+        "zoo/never requires 1 of 1 pods healthy, so none of them may ever move",
+        (_deployment("never"), _budget("never", "never", maxUnavailable=0)),
+    ),
+    Forbidding(
+        "disruption budget over pods that are re-created in place together",
+        "zoo/together requires 1 of 2 pods healthy, and 2 of them can only be re-created in place, together",
+        (
+            _deployment("together", replicas=2, pod={"nodeSelector": {HOST: "k8s-w1"}}),
+            _budget("together", "together", minAvailable=1),
+        ),
+    ),
+    Forbidding(
+        "pod that would end others by its priority",
+        "by its priority 1000 it would end zoo/filler-",
+        (
+            {**_POLITE, "metadata": {"name": "zoo-rude"}, "preemptionPolicy": "PreemptLowerPriority"},
+            _deployment("filler", _requesting("1000m"), replicas=2, pod={
+                "affinity": {**_APART_FILLER, **_among("k8s-cp", "k8s-w2")}
+            }),
+            _deployment("rude", _requesting("950m"), pod={"priorityClassName": "zoo-rude"},
+                        strategy={"type": "Recreate"}),
+        ),
+    ),
+    Forbidding(
+        "pod that no node would run any more",
+        "no node may run it any more",
+        (_deployment("lost", pod={"nodeSelector": {LOST: "here"}}),),
+    ),
+    Forbidding(
+        "pod that the API server would not admit again",
+        "the API server admits no further pod of Deployment zoo-limits/denied",
+        (_deployment("denied", _requesting("60m"), namespace=LIMITED),),
+    ),
+    Forbidding("Job at work, where migration.jobs is refuse", "its work would be lost", (_job("busy", 3000),)),
+    Forbidding("static pod on the pod network", "the kubelet runs it from a static manifest"),
+)  # fmt: skip
+LIMIT = {
+    "apiVersion": "v1",
+    "kind": "LimitRange",
+    "metadata": _meta("small", LIMITED),
+    "spec": {"limits": [{"type": "Container", "max": {"cpu": "50m"}, "defaultRequest": {"cpu": "1m"}}]},
 }
+"""Comes after the pods that it would not admit."""
 
 
 def manifests() -> list[Manifest]:
@@ -226,20 +377,22 @@ def manifests() -> list[Manifest]:
 def table() -> str:
     """docs/workloads.md."""
     rows = "".join(f"| {kind.what} | {kind.outcome} |\n" for kind in KINDS)
+    refused = "".join(f"| {one.what} | refused: \u201c{one.words}\u201d |\n" for one in FORBIDDING)
     return f"""<!-- Made by tests/cluster/zoo.py; change it there. -->
 # What a migration does to workloads
 
 Each of these runs in `tests/cluster` while the cluster is migrated there and back, with a kill on each way, beside a
-NetworkPolicy for its own namespace alone. The test compares what became of every pod with this table.
+NetworkPolicy for its own namespace alone. The test holds the preview and what became of every pod against this table.
 
 | workload | outcome |
 | --- | --- |
 {rows}
-Refused before anything is changed, by name and with the remedy: bare pods and pods of unknown controllers that
-`migration.recreate` does not list, static pods on the pod network, pods that no node would run any more, pods whose
-priority would end others, pods that the API server would not admit again, disruption budgets that never allow an
-eviction, and Jobs at work for longer than `migration.limits.jobs`.
-"""
+These forbid a migration. The test has all of them at once: the preview and `pulumi up` name each with its remedy, and
+no object of the cluster is another one afterwards.
+
+| workload | outcome |
+| --- | --- |
+{refused}"""
 
 
 def outcome(kind: Kind, before: Mapping[str, tuple[str, bool]], after: Mapping[str, tuple[str, bool]]) -> str:
@@ -250,11 +403,14 @@ def outcome(kind: Kind, before: Mapping[str, tuple[str, bool]], after: Mapping[s
     )
     if kind.outcome is Outcome.NOTED:
         return "" if not was and not now else f"ready on {was}, then on {now}"
+    if kind.outcome is Outcome.WAITED:
+        gone = sorted(before.keys() - after.keys())
+        return f"ended before their time: {gone}" if gone else ""
     if before.keys() & after.keys():
         return f"the same pods as before: {sorted(before.keys() & after.keys())}"
     if len(now) != len(was) or not now:
         return f"ready on {was}, then on {now}"
-    if kind.outcome is Outcome.IN_PLACE and sorted(now) != was:
+    if kind.outcome not in MOVED and sorted(now) != was:
         return f"on {was}, then on {sorted(now)}"
     return ""
 

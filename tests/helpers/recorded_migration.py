@@ -52,9 +52,12 @@ def happened(probe: str, at: float, what: str, why: str = "") -> dict[str, Any]:
     return {"probe": probe, "at": START + at, "event": what, "why": why}
 
 
-def second(probe: str, at: int, latency: list[float], *, failed: int = 0, outage: float = 20.0) -> dict[str, Any]:
+def second(
+    probe: str, at: int, latency: list[float], *, failed: int = 0, outage: float = 20.0, waited: float = 0.0
+) -> dict[str, Any]:
     counts = {"sent": len(latency) + failed, "failed": failed}
-    return {"probe": probe, "second": START + at, **counts, "latency_ms": latency, "outage_ms": outage}
+    silence = {"outage_ms": outage, "net_ms": max(0.0, outage - waited), "waited_ms": waited}
+    return {"probe": probe, "second": START + at, **counts, "latency_ms": latency, **silence}
 
 
 def probe(name: str, target: str, *extra: dict[str, Any], seconds: int = 18) -> list[dict[str, Any]]:

@@ -274,6 +274,8 @@ class SimulatedApi:
         ready = sum(self.cluster.is_ready(pod) for pod in live)
         updated = sum(pod.labels["stamp"] == d.stamp for pod in live)
         rolling = {"maxSurge": "25%", "maxUnavailable": d.max_unavailable}
+        denied = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota: q"}
+        stuck = d.quota and d.kind == "Deployment" and updated < len(live) == d.replicas
         return {
             "metadata": {"name": d.name, "namespace": d.namespace, "generation": d.generation},
             "spec": {
@@ -284,6 +286,7 @@ class SimulatedApi:
             "status": {
                 "observedGeneration": d.generation, "replicas": len(live), "readyReplicas": ready,
                 "availableReplicas": ready, "updatedReplicas": updated,
+                "conditions": [denied] if stuck else [],
             },
         }  # fmt: skip
 

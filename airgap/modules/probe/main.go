@@ -106,6 +106,7 @@ func run(ctx context.Context, arguments []string) error {
 		kind, _, _ := strings.Cut(one.kind, "/")
 		recorded := newRecord(one.name, out)
 		recorded.began(one)
+		start(&all, func() { recorded.pulse.run(ctx) })
 		start(&all, func() { recorded.flushEverySecond(ctx) })
 		start(&all, func() { runners[kind](ctx, one, recorded) })
 	}

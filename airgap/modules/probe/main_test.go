@@ -135,6 +135,50 @@ func TestTheLongestOutageIsBetweenAnswers(t *testing.T) {
 	}
 }
 
+func TestAProcessThatDoesNotRunIsNoOutage(t *testing.T) {
+	clock := time.Unix(1000, 0)
+	p := newPulse(func() time.Time { return clock })
+	for range 100 { // it runs, every ten milliseconds
+		clock = clock.Add(beat)
+		if p.total() != 0 {
+			t.Fatalf("%v waited while it ran", p.total())
+		}
+	}
+	clock = clock.Add(310 * time.Millisecond) // whoever runs first after this has it counted
+	if got := p.total(); got != 300*time.Millisecond {
+		t.Errorf("%v waited", got)
+	}
+	clock = clock.Add(beat)
+	if got := p.takeLongest(); got != 300*time.Millisecond {
+		t.Errorf("%v the longest", got)
+	}
+	if got := p.takeLongest(); got != 0 || p.total() != 300*time.Millisecond {
+		t.Errorf("%v the longest of nothing, %v in all", got, p.total())
+	}
+}
+
+func TestAnOutageIsToldWithAndWithoutTheProcesssOwnWait(t *testing.T) {
+	clock := time.Unix(1000, 0)
+	r := newRecordBy(func() time.Time { return clock }, "x", newPrinter(io.Discard))
+	answer := func() second {
+		r.now = second{}
+		r.answered(clock)
+		return r.now
+	}
+	answer()
+	clock = clock.Add(310 * time.Millisecond) // nothing of the process ran
+	if got := answer(); got.Outage != 310 || got.Net != 10 {
+		t.Errorf("outage %v, net %v", got.Outage, got.Net)
+	}
+	for range 30 { // it runs, and there is no answer
+		clock = clock.Add(beat)
+		r.pulse.total()
+	}
+	if got := answer(); got.Outage != 300 || got.Net != 300 {
+		t.Errorf("outage %v, net %v", got.Outage, got.Net)
+	}
+}
+
 func TestHowAConnectionEnds(t *testing.T) {
 	for err, want := range map[error]string{
 		io.EOF: "fin", syscall.ECONNRESET: "reset", syscall.EPIPE: "reset", os.ErrDeadlineExceeded: "timeout",

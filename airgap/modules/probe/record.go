@@ -21,6 +21,8 @@ type second struct {
 	Failed  int       `json:"failed"`
 	Latency []float64 `json:"latency_ms"` // of each answer
 	Outage  float64   `json:"outage_ms"`  // longest time between two answers, the last one of which came in this second
+	Net     float64   `json:"net_ms"`     // the same without the time in which this process waited for a processor
+	Waited  float64   `json:"waited_ms"`  // longest time that this process waited for a processor, noticed in this second
 }
 
 // event is the other kind of line: a failure, the end of a lasting connection, or the beginning and end of a run, so that
@@ -51,25 +53,35 @@ func (p *printer) print(value any) {
 
 // record collects what one probe sees.
 type record struct {
-	name  string
-	out   *printer
-	mutex sync.Mutex
-	now   second
-	last  time.Time // of the last answer
+	name   string
+	out    *printer
+	clock  func() time.Time
+	pulse  *pulse
+	mutex  sync.Mutex
+	now    second
+	last   time.Time     // of the last answer
+	waited time.Duration // of the pulse, at the last answer
 }
 
+// newRecord makes one of a probe, with a pulse of its own.
 func newRecord(name string, out *printer) *record {
-	return &record{name: name, out: out, last: time.Now()}
+	return newRecordBy(time.Now, name, out)
+}
+
+func newRecordBy(clock func() time.Time, name string, out *printer) *record {
+	return &record{name: name, out: out, clock: clock, pulse: newPulse(clock), last: clock()}
 }
 
 func (r *record) answered(sent time.Time) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	now := time.Now()
+	now, waited := r.clock(), r.pulse.total()
+	silence := now.Sub(r.last)
 	r.now.Sent++
 	r.now.Latency = append(r.now.Latency, milliseconds(now.Sub(sent)))
-	r.now.Outage = max(r.now.Outage, milliseconds(now.Sub(r.last)))
-	r.last = now
+	r.now.Outage = max(r.now.Outage, milliseconds(silence))
+	r.now.Net = max(r.now.Net, milliseconds(max(0, silence-(waited-r.waited))))
+	r.last, r.waited = now, waited
 }
 
 func (r *record) failed(sent time.Time, err error) {
@@ -91,6 +103,7 @@ func (r *record) began(to target) { r.out.print(event{r.name, unix(time.Now()), 
 func (r *record) flush(of int64) {
 	r.mutex.Lock()
 	line := r.now
+	line.Waited = milliseconds(r.pulse.takeLongest())
 	r.now = second{}
 	r.mutex.Unlock()
 	line.Probe, line.Second = r.name, of

@@ -44,10 +44,16 @@ class Figures:
     lost: int
     """Datagrams that did not come back."""
     outage_ms: float
-    """The longest time without an answer, also one that lasted to the end; of several, without datagrams'."""
+    """The longest time without an answer, also one that lasted to the end; of several, without datagrams'.
+
+    Without the time in which the prober waited for a processor, where its lines tell: that is `waited_ms`.
+    """
     outage_at: float
     """Unix time of the second in which it ended."""
     outage_where: str
+    waited_ms: float
+    """The longest time for which a prober could not run: what happened to requests meanwhile is not known."""
+    waited_where: str
     p50_ms: float | None
     p99_ms: float | None
     max_ms: float | None
@@ -69,6 +75,7 @@ def figures(runs: Sequence[ProbeRun], windows: Sequence[Window] = ALWAYS) -> Fig
     requests = failed = lost = fin = resets = sockets = 0
     latency: list[float] = []
     outages: list[tuple[float, float, str]] = []
+    waits: list[tuple[float, str]] = []
     alone = len({(run.probe, run.source) for run in runs}) == 1
     for run in runs:
         seconds = [second for second in run.seconds if _within(second.at + 0.5, windows)]
@@ -87,7 +94,9 @@ def figures(runs: Sequence[ProbeRun], windows: Sequence[Window] = ALWAYS) -> Fig
             requests += sum(second.sent for second in seconds)
             latency += (value for second in seconds for value in second.latency_ms)
             outages += _outages(run, windows)
+        waits += ((second.waited_ms, f"{run.probe} from {run.source}") for second in seconds if second.waited_ms)
     outage, at, where = max(outages, default=(0.0, 0.0, ""))
+    waited, waited_where = max(waits, default=(0.0, ""))
     latency.sort()
     first = runs[0]
     return Figures(
@@ -101,6 +110,8 @@ def figures(runs: Sequence[ProbeRun], windows: Sequence[Window] = ALWAYS) -> Fig
         outage_ms=outage,
         outage_at=at,
         outage_where=where,
+        waited_ms=waited,
+        waited_where=waited_where,
         p50_ms=percentile(latency, 50),
         p99_ms=percentile(latency, 99),
         max_ms=latency[-1] if latency else None,
@@ -118,8 +129,8 @@ def _within(time: float, windows: Iterable[Window]) -> bool:
 def _outages(run: ProbeRun, windows: Sequence[Window]) -> Iterable[tuple[float, float, str]]:
     where = f"{run.probe} from {run.source}"
     for second in run.seconds:
-        if second.outage_ms and _within(second.at + 0.5, windows):
-            yield second.outage_ms, second.at, where
+        if second.service_ms and _within(second.at + 0.5, windows):
+            yield second.service_ms, second.at, where
     silence = trailing_silence(run)
     if silence and _within(silence[1], windows):
         yield *silence, where
@@ -224,8 +235,8 @@ def outages(runs: Iterable[ProbeRun]) -> tuple[Outage, ...]:
     found: dict[int, Outage] = {}
     for run in runs:
         for second in run.seconds:
-            if second.outage_ms > (found[second.at].milliseconds if second.at in found else 0.0):
-                found[second.at] = Outage(second.at, second.outage_ms, f"{run.probe} from {run.source}")
+            if second.service_ms > (found[second.at].milliseconds if second.at in found else 0.0):
+                found[second.at] = Outage(second.at, second.service_ms, f"{run.probe} from {run.source}")
         silence, until = trailing_silence(run) or (0.0, 0.0)
         if silence > (found[int(until)].milliseconds if int(until) in found else 0.0):
             found[int(until)] = Outage(int(until), silence, f"{run.probe} from {run.source}")

@@ -11,7 +11,7 @@ from cilium_lab.disruption.probe_lines import UDP, ProbeRun
 from cilium_lab.disruption.record import DONE, Addresses, Event, RunRecord
 from cilium_lab.disruption.report.figures import Figures, Window, figures
 from cilium_lab.disruption.stages import PENDING, Name
-from cilium_lab.disruption.thresholds import Criterion, failed_requests, longest_outage, resets, slowest_p99
+from cilium_lab.disruption.thresholds import Criterion, failed_requests, longest_outage, own_wait, resets, slowest_p99
 
 _LATE = 30.0
 """Seconds that stopping the probes may take at the end of a run; its own events are later than their last lines."""
@@ -110,6 +110,7 @@ def assess(probes: Sequence[Figures]) -> Assessment:
     if not requests:
         return Assessment()
     worst = max(requesting, key=lambda probe: probe.outage_ms)
+    starved = max(requesting, key=lambda probe: probe.waited_ms)
     slowest = max(requesting, key=lambda probe: probe.p99_ms or 0.0)
     return Assessment(
         (
@@ -117,6 +118,7 @@ def assess(probes: Sequence[Figures]) -> Assessment:
             longest_outage(worst.outage_ms, worst.outage_where),
             slowest_p99(slowest.p99_ms, f"{slowest.probe} from {slowest.source}"),
             resets(sum(probe.resets for probe in requesting)),
+            own_wait(starved.waited_ms, starved.waited_where),
         )
     )
 

@@ -56,7 +56,11 @@ def route(summary: Summary) -> str:
 
 def way(summary: Summary) -> str:
     """How it was done."""
-    names: dict[str, str] = {Kind.STAGED: "staged migration", Kind.MANUAL: "manual procedure"}
+    names: dict[str, str] = {
+        Kind.STAGED: "staged migration",
+        Kind.MANUAL: "manual procedure",
+        Kind.FLOOR: "nothing changed",
+    }
     return names.get(summary.kind, summary.kind)
 
 

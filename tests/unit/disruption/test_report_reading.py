@@ -37,7 +37,7 @@ LINES = probe("service", PAGE)
 def test_a_run_has_what_its_lines_say() -> None:
     lines = [
         begins("dns", "dns/kubernetes.default.svc.cluster.local:10.96.0.10:53@50"),
-        second("dns", 1, [0.5, 2.0], failed=1, outage=40.0),
+        second("dns", 1, [0.5, 2.0], failed=1, outage=40.0, waited=30.0),
         happened("dns", 1.25, "failed", "i/o timeout"),
         happened("dns", 2.5, "ended", "fin"),
         happened("dns", 3, "ends"),
@@ -47,7 +47,8 @@ def test_a_run_has_what_its_lines_say() -> None:
     assert (run.source, run.probe, run.kind, run.rate) == ("pod", "dns", "dns", 50.0)
     assert (run.begun, run.ended) == (START, START + 3)
     (only,) = run.seconds
-    assert (only.at, only.sent, only.failed, only.latency_ms, only.outage_ms) == (START + 1, 3, 1, (0.5, 2.0), 40.0)
+    assert (only.at, only.sent, only.failed, only.latency_ms) == (START + 1, 3, 1, (0.5, 2.0))
+    assert (only.outage_ms, only.service_ms, only.waited_ms) == (40.0, 10.0, 30.0)
     assert [(failure.at, failure.why) for failure in run.failures] == [(START + 1.25, "i/o timeout")]
     assert [(end.at, end.why) for end in run.ends] == [(START + 2.5, "fin")]
 
@@ -144,13 +145,18 @@ def test_the_newest_folder(tmp_path: Path) -> None:
 
 def test_a_record_of_an_earlier_version_is_read(tmp_path: Path) -> None:
     """Other names of two fields, and stages and conditions that have another name now or none."""
-    lines = [{("gap_ms" if key == "outage_ms" else key): value for key, value in line.items()} for line in LINES]
+    new = ("net_ms", "waited_ms")
+    lines = [
+        {("gap_ms" if key == "outage_ms" else key): value for key, value in line.items() if key not in new}
+        for line in LINES
+    ]
     nodes = {"k8s-w1": {"blocks": ["192.168.1.0/24"], "pods": {}}}
     events = [event(1, "4 renumber", "k8s-w1", "begins"), event(3, "4 renumber", "k8s-w1", "turned", 2.0)]
     write(tmp_path, {"router": lines}, events=events, addresses={"before": nodes, "after": None})
     record = read_record(tmp_path)
     assert (record.missing, dict(record.unread)) == ((), {})
-    assert [second.outage_ms for run in record.probe_runs for second in run.seconds] == [20.0] * 18
+    seconds = [second for run in record.probe_runs for second in run.seconds]
+    assert [(second.service_ms, second.waited_ms) for second in seconds] == [(20.0, 0.0)] * 18
     assert record.before["k8s-w1"].pod_cidrs == ("192.168.1.0/24",)
     found = summarise(record)
     assert [(step.stage, step.complete) for step in found.steps] == [("4 renumber", False)]

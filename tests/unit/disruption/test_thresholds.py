@@ -13,6 +13,8 @@ from cilium_lab.disruption.thresholds import (
     Criterion,
     failed_requests,
     longest_outage,
+    over_the_floor,
+    own_wait,
     resets,
     sentence,
     slowest_p99,
@@ -31,6 +33,11 @@ ROOT = Path(__file__).parents[3]
         (slowest_p99(THRESHOLDS.p99_ms - 0.1, ""), True),
         (slowest_p99(THRESHOLDS.p99_ms, ""), False),
         (slowest_p99(None, ""), False),
+        (own_wait(THRESHOLDS.waited_ms - 0.1, ""), True),
+        (own_wait(THRESHOLDS.waited_ms, ""), False),
+        (over_the_floor("p99", 30.0, 20.0, 1.5), True),
+        (over_the_floor("p99", 30.1, 20.0, 1.5), False),
+        (over_the_floor("p99", 0.0, 0.0, 1.5), False),
         (resets(0), True),
         (resets(1), False),
     ],
@@ -45,8 +52,19 @@ def test_a_criterion_in_words() -> None:
 
 
 def test_the_sentence_has_every_figure_of_a_staged_migration() -> None:
-    words = sentence(replace(THRESHOLDS, outage_ms=61.0, p99_ms=62.0, seconds=63.0, ratio=6.4))
-    assert re.findall(r"\b6\d|6\.\d", words) == ["61", "62", "6.4", "63"]
+    words = sentence(
+        replace(
+            THRESHOLDS,
+            outage_ms=61.0,
+            outage_floor=6.2,
+            waited_ms=63.0,
+            p99_ms=64.0,
+            p99_floor=6.5,
+            ratio=6.6,
+            seconds=67.0,
+        )
+    )
+    assert re.findall(r"\b6\d|6\.\d", words) == ["61", "6.2", "63", "64", "6.5", "6.6", "67"]
 
 
 def test_the_readme_has_these_thresholds() -> None:

@@ -76,6 +76,24 @@ def test_whether_a_restart_surges_rounds_as_kubernetes_does(
     assert decode.workload("Deployment", deployment(replicas, rolling)).surges is surges
 
 
+@pytest.mark.parametrize(
+    ("replicas", "strategy", "missing"),
+    [
+        (12, {}, 3),
+        (3, {}, 1),
+        (12, {"rollingUpdate": {"maxUnavailable": 5}}, 5),
+        (12, {"rollingUpdate": {"maxUnavailable": "34%"}}, 4),
+        (12, {"rollingUpdate": {"maxUnavailable": 0}}, 1),
+        (4, {"type": "Recreate"}, 1),
+    ],
+)
+def test_how_many_pods_may_be_missing_at_once(replicas: int, strategy: dict[str, Any], missing: int) -> None:
+    item = deployment(replicas, {})
+    item["spec"]["strategy"] = strategy
+    assert decode.workload("Deployment", item).unavailable == missing
+    assert decode.workload("StatefulSet", item).unavailable == 1
+
+
 def test_a_workload_is_complete_when_nothing_of_its_old_version_is_left() -> None:
     assert decode.workload("Deployment", deployment(2, {})).complete
     for status in ({"replicas": 3}, {"updatedReplicas": 1}, {"availableReplicas": 1}, {"observedGeneration": 1}):

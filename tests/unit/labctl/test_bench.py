@@ -62,8 +62,11 @@ def record(runs: Sequence[ProbeRun] = (), events: Sequence[Event] = EVENTS) -> R
     return RunRecord(Kind.STAGED, "kubernetes", "cluster-pool", T, T + 40, DONE, tuple(events), (*usual, *runs))
 
 
+FLOOR = replace(outcome("floor", record()), outage_ms=60.0, p99_ms=20.0)
+
+
 def judged(*runs: ProbeRun, events: Sequence[Event] = EVENTS, busy: bool = False) -> str:
-    return "; ".join(missed(outcome("run", record(runs, events)), busy=busy))
+    return "; ".join(missed(outcome("run", record(runs, events)), None if busy else FLOOR))
 
 
 def test_a_run_within_the_thresholds() -> None:
@@ -71,7 +74,7 @@ def test_a_run_within_the_thresholds() -> None:
     assert found.ratios == (("k8s-w1", 20.0, 20.0 / 16.0),)
     assert (found.requests, found.failed, found.seconds) == (40 * 330, 0, 30.0)
     assert (round(found.inside), round(found.outside)) == (120, 110)
-    assert missed(found, busy=False) == ()
+    assert missed(found, FLOOR) == ()
 
 
 def test_what_happens_early_counts_whatever_it_is() -> None:
@@ -91,6 +94,18 @@ def test_what_happens_early_counts_whatever_it_is() -> None:
         ),
         (run("dns", "dns", 50, outage=512), "longest outage: 512 ms (dns from pod), wanted < 500 ms"),
         (
+            run("dns", "dns", 50, outage=95),
+            "longest outage over the floor: 1.6 times (95 ms over 60 ms), wanted <= 1.5",
+        ),
+        (
+            replace(run("dns", "dns", 50), seconds=(Second(int(T), 1, 0, (110.0,), 0.0),)),
+            "slowest p99 over the floor: 5.5 times (110 ms over 20 ms), wanted <= 5.0 times",
+        ),
+        (
+            replace(run("dns", "dns", 50), seconds=(Second(int(T), 1, 0, (1.0,), 700.0, 20.0, 690.0),)),
+            "prober's own wait: 690 ms (dns from pod), wanted < 500 ms",
+        ),
+        (
             replace(run("stream", "tcp", 1), ends=(Moment(T + 15, "reset"),)),
             "connections not ended by FIN: 1, wanted 0",
         ),
@@ -102,6 +117,13 @@ def test_what_happens_early_counts_whatever_it_is() -> None:
 )
 def test_each_threshold(worse: ProbeRun, words: str) -> None:
     assert words in judged(worse)
+
+
+def test_a_prober_that_waits_for_a_processor_is_no_outage_and_hides_none() -> None:
+    starved = replace(run("dns", "dns", 50), seconds=(Second(int(T), 1, 0, (1.0,), 700.0, 20.0, 690.0),))
+    assert "outage" not in judged(starved)
+    behind = replace(starved, seconds=(Second(int(T), 1, 0, (1.0,), 900.0, 510.0, 390.0),))
+    assert "longest outage: 510 ms (dns from pod)" in judged(behind)
 
 
 def test_with_a_busy_core_only_failures_count() -> None:
@@ -135,9 +157,9 @@ def test_a_node_rollout_that_a_kill_has_split_has_no_ratio() -> None:
 
 def test_too_few_requests_are_no_measurement() -> None:
     few = RunRecord(Kind.STAGED, "a", "b", T, T + 40, DONE, EVENTS, (run("service", "http", 120),))
-    assert any("no measurement" in words for words in missed(outcome("run", few), busy=True))
+    assert any("no measurement" in words for words in missed(outcome("run", few)))
     none = RunRecord(Kind.STAGED, "a", "b", T, None, "")
-    assert "ended: never, wanted done" in missed(outcome("run", none), busy=True)
+    assert "ended: never, wanted done" in missed(outcome("run", none))
 
 
 def test_runs_stand_side_by_side() -> None:

@@ -59,6 +59,26 @@ def test_what_the_scheduler_places_nowhere_waits_for_its_node_and_the_schedulers
     assert re.search(said, told)
 
 
+def test_what_a_budget_holds_for_a_pod_that_no_node_takes_ends_the_run_at_once() -> None:
+    """Two pods on one node, one of which may be missing: the first waits for its node, the second for the first."""
+    cluster = SimulatedCluster()
+    cluster.add_deployment(Deployment("default", "stuck", 4, {"app": "stuck"}, kind="ReplicaSet", grounded=True))
+    selector = {"selector": {"matchLabels": {"app": "stuck"}}}
+    meta = {"namespace": "default", "name": "most"}
+    cluster.budgets.append({"metadata": meta, "spec": selector, "status": {"expectedPods": 4, "desiredHealthy": 3}})
+    configure(cluster, "cluster-pool")
+    begun = cluster.now
+    done, told = migrate(cluster, desired("cluster-pool"))
+    text = "\n".join(told)
+    assert not done
+    assert re.search(r"held by a disruption budget, while default/stuck-\S+ finds no node: 0/3 nodes are", text), text
+    assert "let the budget miss one more pod" in text
+    assert cluster.now - begun < 60
+    assert not any(node["cordoned"] or node.get("taints") for node in cluster.nodes.values())
+    cluster.advance(30.0)
+    assert sum(cluster.is_ready(pod) for pod in cluster.pods.values() if pod.labels.get("app") == "stuck") == 4
+
+
 def test_a_quota_that_is_used_up_lets_the_pod_leave_before_its_successor_starts() -> None:
     _, told = carried(Deployment("default", "full", 1, {"app": "full"}, quota=True))
     assert "Deployment default/full gets no further pod" not in told  # known beforehand, by the dry run
@@ -70,19 +90,6 @@ def test_a_restart_that_is_not_admitted_after_all_becomes_an_eviction() -> None:
 
         def send(self, method: str, path: str, body: Any = None, kind: str = "") -> dict[str, Any]:
             return {} if "dryRun=All" in path else super().send(method, path, body, kind)
-
-        def get(self, path: str) -> dict[str, Any]:
-            found = super().get(path)
-            if path.endswith("/deployments"):
-                for item in found["items"]:
-                    if item["metadata"]["name"] == "full" and self.restarted():
-                        said = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota: q"}
-                        item["status"]["conditions"] = [said]
-            return found
-
-        def restarted(self) -> bool:
-            (full,) = [one for one in self.cluster.deployments if one.name == "full"]
-            return bool(full.stamp) and any(pod.labels["stamp"] != full.stamp for pod in self.cluster.pods_of(full))
 
     cluster = SimulatedCluster()
     cluster.add_deployment(Deployment("default", "full", 1, {"app": "full"}, quota=True))
@@ -96,6 +103,36 @@ def test_a_restart_that_is_not_admitted_after_all_becomes_an_eviction() -> None:
 def test_a_workload_that_is_broken_is_noted_and_keeps_nobody() -> None:
     _, told = carried(Deployment("default", "bad", 2, {"app": "bad"}, broken=True))
     assert "Deployment default/bad has 0 ready pods, fewer than its replicas: noted, and not waited for" in told
+
+
+def test_as_many_pods_are_missing_at_once_as_their_strategy_allows() -> None:
+    """Slow starters one after the other would take their time as often as there are pods."""
+
+    class Fewest(SimulatedCluster):
+        """Notes how few pods of the workload were ready at any time."""
+
+        fewest = 99
+
+        def advance(self, seconds: float) -> None:
+            super().advance(seconds)
+            slow = [d for d in self.deployments if d.name == "slow"]
+            if slow and self.now > 40:
+                self.fewest = min(self.fewest, sum(self.is_ready(pod) for pod in self.pods_of(slow[0])))
+
+    spent: dict[object, float] = {}
+    for unavailable in (1, "25%"):
+        cluster = Fewest()
+        cluster.add_deployment(
+            Deployment("default", "slow", 12, {"app": "slow"}, max_unavailable=unavailable, start=25.0)
+        )
+        configure(cluster, "cluster-pool")
+        begun = cluster.now
+        done, told = migrate(cluster, desired("cluster-pool"))
+        assert done, "\n".join(told)
+        settled(cluster)
+        spent[unavailable] = cluster.now - begun
+        assert cluster.fewest == {1: 11, "25%": 9}[unavailable]
+    assert spent["25%"] < 0.6 * spent[1], spent
 
 
 def test_two_budgets_hold_a_pod_together() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.cluster import zoo
+from tests.cluster.watching import longest_without
 from tests.cluster.zoo import Outcome, outcome
 
 ROOT = Path(__file__).parents[3]
@@ -41,3 +42,17 @@ def test_what_is_noted_was_not_ready_and_is_not() -> None:
     noted = kind(Outcome.NOTED)
     assert outcome(noted, {"a": ("k8s-w1", False)}, {"a": ("k8s-w1", False)}) == ""
     assert outcome(noted, {"a": ("k8s-w1", True)}, {"b": ("k8s-w1", False)}) != ""
+
+
+def test_a_job_that_is_waited_for_keeps_its_pod() -> None:
+    job = kind(Outcome.WAITED)
+    before = {"a": ("k8s-w1", True)}
+    assert outcome(job, before, {"a": ("k8s-w1", False), "b": ("k8s-w2", True)}) == ""
+    assert outcome(job, before, {"b": ("k8s-w2", True)}) == "ended before their time: ['a']"
+
+
+def test_for_how_long_a_workload_had_no_ready_pod() -> None:
+    assert longest_without([(0, 0), (3, 1), (9, 2), (20, 1)], 30) == 0.0
+    assert longest_without([(0, 1), (5, 0), (6, 0), (9, 1), (20, 0), (22, 1)], 30) == 4.0
+    assert longest_without([(0, 1), (5, 0)], 30) == 25.0
+    assert longest_without([], 30) == 0.0
