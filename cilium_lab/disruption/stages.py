@@ -41,6 +41,7 @@ class Name(StrEnum):
     OPERATOR_SYNCED = "operator read the CIDRs"
     OPERATOR_WITHOUT_ERROR = "no operator error"
     ROUTES_TO_BOTH = "routes to old and new CIDRs"
+    PLACED = "pods without a node placed"
     DRAINED = "drained"
     DECIDED = "departures decided"
     """How each pod of a node leaves it."""

@@ -18,12 +18,14 @@ from cilium_lab.kube.conditions import Condition, ConditionTimeout, Result, Wait
 from cilium_lab.kube.objects import Baseline, Pod, Snapshot, Workload
 from cilium_lab.kube.state import pod_key, pod_manifest
 from cilium_lab.rollout import estimates
-from cilium_lab.rollout.health import expected, short, words
+from cilium_lab.rollout.health import expected, short, unsettled, words
 from cilium_lab.rollout.outcomes import MOVES, REPLICATED, Departure, Way, departures, held, leaving
 from cilium_lab.rollout.request import Desired
 
 _PATIENCE = 3.0
 """Seconds for which the scheduler may say that there is no node: another pod may just be on its way out."""
+_SETTLING = 30.0
+"""Seconds for which pods without a node are waited for before the cordon."""
 _LAST = (Way.IN_PLACE, Way.DAEMON, Way.BARE)
 
 Progress = Callable[[int, int], None]
@@ -88,6 +90,8 @@ class Drain:
         """uid of a pod that no node takes -> since when."""
         self._told: set[str] = set()
         self._surged = 0
+        self._begun: float | None = None
+        """When pods were first seen without a node, before the cordon."""
 
     def run(self) -> tuple[Departure, ...]:
         """Cordon, wait for Jobs, move what can move until it is complete elsewhere, then let the others leave.
@@ -97,8 +101,10 @@ class Drain:
         state = self._cluster.state()
         if self._node not in state.nodes:
             self._cluster.write_state(replace(state, nodes=(*state.nodes, self._node)))
-        self._cluster.cordon(self._node, on=True)
         limits = self._desired.limits
+        if not any(node.name == self._node and node.cordoned for node in self._cluster.snapshot().nodes):
+            self._waiter.wait(Condition(Name.PLACED, self._placed, _SETTLING + limits.nodes, self._node))
+        self._cluster.cordon(self._node, on=True)
         self._waiter.wait(Condition(Name.DECIDED, self._decide, limits.nodes, self._node))
         found = self._departures
         if any(one.way is Way.JOB for one in found):
@@ -108,6 +114,22 @@ class Drain:
             self._cluster.taint(self._node, on=True)
         self._waiter.wait(Condition(Name.LAST_LEFT, self._last_left, estimates.drain_limit(limits, found), self._node))
         return tuple(replace(one, way=self._ways.get(one.pod.uid, one.way)) for one in found)
+
+    def _placed(self) -> Result:
+        """What an earlier rollout, perhaps of a run that was killed, left without a node has one, or had its time.
+
+        A pod that still waits for a node when the next one is cordoned would hold the others of its workload there.
+        """
+        snapshot = self._cluster.workload_snapshot()
+        behind = {workload.key for workload in unsettled(snapshot, self._before)}
+        waiting = [f"{pod.key} ({words(pod)})" for pod in snapshot.pending if pod.group in behind]
+        now = self._waiter.clock.now()
+        if not waiting:
+            return met("every pod has a node")
+        self._begun = now if self._begun is None else self._begun
+        if now - self._begun >= _SETTLING:
+            return met(f"not waited for any longer: {', '.join(waiting)}")
+        return unmet(expected="a node for every pod", seen=", ".join(waiting), next="`kubectl describe pod`")
 
     # -- decision --------------------------------------------------------------------------------------------------
 
