@@ -12,6 +12,7 @@ import os
 import re
 from copy import deepcopy
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -151,3 +152,19 @@ def test_killed_anywhere_the_next_run_goes_on_or_turns_round(
     assert all(pod.node for pod in cluster.pods.values()), "\n".join(told)
     settled(cluster)
     assert not any(node.get("taints") for node in cluster.nodes.values())
+
+
+@pytest.mark.parametrize("kill_at", (19, 20, 21, 35, 36, 37))
+def test_pods_that_a_killed_run_left_without_a_node_have_one_before_the_next_cordon(kill_at: int) -> None:
+    cluster = SimulatedCluster()
+    cluster.add_deployment(
+        Deployment("default", "app", 3, {"app": "app"}, max_unavailable=1, grounded=True, start=20.0)
+    )
+    configure(cluster, "cluster-pool")
+    with pytest.raises(Killed):
+        migrate(cluster, desired("cluster-pool"), SimulatedApi(cluster, kill_at))
+    cluster.advance(1.0)
+    done, told = migrate(cluster, desired("cluster-pool"))
+    assert done, "\n".join(told)
+    settled(cluster)
+    everything_runs(cluster, told)
