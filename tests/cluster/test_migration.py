@@ -120,7 +120,7 @@ def test_ordinary_workloads_of_every_kind_run(checkout: Checkout) -> None:
     start_job(checkout)
     told = checkout.lab("pulumi", "preview", "--stack", "embedded").stdout
     words = {
-        zoo.Outcome.MOVES: r" moves by (a surging restart|eviction)$",
+        zoo.Outcome.MOVES: r" moves by (a surging restart|eviction)(;|$)",
         zoo.Outcome.MISSED: r" moves by eviction, away for about \d+ s",
         zoo.Outcome.IN_PLACE: r" is re-created in place.*, away for about \d+ s",
         zoo.Outcome.BARE: r" is deleted and re-created in place, away for about \d+ s \(migration.recreate names it\)",
