@@ -35,7 +35,7 @@ _POD = {
     "spec": {"nodeName": "k8s-w1", "terminationGracePeriodSeconds": 0, "containers": _CONTAINERS},
 }
 _SPACES = (zoo.NAMESPACE, zoo.LIMITED)
-_STATIC = "/etc/kubernetes/manifests/mine.json"
+_STATIC = Path("/etc/kubernetes/manifests/mine.json")
 _BUDGET = {
     "apiVersion": "policy/v1",
     "kind": "PodDisruptionBudget",
@@ -124,7 +124,8 @@ def test_whatever_forbids_it_is_told_by_the_preview_and_nothing_is_changed(check
     spaces = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in _SPACES]
     apply(checkout, *spaces, *(manifest for one in zoo.FORBIDDING for manifest in one.manifests))
     give_an_owner(checkout, zoo.NAMESPACE)
-    checkout.lab("ssh", "k8s-w1", f"cat > {_STATIC}", stdin=json.dumps({**_POD, "spec": {"containers": _CONTAINERS}}))
+    static = json.dumps({**_POD, "spec": {"containers": _CONTAINERS}})
+    checkout.lab("ssh", "k8s-w1", f"mkdir -p {_STATIC.parent} && cat > {_STATIC}", stdin=static)
     try:
         for space in _SPACES:
             checkout.lab("kubectl", "wait", "--for=condition=Ready", "pod", "--all", "-n", space, "--timeout=120s")

@@ -86,8 +86,10 @@ def kill(process: subprocess.Popen[bytes]) -> None:
 
 
 def _end(printed: str) -> str:
-    """Its last lines, where an error is told; Pulumi's hundred lines before them would bury it."""
-    return "\n".join(printed.splitlines()[-40:])
+    """Where an error is told: Pulumi's diagnostics, which come before the outputs, or the last lines."""
+    lines = printed.splitlines()
+    told = lines.index("Diagnostics:") if "Diagnostics:" in lines else max(0, len(lines) - 40)
+    return "\n".join(lines[told:])
 
 
 def copy_checkout(folder: Path) -> Checkout:

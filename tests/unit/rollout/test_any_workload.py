@@ -154,7 +154,7 @@ def test_killed_anywhere_the_next_run_goes_on_or_turns_round(
     assert not any(node.get("taints") for node in cluster.nodes.values())
 
 
-@pytest.mark.parametrize("kill_at", (19, 20, 21, 35, 36, 37))
+@pytest.mark.parametrize("kill_at", [19, 20, 21, 35, 36, 37])
 def test_pods_that_a_killed_run_left_without_a_node_have_one_before_the_next_cordon(kill_at: int) -> None:
     cluster = SimulatedCluster()
     cluster.add_deployment(
