@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -280,8 +281,19 @@ class Cluster:
 
     def restart(self, workload: Workload, stamp: str) -> None:
         """What `kubectl rollout restart` does to a Deployment; the same stamp twice is one restart."""
-        annotations = {"kubectl.kubernetes.io/restartedAt": stamp}
-        body = {"spec": {"template": {"metadata": {"annotations": annotations}}}}
+        was = json.dumps({"at": stamp, "before": workload.restarted})
+        self._restamp(workload, stamp, was)
+
+    def undo_restart(self, workload: Workload) -> None:
+        """Back to the template of before the last `restart`, whose pods go on; another restart since is left alone."""
+        if workload.undo is not None:
+            self._restamp(workload, workload.undo or None, None)
+
+    def _restamp(self, workload: Workload, stamp: str | None, was: str | None) -> None:
+        body = {
+            "metadata": {"annotations": {decode.RESTART_KEY: was}},
+            "spec": {"template": {"metadata": {"annotations": {decode.RESTARTED_KEY: stamp}}}},
+        }
         path = f"{_APPS}/namespaces/{workload.namespace}/deployments/{workload.name}"
         self.api.send("PATCH", path, body, MERGE)
 

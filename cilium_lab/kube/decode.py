@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any, cast
@@ -23,7 +24,12 @@ from cilium_lab.kube.raw import Object, listed, member
 
 _FINISHED = ("Succeeded", "Failed")
 _STARTING = ("ContainerCreating", "PodInitializing")
-_CORDON = "node.kubernetes.io/unschedulable"
+CORDON = "node.kubernetes.io/unschedulable"
+"""Key of the taint that a cordon gives to a node."""
+RESTARTED_KEY = "kubectl.kubernetes.io/restartedAt"
+"""Annotation of a template by which `kubectl rollout restart` makes a new version of it."""
+RESTART_KEY = "cilium-lab/restart"
+"""Annotation of a Deployment that the rollout has restarted: the new value of that, and the one before it."""
 ROLLOUT_TAINT = "cilium-lab/rollout"
 """Key of the taint that keeps a DaemonSet from re-creating its pod before the agent's restart."""
 _OWN_GROUPS = ("", "apps", "batch")
@@ -57,7 +63,7 @@ def node(item: Object) -> Node:
 
 def _taints(items: Iterable[Object]) -> Iterator[Taint]:
     for taint in items:
-        if taint["key"] not in (_CORDON, ROLLOUT_TAINT):
+        if taint["key"] not in (CORDON, ROLLOUT_TAINT):
             yield Taint(taint["key"], taint.get("value", ""), taint["effect"])
 
 
@@ -157,7 +163,20 @@ def workload(kind: str, item: Object) -> Workload:
         template=_template(spec),
         failure=_message(item, "ReplicaFailure", "True"),
         unavailable=max(1, _unavailable(spec, replicas)) if kind == "Deployment" else 1,
+        settling=int(spec.get("minReadySeconds") or 0),
+        restarted=(restarted := _restarted(spec)),
+        undo=_undo(item, restarted),
     )
+
+
+def _restarted(spec: Mapping[str, Any]) -> str:
+    return str(member(spec, "template", "metadata", "annotations").get(RESTARTED_KEY, ""))
+
+
+def _undo(item: Mapping[str, Any], restarted: str) -> str | None:
+    noted = member(item, "metadata", "annotations").get(RESTART_KEY)
+    restart: dict[str, str] = json.loads(noted) if noted else {}
+    return restart["before"] if restarted and restart.get("at") == restarted else None
 
 
 def _template(spec: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -113,6 +113,12 @@ class Workload:
     """Why its controller cannot make a pod, in the API server's words."""
     unavailable: int = 1
     """How many of its pods may be missing at once, by its strategy; one at least, or none could ever be evicted."""
+    settling: int = 0
+    """Seconds for which a ready pod does not count as available yet (minReadySeconds)."""
+    restarted: str = ""
+    """When it was restarted last, as its template says; empty: never."""
+    undo: str | None = None
+    """If that was a restart of this program: what the template said before it; None: it was not."""
 
     @property
     def key(self) -> str:

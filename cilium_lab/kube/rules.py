@@ -69,7 +69,9 @@ class Rules:
     grace: int
     """terminationGracePeriodSeconds."""
     start: int
-    """Seconds before its first readiness probe: the longest initial delay of its containers."""
+    """Seconds that its probes make it wait before it can be ready, at least: the longest of its containers."""
+    slowest: int
+    """The same at most: for so long its startup probe may fail before the kubelet gives it up."""
 
 
 def rules(spec: Object, name: str = "") -> Rules:
@@ -92,8 +94,22 @@ def rules(spec: Object, name: str = "") -> Rules:
         priority=int(spec.get("priority") or 0),
         preempts=spec.get("preemptionPolicy", "PreemptLowerPriority") != "Never",
         grace=DEFAULT_GRACE if grace is None else int(grace),
-        start=max((int(member(c, "readinessProbe").get("initialDelaySeconds", 0)) for c in containers), default=0),
+        start=max((_start(container, 1) for container in containers), default=0),
+        slowest=max((_start(container) for container in containers), default=0),
     )
+
+
+def _start(container: Object, failures: int | None = None) -> int:
+    """Seconds from a container's start to ready; without `failures`, as many as its startup probe is allowed."""
+    startup, ready = member(container, "startupProbe"), member(container, "readinessProbe")
+    tried = int(startup.get("failureThreshold", 3)) if failures is None else failures
+    begun = int(startup.get("initialDelaySeconds", 0)) + (tried - 1) * _period(startup)
+    passed = (int(ready.get("successThreshold", 1)) - 1) * _period(ready)
+    return (begun if startup else 0) + int(ready.get("initialDelaySeconds", 0)) + passed
+
+
+def _period(probe: Object) -> int:
+    return int(probe.get("periodSeconds", 10))
 
 
 def tolerates(tolerations: Iterable[Object], key: str, value: str, effect: str) -> bool:

@@ -10,9 +10,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from ipaddress import IPv4Network
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from cilium_lab.disruption.stages import Name
+from cilium_lab.kube.client import ApiError
 from cilium_lab.kube.cluster import Cluster
 from cilium_lab.kube.conditions import Condition, ConditionTimeout, Result, Waiter, met, unmet
 from cilium_lab.kube.objects import Baseline, Pod, Snapshot, Workload
@@ -27,6 +28,10 @@ _PATIENCE = 3.0
 _SETTLING = 30.0
 """Seconds for which pods without a node are waited for before the cordon."""
 _LAST = (Way.IN_PLACE, Way.DAEMON, Way.BARE)
+
+_PASSING = (404, 409, 429)
+"""Answers of the API server that another moment may change: gone, of another version, too many requests."""
+T = TypeVar("T")
 
 Progress = Callable[[int, int], None]
 """Gets how many pods have left, and of how many."""
@@ -46,10 +51,12 @@ def next_evictions(snapshot: Snapshot, wanted: Iterable[Pod], before: Baseline) 
     for pod in wanted:
         workload = snapshot.workload(pod)
         # A pod that is not ready serves no request: it may leave now, or a broken workload keeps its node for ever.
-        if pod.ready and workload is not None and short(workload, before):
+        if pod.ready and workload is not None:
             # Counted from the pods: the controller's own figure is late, and two evictions would see the same one.
             ready = sum(one.group == pod.group and one.ready and not one.terminating for one in snapshot.pods)
-            if workload.unavailable == 1 or ready - 1 < expected(workload, before) - workload.unavailable:
+            if ready - 1 < expected(workload, before) - workload.unavailable:
+                continue
+            if workload.unavailable == 1 and short(workload, before):
                 continue
         chosen.setdefault(pod.group, pod)
     return tuple(chosen.values())
@@ -90,6 +97,8 @@ class Drain:
         """uid of a pod that no node takes -> since when."""
         self._told: set[str] = set()
         self._surged = 0
+        self._coming_back: frozenset[str] = frozenset()
+        """Groups whose pods a cordon does not keep from the node."""
         self._begun: float | None = None
         """When pods were first seen without a node, before the cordon."""
 
@@ -148,6 +157,7 @@ class Drain:
             )
         self._departures = found
         self._ways = {one.pod.uid: one.way for one in found}
+        self._coming_back = frozenset(one.pod.group for one in found if one.way is Way.AFTER)
         self._total = sum(one.way in MOVES for one in found)
         self._crowded = frozenset(
             one.pod.uid for one in found if sum(budget.selects(one.pod) for budget in surveyed.budgets) > 1
@@ -173,6 +183,8 @@ class Drain:
     def _way(self, pod: Pod) -> Way:
         """As decided; a pod that came since is treated by its kind alone."""
         kind = pod.owner[0] if pod.owner else ""
+        if pod.group in self._coming_back:
+            return Way.AFTER
         usual = {**dict.fromkeys(REPLICATED, Way.EVICT), "DaemonSet": Way.DAEMON_AFTER, "Job": Way.JOB}
         return self._ways.get(pod.uid, usual.get(kind, Way.BARE))
 
@@ -213,7 +225,7 @@ class Drain:
         for pod in moving:
             workload = snapshot.workload(pod)
             if self._way(pod) is Way.SURGE and workload and workload.key not in self._since and workload.complete:
-                self._cluster.restart(workload, self._stamp())
+                self._permitted(pod, lambda found=workload: self._cluster.restart(found, self._stamp()))
                 self._since[workload.key] = self._waiter.clock.now()
                 self._surged += 1
                 return ()
@@ -232,13 +244,27 @@ class Drain:
         """False if a disruption budget holds the pod. The eviction API knows one budget a pod, and counts a pod that is
         not ready as one that is missed; such pods are deleted, within all of their budgets."""
         if pod.ready and pod.uid not in self._crowded:
-            return self._cluster.evict(pod)
+            return self._permitted(pod, lambda: self._cluster.evict(pod))
         if pod.ready:
             pods = self._cluster.pods()
             if any(budget.selects(pod) and budget.allowed(pods) < 1 for budget in self._cluster.budgets()):
                 return False
-        self._cluster.delete_pod(pod)
+        self._permitted(pod, lambda: self._cluster.delete_pod(pod))
         return True
+
+    def _permitted(self, pod: Pod, request: Callable[[], T]) -> T:
+        """The request's answer. One that is denied, by admission say, would be so for ever: the run ends at once."""
+        try:
+            return request()
+        except ApiError as error:
+            if 400 <= error.status < 500 and error.status not in _PASSING:
+                self._fail(
+                    0.0,
+                    expected=f"the API server lets {pod.key} leave {self._node}",
+                    seen=f"{error.status} {error.message}",
+                    next="change what denies it: an admission webhook or policy, or the rights of this user",
+                )
+            raise
 
     def _lacks(self, workload: Workload, snapshot: Snapshot) -> bool:
         """Whether a workload is not complete elsewhere yet, but for the pods that no node takes."""
@@ -255,7 +281,8 @@ class Drain:
                 self._told.add(workload.key)
                 self._waiter.tell(f"{workload.key} gets no further pod: {workload.failure}")
                 self._change(workload.key, Way.SURGE, Way.EVICT, snapshot)
-                del self._since[workload.key]
+                if not self._left[workload.key]:
+                    del self._since[workload.key]
         for pod in snapshot.pending:
             if pod.group not in self._since or not pod.unscheduled or pod.uid in self._pending_before:
                 continue
@@ -265,6 +292,9 @@ class Drain:
                 self._waiter.tell(
                     f"{pod.key} finds no node: {pod.unscheduled}; it waits until {self._node} is uncordoned"
                 )
+                # The pod of a restart would compete with its predecessor's successor for the one place.
+                if workload := snapshot.workload(pod):
+                    self._cluster.undo_restart(workload)
                 for way in MOVES:
                     self._change(pod.group, way, Way.IN_PLACE, snapshot)
 
@@ -294,8 +324,8 @@ class Drain:
         now = self._waiter.clock.now()
         for workload in late:
             pods = [pod for pod in (*snapshot.pods, *snapshot.pending) if pod.group == workload.key and not pod.ready]
-            start = max((pod.rules.start + pod.rules.grace for pod in pods), default=0)
-            limit = self._desired.limits.replacement + start
+            start = max((pod.rules.slowest + pod.rules.grace for pod in pods), default=0)
+            limit = self._desired.limits.replacement + start + workload.settling
             if now - self._since[workload.key] >= limit:
                 self._fail(
                     limit,

@@ -61,6 +61,8 @@ class Engine:
         self._drops: dict[str, Mapping[str, int]] = {}
         self._also_in_use: tuple[IPv4Network, ...] = ()
         self._before = Baseline()
+        self._workloads: frozenset[str] = frozenset()
+        """Those that there were at the beginning (`Workload.key`): who makes others meanwhile waits for them alone."""
         self._rollouts = Rollouts(waiter.tell, waiter.clock, {})
 
     def run(self) -> tuple[Step, ...]:
@@ -80,6 +82,7 @@ class Engine:
         snapshot = self._cluster.observe(EVERYTHING)
         if plan(self._desired, snapshot):
             self._before = Before(self._desired, self._cluster, self._waiter).known(snapshot)
+            self._workloads = frozenset(workload.key for workload in snapshot.workloads)
             self._rollouts = self._expect(snapshot)
         elif snapshot.state.baseline:
             self._cluster.write_state(replace(snapshot.state, baseline=None))
@@ -288,7 +291,7 @@ class Engine:
             found = invariants.violated(self._desired, final, modes)
             found = (
                 *not_excused(found, final, self._before),
-                *(_less(workload, self._before) for workload in unsettled(final, self._before)),
+                *(_less(workload, self._before) for workload in unsettled(final, self._before, self._workloads)),
                 *invariants.nothing_left(plan(self._desired, final)),
             )
             return _result(found, "I1 to I7 and I10 hold, all pods as before", "the subjects of what is violated")

@@ -29,7 +29,7 @@ def away(one: Departure) -> float:
     match one.way:
         case Way.BARE | Way.DAEMON:
             return _AGENT + start
-        case Way.DAEMON_AFTER:
+        case Way.DAEMON_AFTER | Way.AFTER:
             return _AGENT / 2 + start
         case Way.IN_PLACE:
             return _AGENT + _TRIAL + start
@@ -54,11 +54,12 @@ def drain_limit(limits: Limits, found: Iterable[Departure]) -> float:
     """Seconds that the drain may take: as configured, or a minute and for each pod its start, its end and another."""
     if limits.drain is not None:
         return limits.drain
-    return 60.0 + sum(60.0 + one.pod.rules.start + one.pod.rules.grace for one in found)
+    return 60.0 + sum(60.0 + one.pod.rules.slowest + one.settling + one.pod.rules.grace for one in found)
 
 
 def back_limit(limits: Limits, found: Iterable[Departure]) -> float:
     """Seconds until the pods that belong to the node are back: as configured, or two minutes and the longest start."""
     if limits.pods is not None:
         return limits.pods
-    return 120.0 + max((float(one.pod.rules.start + one.pod.rules.grace) for one in found), default=0.0)
+    slowest = (one.pod.rules.slowest + one.settling + one.pod.rules.grace for one in found)
+    return 120.0 + max(map(float, slowest), default=0.0)

@@ -24,7 +24,11 @@ NOTED = ("I2", "I6", "I7")
 
 def baseline(snapshot: Snapshot, services: Iterable[str], unanswered: tuple[str, ...] = ()) -> Baseline:
     """What is not well in this snapshot. `services` are those that the lab itself needs (I7)."""
-    short = {workload.key: workload.ready for workload in snapshot.workloads if workload.ready < workload.replicas}
+    short = {
+        workload.key: workload.ready
+        for workload in snapshot.workloads
+        if workload.ready < workload.replicas or not workload.complete
+    }
     replicated = {workload.key for workload in snapshot.workloads}
     unready = [
         place(pod)
@@ -102,7 +106,10 @@ def not_excused(found: Violations, snapshot: Snapshot, before: Baseline) -> Viol
 def notes(before: Baseline) -> tuple[str, ...]:
     """What was not well, in words."""
     return (
-        *(f"{key} has {ready} ready pods, fewer than its replicas" for key, ready in sorted(before.ready.items())),
+        *(
+            f"{key} has {ready} ready pods, fewer than its replicas or not all of its newest version"
+            for key, ready in sorted(before.ready.items())
+        ),
         *(f"{where} is not ready" for where in before.unready),
         *(f"{name} does not hold" for name in before.violated),
     )

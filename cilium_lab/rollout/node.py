@@ -128,6 +128,8 @@ class NodeRollout:
         self._before = before
         self._stamp = stamp
         self._progress = progress
+        self._known: set[str] = set()
+        """Groups of the pods that there were before the drain: others have their own makers to wait for them."""
 
     def run(self, pod_cidr: IPv4Network) -> None:
         """From wherever an earlier run left the node, to pods on `pod_cidr` alone."""
@@ -141,6 +143,8 @@ class NodeRollout:
             self._stamp,
             self._progress,
         )
+        known = self._cluster.workload_snapshot()
+        self._known = {pod.group for pod in (*known.pods, *known.pending)}
         departed = drain.run()
         left_at = self._waiter.clock.now()
         self._restart_agent(pod_cidr)
@@ -251,9 +255,12 @@ class NodeRollout:
         return met(f"{len(here)} pods on {pod_cidr}{away if groups else ''}")
 
     def _back(self, pod: Pod, pod_cidr: IPv4Network) -> bool:
-        if not pod.ready and not pod.terminating and self._before.excuses(pod):
+        if not pod.ready and not pod.terminating and (self._before.excuses(pod) or self._is_new(pod)):
             return pod.address is None or pod.address in pod_cidr
         return pod.ready and not pod.terminating and pod.address is not None and pod.address in pod_cidr
+
+    def _is_new(self, pod: Pod) -> bool:
+        return bool(pod.owner) and pod.group not in self._known
 
     def _routes(self) -> Result:
         snapshot = self._cluster.observe(Query.ROUTES)

@@ -7,13 +7,16 @@ re-creation in place.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from ipaddress import IPv4Network
 
-from cilium_lab.kube.decode import ROLLOUT_TAINT
+from cilium_lab.kube.decode import CORDON, ROLLOUT_TAINT
 from cilium_lab.kube.objects import Pod, Snapshot, Workload
+from cilium_lab.kube.quantities import quantity
+from cilium_lab.kube.raw import member
 from cilium_lab.kube.rules import tolerates
 from cilium_lab.kube.state import pod_key
 from cilium_lab.rollout.placement import Board, feasible, objections, victims
@@ -21,8 +24,6 @@ from cilium_lab.rollout.request import Desired
 
 CANARY_LABEL = "cilium-lab/canary"
 REPLICATED = ("Deployment", "StatefulSet", "ReplicaSet", "ReplicationController")
-_QUOTA = "exceeded quota"
-"""In the API server's answer to a pod that a ResourceQuota has no capacity for."""
 
 
 class Way(StrEnum):
@@ -35,6 +36,8 @@ class Way(StrEnum):
     """It leaves before the agent's restart, and comes back after it."""
     DAEMON_AFTER = "is re-created in place by its DaemonSet after the agent's restart"
     """It tolerates every taint, so that nothing would keep its successor from starting too early."""
+    AFTER = "is re-created in place after the agent's restart"
+    """A cordon does not keep its successor from the node: evicted before, it would come back too early, for ever."""
     IN_PLACE = "is re-created in place"
     """Evicted last; its successor waits until the node is uncordoned."""
     BARE = "is deleted and re-created in place"
@@ -45,7 +48,7 @@ class Way(StrEnum):
 
 
 MOVES = (Way.SURGE, Way.EVICT)
-RECREATED = (Way.DAEMON, Way.DAEMON_AFTER, Way.IN_PLACE, Way.BARE)
+RECREATED = (Way.DAEMON, Way.DAEMON_AFTER, Way.AFTER, Way.IN_PLACE, Way.BARE)
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,8 @@ class Departure:
     why: str = ""
     remedy: str = ""
     """For one that forbids the rollout."""
+    settling: int = 0
+    """Seconds that its successor, once it is ready, has to stay so before it counts."""
 
 
 def leaving(snapshot: Snapshot, node: str, pod_cidr: IPv4Network) -> tuple[Pod, ...]:
@@ -112,13 +117,15 @@ def _departure(
 
 def _daemon(pod: Pod, survey: Snapshot) -> Departure:
     denied = survey.inadmissible.get(pod.group, "")
-    if pod.ready and denied and _QUOTA not in denied:
+    if pod.ready and denied and not _fits_afterwards(denied):
         return _inadmissible(pod, denied)
     before = not tolerates(pod.rules.tolerations, ROLLOUT_TAINT, "", "NoSchedule")
     return Departure(pod, Way.DAEMON if before else Way.DAEMON_AFTER, "it belongs to its node")
 
 
 def _job(pod: Pod, desired: Desired) -> Departure:
+    if not pod.ready and pod.waiting_reason:
+        return Departure(pod, Way.EVICT, f"it does no work ({pod.waiting_reason}), and is not waited for")
     match desired.jobs:
         case "delete":
             return Departure(pod, Way.EVICT, "migration.jobs is delete: its work so far is lost")
@@ -145,11 +152,18 @@ def _unreplicated(pod: Pod, kind: str, allowed: frozenset[str]) -> Departure:
 
 
 def _replica(pod: Pod, workload: Workload, survey: Snapshot, board: Board) -> tuple[Departure, Board]:
+    departure, board = _replica_leaves(pod, workload, survey, board)
+    return replace(departure, settling=workload.settling), board
+
+
+def _replica_leaves(pod: Pod, workload: Workload, survey: Snapshot, board: Board) -> tuple[Departure, Board]:
     rest = board.without(pod)
+    if comes_back(pod, workload):
+        return Departure(pod, Way.AFTER, "a cordon does not keep it from its node"), board
     if not pod.ready:
         return Departure(pod, Way.EVICT, f"it is not ready ({pod.waiting_reason or 'yet'}), and not waited for"), rest
     denied = survey.inadmissible.get(workload.key, "")
-    if denied and _QUOTA not in denied:
+    if denied and not _fits_afterwards(denied):
         return _inadmissible(pod, denied), board
     if workload.surges and workload.replicas == 1 and workload.complete and not denied:
         beside = feasible(pod, board)
@@ -159,6 +173,25 @@ def _replica(pod: Pod, workload: Workload, survey: Snapshot, board: Board) -> tu
     if places:
         return Departure(pod, Way.EVICT, _alone(workload, denied)), rest.with_pod(pod, places[0].name)
     return _in_place(pod, rest), board
+
+
+def comes_back(pod: Pod, workload: Workload | None) -> bool:
+    """Whether its successor may start on the same node although that is cordoned."""
+    bound = workload is not None and bool(member(workload.template, "spec").get("nodeName"))
+    return bound or tolerates(pod.rules.tolerations, CORDON, "", "NoSchedule")
+
+
+def _fits_afterwards(denied: str) -> bool:
+    """Whether a quota has capacity for a pod when the one that it replaces has gone: not more is used than may be.
+
+    The words are the API server's (plugin/pkg/admission/resourcequota): exceeded quota: NAME, requested: a=1,b=2,
+    used: a=3,b=4, limited: a=3,b=6.
+    """
+    found = re.search(r"exceeded quota: .*, used: (\S+), limited: (\S+)", denied)
+    if found is None:
+        return False
+    used, limited = (dict(one.split("=") for one in text.split(",")) for text in found.groups())
+    return all(quantity(used[name]) <= quantity(limited[name]) for name in limited)
 
 
 def _alone(workload: Workload, denied: str) -> str:
@@ -216,7 +249,8 @@ class Held:
 def held(survey: Snapshot, departed: Iterable[Departure]) -> tuple[Held, ...]:
     """The budgets that keep pods of one node from leaving. Surging restarts need none, and neither does what is not
     ready: it serves nobody. Pods that are re-created in place are away together."""
-    evicted = [one for one in departed if one.pod.ready and one.way in (Way.EVICT, Way.IN_PLACE, Way.DAEMON)]
+    ways = (Way.EVICT, Way.IN_PLACE, Way.AFTER, Way.DAEMON)
+    evicted = [one for one in departed if one.pod.ready and one.way in ways]
     found: list[Held] = []
     for budget in survey.budgets:
         mine = [one for one in evicted if budget.selects(one.pod)]

@@ -133,7 +133,8 @@ class SimulatedApi:
         if "dryRun=All" in path:
             labels = cast(dict[str, Any], body)["metadata"].get("labels", {})
             if any(d.quota and d.labels.items() <= labels.items() for d in self.cluster.deployments):
-                raise ApiError(path, 403, 'pods "x" is forbidden: exceeded quota: q, requested: pods=1, used: pods=1')
+                used = "requested: pods=1, used: pods=1, limited: pods=1"
+                raise ApiError(path, 403, f'pods "x" is forbidden: exceeded quota: q, {used}')
             return {}
         self.changes.append(f"{method} {path}")
         dies = len(self.changes) == self._kill_at
@@ -165,7 +166,9 @@ class SimulatedApi:
             self._evict(self._find(names[4], names[6]))
         elif path.startswith("/apis/apps/v1/"):
             deployment = next(d for d in cluster.deployments if d.name == names[7])
-            deployment.stamp = str(body["spec"]["template"]["metadata"]["annotations"])
+            (value,) = body["spec"]["template"]["metadata"]["annotations"].values()
+            deployment.stamp = value or ""
+            deployment.noted = body["metadata"]["annotations"]["cilium-lab/restart"] or ""
         elif method == "DELETE":
             cluster.end(self._find(names[4], names[6], body["preconditions"]["uid"]))
         elif "spec" in body:
@@ -277,11 +280,20 @@ class SimulatedApi:
         denied = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota: q"}
         stuck = d.quota and d.kind == "Deployment" and updated < len(live) == d.replicas
         return {
-            "metadata": {"name": d.name, "namespace": d.namespace, "generation": d.generation},
+            "metadata": {
+                "name": d.name, "namespace": d.namespace, "generation": d.generation,
+                "annotations": {"cilium-lab/restart": d.noted} if d.noted else {},
+            },
             "spec": {
                 "replicas": d.replicas,
                 "strategy": {"type": "RollingUpdate", "rollingUpdate": rolling},
-                "template": {"metadata": {"labels": d.labels}, "spec": template(d)},
+                "template": {
+                    "metadata": {
+                        "labels": d.labels,
+                        "annotations": {"kubectl.kubernetes.io/restartedAt": d.stamp} if d.stamp else {},
+                    },
+                    "spec": template(d),
+                },
             },
             "status": {
                 "observedGeneration": d.generation, "replicas": len(live), "readyReplicas": ready,

@@ -68,6 +68,8 @@ class Deployment:
     generation: int = 1
     stamp: str = ""
     """Value of the restart annotation; pods of another one are old."""
+    noted: str = ""
+    """The annotation of the rollout's own restart."""
 
 
 class SimulatedCluster:

@@ -81,6 +81,25 @@ def test_a_pod_requests_what_it_needs_at_its_start_and_later(spec: dict[str, Any
     assert rules(spec).requests["cpu"] == millicores
 
 
+@pytest.mark.parametrize(
+    ("container", "least", "most"),
+    [
+        ({}, 0, 0),
+        ({"readinessProbe": {"initialDelaySeconds": 15}}, 15, 15),
+        ({"readinessProbe": {"periodSeconds": 60, "successThreshold": 3}}, 120, 120),
+        ({"startupProbe": {"periodSeconds": 10, "failureThreshold": 60}}, 0, 590),
+        (
+            {"startupProbe": {"initialDelaySeconds": 5}, "readinessProbe": {"initialDelaySeconds": 7}},
+            12,
+            32,
+        ),
+    ],
+)
+def test_for_how_long_its_probes_make_a_pod_wait(container: dict[str, Any], least: int, most: int) -> None:
+    found = rules({"containers": [{}, container]})
+    assert (found.start, found.slowest) == (least, most)
+
+
 def test_the_rest_of_the_rules() -> None:
     term = {"labelSelector": {"matchLabels": {"app": "web"}}, "topologyKey": "zone", "namespaces": ["a"]}
     found = rules(

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
+from cilium_lab.kube.client import ApiError
+from cilium_lab.kube.objects import Pod, Workload
+from cilium_lab.rollout.drain import next_evictions
+from cilium_lab.rollout.health import baseline
 from cilium_lab.rollout.request import Limits
+from tests.helpers.migration_world import WEB, pod, world
 from tests.helpers.simulated_api import SimulatedApi
 from tests.helpers.simulated_cluster import Deployment, SimulatedCluster
 from tests.unit.rollout.test_engine import configure, desired, migrate, settled
@@ -102,7 +108,10 @@ def test_a_restart_that_is_not_admitted_after_all_becomes_an_eviction() -> None:
 
 def test_a_workload_that_is_broken_is_noted_and_keeps_nobody() -> None:
     _, told = carried(Deployment("default", "bad", 2, {"app": "bad"}, broken=True))
-    assert "Deployment default/bad has 0 ready pods, fewer than its replicas: noted, and not waited for" in told
+    assert (
+        "Deployment default/bad has 0 ready pods, fewer than its replicas or not all of its newest version: noted"
+        in told
+    )
 
 
 def test_as_many_pods_are_missing_at_once_as_their_strategy_allows() -> None:
@@ -133,6 +142,77 @@ def test_as_many_pods_are_missing_at_once_as_their_strategy_allows() -> None:
         spent[unavailable] = cluster.now - begun
         assert cluster.fewest == {1: 11, "25%": 9}[unavailable]
     assert spent["25%"] < 0.6 * spent[1], spent
+
+
+def leaves(*pods: Pod, **changed: Any) -> list[str]:
+    """Which of these two pods of a Deployment may leave now; its controller says that both are ready."""
+    workload = replace(Workload("Deployment", "default", "web", 2, 2, complete=True, surges=False), **changed)
+    snapshot = world(pods=pods, workloads=(workload,))
+    wanted = [pod for pod in pods if not pod.terminating]
+    return [one.name for one in next_evictions(snapshot, wanted, baseline(snapshot, ()))]
+
+
+def test_pods_are_counted_and_not_what_their_controller_says_of_them() -> None:
+    """Its status is late when the cores are busy: by it the second pod would leave beside the first."""
+    first, second = (pod(name, "k8s-w1", "192.168.1.7", owner=WEB) for name in ("web-1", "web-2"))
+    assert leaves(first, second) == ["web-1"]
+    assert leaves(replace(first, terminating=True), second) == []
+    assert leaves(first, replace(second, ready=False)) == ["web-2"]  # nobody misses what serves no request
+
+
+def test_a_deployment_that_was_not_complete_before_holds_nobody() -> None:
+    """All of its replicas are ready, and a pod of its newest version never will be."""
+    first, second = (pod(name, "k8s-w1", "192.168.1.7", owner=WEB) for name in ("web-1", "web-2"))
+    assert leaves(first, second, complete=False) == ["web-1"]
+
+
+def test_a_restart_whose_pod_no_node_takes_is_undone() -> None:
+    """Else that pod and the successor of the one that is re-created in place would compete for one place."""
+    cluster = SimulatedCluster()
+    cluster.add_deployment(Deployment("default", "stuck", 1, {"app": "stuck"}, grounded=True))
+    configure(cluster, "cluster-pool")
+    done, told = migrate(cluster, desired("cluster-pool"))
+    assert done, "\n".join(told)
+    (stuck,) = (one for one in cluster.deployments if one.name == "stuck")
+    assert "default/stuck-abc-" in "\n".join(told)
+    assert (stuck.stamp, stuck.noted) == ("", "")
+
+
+def test_what_is_denied_ends_the_run_at_once() -> None:
+    class Denying(SimulatedApi):
+        """An admission policy lets no pod of default be evicted."""
+
+        def send(self, method: str, path: str, body: Any = None, kind: str = "") -> dict[str, Any]:
+            if path.endswith("/eviction") and "/namespaces/default/" in path:
+                raise ApiError(path, 403, "ValidatingAdmissionPolicy 'keep' denied request: pods stay")
+            return super().send(method, path, body, kind)
+
+    cluster = SimulatedCluster()
+    cluster.add_deployment(Deployment("default", "kept", 2, {"app": "kept"}, max_unavailable=1))
+    configure(cluster, "cluster-pool")
+    begun = cluster.now
+    done, told = migrate(cluster, desired("cluster-pool"), Denying(cluster))
+    assert not done
+    assert "403 ValidatingAdmissionPolicy 'keep' denied request: pods stay" in "\n".join(told)
+    assert cluster.now - begun < 60
+    assert not any(node["cordoned"] for node in cluster.nodes.values())
+
+
+def test_a_workload_that_came_after_the_drain_is_not_waited_for() -> None:
+    class Busy(SimulatedApi):
+        """Somebody makes a Deployment that never gets ready while the agent restarts."""
+
+        def send(self, method: str, path: str, body: Any = None, kind: str = "") -> dict[str, Any]:
+            made = any(one.name == "late" for one in self.cluster.deployments)
+            if method == "DELETE" and "/pods/cilium-k8s-w1" in path and not made:
+                self.cluster.add_deployment(Deployment("default", "late", 3, {"app": "late"}, broken=True))
+            return super().send(method, path, body, kind)
+
+    cluster = SimulatedCluster()
+    configure(cluster, "cluster-pool")
+    done, told = migrate(cluster, desired("cluster-pool"), Busy(cluster))
+    assert any(one.name == "late" for one in cluster.deployments)
+    assert done, "\n".join(told)
 
 
 def test_two_budgets_hold_a_pod_together() -> None:

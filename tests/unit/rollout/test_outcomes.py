@@ -142,13 +142,53 @@ def test_a_pod_that_is_not_ready_keeps_nobody() -> None:
 
 
 def test_what_the_api_server_would_not_admit() -> None:
-    quota = {"Deployment default/one": 'pods "x" is forbidden: exceeded quota: q, requested: pods=1, used: pods=3'}
+    words = 'pods "x" is forbidden: exceeded quota: q, requested: pods=1, used: pods=3, limited: pods=3'
+    quota = {"Deployment default/one": words}
     found = departure(cluster(of("Deployment"), workloads=(SURGING,), inadmissible=quota))
     assert (found.way, found.why) == (Way.EVICT, "the quota has no capacity for a second pod")
     for kind, workloads in (("Deployment", (SURGING,)), ("DaemonSet", ())):
         denied = {f"{kind} default/one": "admission webhook denied the request: no images by tag"}
         found = departure(cluster(of(kind), workloads=workloads, inadmissible=denied))
         assert (found.way, "no images by tag" in found.why) == (Way.REFUSED, True)
+
+
+@pytest.mark.parametrize(
+    ("used", "way"),
+    [
+        ("requested: pods=1, used: pods=3, limited: pods=3", Way.EVICT),
+        ("requested: pods=1, used: pods=3, limited: pods=1", Way.REFUSED),
+        ("requested: cpu=100m,pods=1, used: cpu=1,pods=3, limited: cpu=1000m,pods=5", Way.EVICT),
+        ("requested: memory=1Gi, used: memory=3Gi, limited: memory=2560Mi", Way.REFUSED),
+    ],
+)
+def test_a_quota_below_what_is_used_has_no_capacity_for_a_successor_either(used: str, way: Way) -> None:
+    denied = {"Deployment default/one": f'pods "x" is forbidden: exceeded quota: q, {used}'}
+    assert departure(cluster(of("Deployment"), workloads=(STIFF,), inadmissible=denied)).way is way
+    daemons = {"DaemonSet default/one": f'pods "x" is forbidden: exceeded quota: q, {used}'}
+    found = departure(cluster(of("DaemonSet"), inadmissible=daemons))
+    assert (found.way is Way.REFUSED) is (way is Way.REFUSED)
+
+
+@pytest.mark.parametrize(
+    ("template", "spec"),
+    [
+        ({"spec": {"nodeName": "k8s-w1"}}, {}),
+        ({}, {"tolerations": [{"operator": "Exists"}]}),
+        ({}, {"tolerations": [{"key": "node.kubernetes.io/unschedulable", "operator": "Exists"}]}),
+    ],
+)
+def test_what_a_cordon_does_not_keep_away_leaves_after_the_agents_restart(
+    template: dict[str, Any], spec: dict[str, Any]
+) -> None:
+    found = departure(cluster(of("Deployment", spec=spec), workloads=(replace(SURGING, template=template),)))
+    assert found.way is Way.AFTER
+
+
+def test_a_job_that_does_no_work_is_not_waited_for() -> None:
+    stuck = of("Job", ready=False, waiting_reason="ImagePullBackOff")
+    assert departure(cluster(stuck)).way is Way.EVICT
+    assert departure(cluster(stuck), replace(FORWARD, jobs="refuse")).way is Way.EVICT
+    assert departure(cluster(of("Job", ready=False))).way is Way.JOB
 
 
 def test_room_is_used_once() -> None:
