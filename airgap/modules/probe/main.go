@@ -102,11 +102,13 @@ func run(ctx context.Context, arguments []string) error {
 	}
 	out := newPrinter(lines)
 	var all sync.WaitGroup
+	alive, end := context.WithCancel(context.Background()) // the last answers are waited for after ctx has ended
+	defer end()
 	for _, one := range targets {
 		kind, _, _ := strings.Cut(one.kind, "/")
 		recorded := newRecord(one.name, out)
 		recorded.began(one)
-		start(&all, func() { recorded.pulse.run(ctx) })
+		go recorded.pulse.run(alive)
 		start(&all, func() { recorded.flushEverySecond(ctx) })
 		start(&all, func() { runners[kind](ctx, one, recorded) })
 	}

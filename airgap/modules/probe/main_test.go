@@ -232,6 +232,9 @@ func TestLinesBelongToWholeSecondsAndTellOfTheRun(t *testing.T) {
 	if len(events) != 2 || events[0].What != "begins" || events[0].Why != "http:"+pages+"@100" || events[1].What != "ends" {
 		t.Errorf("%+v", events)
 	}
+	if last := seconds[len(seconds)-1].Waited + seconds[len(seconds)-2].Waited; last > 900 {
+		t.Errorf("a process that waits for the last answers runs, and is said to have waited %v ms", last)
+	}
 	if lasted := events[1].At - events[0].At; lasted < 1.4 || lasted > 2 {
 		t.Errorf("from begins to ends %v s", lasted)
 	}
