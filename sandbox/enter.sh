@@ -15,6 +15,8 @@ else
         # a cpuset or devices hierarchy that libvirt has partitioned still takes processes at its root
         echo 0 > "$procs"
     done
+    clients=/sys/fs/cgroup/cpu/clients # a sandbox of an earlier version has none
+    if [ -d "$clients" ]; then echo 0 > "$clients/cgroup.procs"; fi
 fi
 cd "$folder"
 # there is nothing that a proxy could reach from here
