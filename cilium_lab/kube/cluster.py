@@ -68,8 +68,9 @@ class Cluster:
 
     def workload_snapshot(self) -> Snapshot:
         """Pods and workloads alone: what is needed many times a second."""
-        items = self._items(_PODS)
-        return Snapshot((), pods=decode.pods(items), pending=decode.pending(items), workloads=self.workloads())
+        items, workloads = self._items(_PODS), self.workloads()
+        pods, pending = decode.owned(decode.pods(items), workloads), decode.owned(decode.pending(items), workloads)
+        return Snapshot((), pods=pods, pending=pending, workloads=workloads)
 
     def survey(self, snapshot: Snapshot) -> Snapshot:
         """The snapshot with everything else that decides where pods may run, and what keeps them apart."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any, cast
 
@@ -142,6 +143,19 @@ def of_a_deployment(item: Object) -> bool:
     return any(owner.get("controller") and owner["kind"] == "Deployment" for owner in owners)
 
 
+def owned(pods: Iterable[Pod], workloads: Iterable[Workload]) -> tuple[Pod, ...]:
+    """The pods, with the ReplicaSet as owner where it has lost its Deployment (`kubectl delete --cascade=orphan`)."""
+    keys = {one.key for one in workloads}
+    return tuple(_owned(pod, keys) for pod in pods)
+
+
+def _owned(pod: Pod, keys: set[str]) -> Pod:
+    if pod.owner is None or pod.owner[0] != "Deployment" or pod.group in keys:
+        return pod
+    name = f"{pod.owner[1]}-{pod.labels.get('pod-template-hash', '')}"
+    return replace(pod, owner=("ReplicaSet", name)) if f"ReplicaSet {pod.namespace}/{name}" in keys else pod
+
+
 def workload(kind: str, item: Object) -> Workload:
     """An apps/v1 Deployment, StatefulSet or ReplicaSet, or a v1 ReplicationController."""
     spec, status = item["spec"], item.get("status", {})
@@ -163,6 +177,7 @@ def workload(kind: str, item: Object) -> Workload:
         template=_template(spec),
         failure=_message(item, "ReplicaFailure", "True"),
         unavailable=max(1, _unavailable(spec, replicas)) if kind == "Deployment" else 1,
+        ordered=kind == "StatefulSet" and spec.get("podManagementPolicy", "OrderedReady") == "OrderedReady",
         settling=int(spec.get("minReadySeconds") or 0),
         restarted=(restarted := _restarted(spec)),
         undo=_undo(item, restarted),
@@ -231,7 +246,8 @@ def claims(claimed: Iterable[Object], volumes: Iterable[Object]) -> dict[str, Cl
         key = f"{item['metadata']['namespace']}/{item['metadata']['name']}"
         spec = item["spec"]
         one_pod = "ReadWriteOncePod" in (spec.get("accessModes") or ())
-        found[key] = Claim(key, terms.get(spec.get("volumeName", "")), one_pod)
+        terminating = "deletionTimestamp" in item["metadata"]
+        found[key] = Claim(key, terms.get(spec.get("volumeName", "")), one_pod, terminating)
     return found
 
 
@@ -259,6 +275,7 @@ def budget(item: Object) -> Budget:
         status.get("expectedPods", 0),
         status.get("desiredHealthy", 0),
         item.get("spec", {}).get("selector"),
+        next((one.get("message", "") for one in listed(status, "conditions") if one.get("reason") == "SyncFailed"), ""),
     )
 
 

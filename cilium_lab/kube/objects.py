@@ -113,6 +113,8 @@ class Workload:
     """Why its controller cannot make a pod, in the API server's words."""
     unavailable: int = 1
     """How many of its pods may be missing at once, by its strategy; one at least, or none could ever be evicted."""
+    ordered: bool = False
+    """A StatefulSet that makes a pod only when all of lower numbers are ready."""
     settling: int = 0
     """Seconds for which a ready pod does not count as available yet (minReadySeconds)."""
     restarted: str = ""
@@ -136,6 +138,8 @@ class Budget:
     desired: int
     selector: Mapping[str, Any] | None = None
     """spec.selector: labels that its pods match; None selects no pod, an empty one every pod of the namespace."""
+    error: str = ""
+    """Why its controller cannot count its pods, in its own words: no eviction is allowed then."""
 
     @property
     def key(self) -> str:
@@ -168,6 +172,8 @@ class Claim:
     """None: on every node, or it has no volume yet."""
     one_pod: bool = False
     """ReadWriteOncePod: no second pod may use it."""
+    terminating: bool = False
+    """It is deleted as soon as no pod uses it any more."""
 
 
 @dataclass(frozen=True)

@@ -162,6 +162,8 @@ def _replica_leaves(pod: Pod, workload: Workload, survey: Snapshot, board: Board
         return Departure(pod, Way.AFTER, "a cordon does not keep it from its node"), board
     if not pod.ready:
         return Departure(pod, Way.EVICT, f"it is not ready ({pod.waiting_reason or 'yet'}), and not waited for"), rest
+    if refused := _never_back(pod, workload, survey):
+        return refused, board
     denied = survey.inadmissible.get(workload.key, "")
     if denied and not _fits_afterwards(denied):
         return _inadmissible(pod, denied), board
@@ -173,6 +175,28 @@ def _replica_leaves(pod: Pod, workload: Workload, survey: Snapshot, board: Board
     if places:
         return Departure(pod, Way.EVICT, _alone(workload, denied)), rest.with_pod(pod, places[0].name)
     return _in_place(pod, rest), board
+
+
+def _never_back(pod: Pod, workload: Workload, survey: Snapshot) -> Departure | None:
+    """Refused: a ready pod that its controller could not make again, whatever the scheduler says."""
+    for name in pod.rules.claims:
+        claim = survey.claims.get(f"{pod.namespace}/{name}")
+        if claim and claim.terminating:
+            why = f"its claim {claim.key} is being deleted, and its data would go with the pod"
+            return Departure(pod, Way.REFUSED, why, "save the data and delete the pod, or restore the claim")
+    if workload.ordered:
+        peers = [one for one in (*survey.pods, *survey.pending) if one.group == pod.group and not one.ready]
+        lower = [one.key for one in peers if _ordinal(one) < _ordinal(pod)]
+        if lower:
+            why = f"{workload.key} makes no pod while one of a lower number is not ready ({', '.join(lower)})"
+            return Departure(pod, Way.REFUSED, why, f"repair {lower[0]}, or scale the StatefulSet down to it")
+    return None
+
+
+def _ordinal(pod: Pod) -> int:
+    """The number at the end of a name that its StatefulSet gave; -1 where there is none."""
+    number = pod.name.rpartition("-")[2]
+    return int(number) if number.isdecimal() else -1
 
 
 def comes_back(pod: Pod, workload: Workload | None) -> bool:
@@ -256,6 +280,10 @@ def held(survey: Snapshot, departed: Iterable[Departure]) -> tuple[Held, ...]:
         mine = [one for one in evicted if budget.selects(one.pod)]
         together = sum(one.way != Way.EVICT for one in mine)
         pods = ", ".join(one.pod.key for one in mine)
+        if mine and budget.error:
+            why = f"the disruption budget {budget.key} allows no eviction ({pods}): {budget.error}"
+            found.append(Held(why, "change its selector, so that it selects pods of replicated workloads alone"))
+            continue
         least = f"the disruption budget {budget.key} requires {budget.desired} of {budget.expected} pods healthy"
         if not mine:
             continue

@@ -11,7 +11,7 @@ import pytest
 from cilium_lab.kube import agent as agent_view
 from cilium_lab.kube import decode
 from cilium_lab.kube.agent import Query
-from cilium_lab.kube.objects import Route, State
+from cilium_lab.kube.objects import Pod, Route, State, Workload
 from cilium_lab.kube.quantities import millicores, octets
 from cilium_lab.kube.state import parse_state, pod_manifest, render_state, split_manager
 
@@ -45,6 +45,23 @@ def test_a_pods_owner_is_the_workload_behind_its_replica_set() -> None:
         assert found.owner == owner
     assert found.rules.requests == {"cpu": 500, "memory": 128 << 20}
     assert (found.ready, found.address) == (True, IPv4Address("10.0.0.5"))
+
+
+def test_a_replica_set_that_lost_its_deployment_owns_its_pods() -> None:
+    labels = {"pod-template-hash": "abc"}
+    one = Pod("default", "web-abc-1", "u", "k8s-w1", None, ("Deployment", "web"), False, True, False, labels=labels)
+    orphan = Workload("ReplicaSet", "default", "web-abc", 1, 1, True, False)
+    assert decode.owned([one], [orphan])[0].owner == ("ReplicaSet", "web-abc")
+    there = Workload("Deployment", "default", "web", 1, 1, True, True)
+    assert decode.owned([one], [there, orphan])[0].owner == ("Deployment", "web")
+    assert decode.owned([one], [])[0].owner == ("Deployment", "web")
+
+
+def test_what_a_budgets_controller_cannot_count() -> None:
+    condition = {"type": "DisruptionAllowed", "status": "False", "reason": "SyncFailed", "message": "no scale"}
+    item = {"metadata": {"namespace": "a", "name": "b"}, "spec": {}, "status": {"conditions": [condition]}}
+    assert decode.budget(item).error == "no scale"
+    assert decode.budget({**item, "status": {}}).error == ""
 
 
 def test_finished_and_unscheduled_pods_are_left_out() -> None:
@@ -225,6 +242,15 @@ def test_the_state_survives_the_cluster() -> None:
 
 def test_quantities() -> None:
     assert [millicores(text) for text in ("250m", "2", 1, "0.5")] == [250, 2000, 1000, 500]
-    assert [octets(text) for text in ("64Mi", "1Gi", "1e3", "1M")] == [64 << 20, 1 << 30, 1000, 10**6]
+    assert [octets(text) for text in ("64Mi", "1Gi", "1e3", "1M", "1Ei", "2E")] == [
+        64 << 20,
+        1 << 30,
+        1000,
+        10**6,
+        1 << 60,
+        2 * 10**18,
+    ]
     with pytest.raises(ValueError, match="no quantity"):
         octets("Mi")
+    with pytest.raises(ValueError, match="no quantity"):
+        octets("1.2.3Mi")

@@ -191,6 +191,41 @@ def test_a_job_that_does_no_work_is_not_waited_for() -> None:
     assert departure(cluster(of("Job", ready=False))).way is Way.JOB
 
 
+def test_a_stateful_set_makes_no_pod_behind_one_that_is_not_ready() -> None:
+    web = replace(STIFF, kind="StatefulSet", replicas=3, ready=2, ordered=True)
+    pods = (
+        pod("one-0", "k8s-w2", "192.168.2.60", owner=("StatefulSet", "one"), ready=False),
+        pod("one-1", "k8s-w1", "192.168.1.60", owner=("StatefulSet", "one")),
+        pod("one-10", "k8s-w1", "192.168.1.61", owner=("StatefulSet", "one")),
+    )
+    found = departure(cluster(*pods, workloads=(web,)), name="one-10")
+    assert found.way is Way.REFUSED
+    assert "makes no pod while one of a lower number is not ready (default/one-0)" in found.why
+    assert departure(cluster(*pods, workloads=(replace(web, ordered=False),)), name="one-10").way is Way.EVICT
+    healthy = cluster(replace(pods[0], ready=True), *pods[1:], workloads=(web,))
+    assert departure(healthy, name="one-10").way is Way.EVICT
+
+
+def test_a_pod_whose_claim_is_being_deleted_forbids_the_rollout() -> None:
+    volume = {"volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]}
+    claims = {"default/data": Claim("default/data", terminating=True)}
+    found = departure(cluster(of("Deployment", spec=volume), workloads=(STIFF,), claims=claims))
+    assert found.way is Way.REFUSED
+    assert "its claim default/data is being deleted" in found.why
+
+
+def test_a_budget_that_cannot_be_counted_forbids_the_rollout() -> None:
+    selector = {"matchLabels": {"app": "one"}}
+    budget = Budget("default", "b", 0, 0, selector, "jobs.batch does not implement the scale subresource")
+    snapshot = cluster(of("Deployment"), workloads=(STIFF,), budgets=(budget,))
+    (found,) = held(snapshot, departures(snapshot, FORWARD, "k8s-w1", NEW["k8s-w1"]))
+    assert found.what == (
+        "the disruption budget default/b allows no eviction (default/one-1): "
+        "jobs.batch does not implement the scale subresource"
+    )
+    assert not found.transient
+
+
 def test_room_is_used_once() -> None:
     """What leaves first takes the place: the next pod has to do without it."""
     needs = {"containers": [{"resources": {"requests": {"cpu": "600m"}}}]}
