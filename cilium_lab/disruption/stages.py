@@ -48,6 +48,7 @@ class Name(StrEnum):
     JOBS = "no Job at work"
     LAST_LEFT = "last pods left"
     """Those that cannot run elsewhere."""
+    NAMES_FREE = "names of saved pods free"
     BARE_CREATED = "bare pods re-created"
     AGENT_RESTARTED = "agent restarted"
     AGENT_REPORTS = "agent reports"

@@ -27,6 +27,9 @@ _DEBUG = "level=debug"
 """Marks most lines of Cilium's logs where debug is on, and never the reason of a failure."""
 _TAIL = 2000
 _GONE = (404, 409)
+_NO_UID = "00000000-0000-0000-0000-000000000000"
+_WEBHOOK = "failed calling webhook"
+"""In the answer where an admission webhook whose failurePolicy is Fail cannot be reached: no pod is made then."""
 """No such pod, or another one of its name (a precondition does not hold)."""
 _CORE = "/api/v1"
 _WORKLOADS = {
@@ -103,16 +106,26 @@ class Cluster:
                     item["spec"]["template"],
                 )
         queried = sorted(group for group in wanted if templates.get(group, ("", {}))[1])
-        answers = concurrently(lambda group: self._dry_run(*templates[group]), queried)
+        answers = concurrently(lambda group: self._dry_run(group, *templates[group]), queried)
         return {group: words for group, words in zip(queried, answers, strict=True) if words}
 
-    def _dry_run(self, namespace: str, template: Mapping[str, Any]) -> str:
-        meta = {**member(template, "metadata"), "generateName": "cilium-lab-", "namespace": namespace}
+    def _dry_run(self, group: str, namespace: str, template: Mapping[str, Any]) -> str:
+        kind = group.partition(" ")[0]
+        owner = {  # policies that deny bare pods look at it
+            "apiVersion": "v1" if kind == "ReplicationController" else "apps/v1",
+            "kind": "ReplicaSet" if kind == "Deployment" else kind,
+            "name": group.rpartition("/")[2],
+            "uid": _NO_UID,
+            "controller": True,
+        }
+        named = {"generateName": "cilium-lab-", "namespace": namespace, "ownerReferences": [owner]}
+        meta = {**member(template, "metadata"), **named}
         body = {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": template["spec"]}
         try:
             self.api.send("POST", f"{_CORE}/namespaces/{namespace}/pods?dryRun=All", body)
         except ApiError as error:
-            if 400 <= error.status < 500 and error.status != 429:
+            denied = 400 <= error.status < 500 and error.status != 429
+            if denied or _WEBHOOK in error.message:
                 return error.message
             raise
         return ""

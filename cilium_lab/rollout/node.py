@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from ipaddress import IPv4Network
 from typing import Any
@@ -195,12 +195,26 @@ class NodeRollout:
         state = self._cluster.state()
         mine = [manifest for manifest in state.pods if manifest["spec"]["nodeName"] == self._node]
         lacking = [manifest for manifest in mine if not self._has_successor(manifest)]
+        if lacking:
+            self._wait(Name.NAMES_FREE, lambda: self._names_free(lacking), self._limits.nodes)
         for manifest in lacking:
             self._cluster.recreate_pod(manifest)
         if mine:
             kept = tuple(manifest for manifest in state.pods if manifest not in mine)
             self._cluster.write_state(replace(state, pods=kept))
             self._waiter.report(Name.BARE_CREATED, self._node, 0.0, ", ".join(map(pod_key, lacking)) or "none")
+
+    def _names_free(self, manifests: Iterable[Mapping[str, Any]]) -> Result:
+        """None of these pods is still ending, as one with a finalizer may be: what is applied then goes with it."""
+        ending: list[str] = []
+        for manifest in manifests:
+            pod = self._cluster.find_pod(manifest["metadata"]["namespace"], manifest["metadata"]["name"])
+            if pod and pod["metadata"].get("deletionTimestamp"):
+                finalizers = ", ".join(pod["metadata"].get("finalizers") or ["its kubelet"])
+                ending.append(f"{pod_key(manifest)} is ending and waits for {finalizers}")
+        if ending:
+            return unmet(expected="no pod of the saved names", seen="; ".join(ending), next="whoever set the finalizer")
+        return met("free")
 
     def _has_successor(self, manifest: Mapping[str, Any]) -> bool:
         """Whether the controller of a saved pod, of a kind unknown here, has made a newer one since."""

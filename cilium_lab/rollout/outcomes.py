@@ -90,7 +90,21 @@ def departures(survey: Snapshot, desired: Desired, node: str, pod_cidr: IPv4Netw
     for pod in sorted(leaving(survey, node, pod_cidr), key=lambda one: _order(one, survey)):
         one, board = _departure(pod, survey, desired, allowed, board)
         found.append(one)
-    return tuple(found)
+    return tuple(_comes_home(one, board.cordoned(node, on=False)) for one in found)
+
+
+def _comes_home(one: Departure, final: Board) -> Departure:
+    """Judged again at the end: what left after it may have been what it has to be beside."""
+    if one.way is not Way.IN_PLACE:
+        return one
+    here = next(node for node in final.nodes if node.name == one.pod.node)
+    found = objections(one.pod, here, final.without(one.pod))
+    if not found:
+        return one
+    why = f"it could not come back to {here.name} after the others have moved: {', '.join(what.why for what in found)}"
+    return replace(
+        one, way=Way.REFUSED, why=why, remedy="change its rules, or bind what it needs beside it to the node"
+    )
 
 
 def _order(pod: Pod, survey: Snapshot) -> tuple[bool, bool, str]:

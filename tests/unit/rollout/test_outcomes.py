@@ -226,6 +226,23 @@ def test_a_budget_that_cannot_be_counted_forbids_the_rollout() -> None:
     assert not found.transient
 
 
+def test_what_has_to_be_beside_one_that_moves_could_not_come_back() -> None:
+    """Its volume is on the node, and its affinity wants a pod beside it that moves elsewhere."""
+    term = {"labelSelector": {"matchLabels": {"app": "cache"}}, "topologyKey": HOST}
+    spec = {
+        "affinity": {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}},
+        "nodeSelector": {HOST: "k8s-w1"},
+    }
+    labels = {"app": "cache"}
+    cache = pod("zache-1", "k8s-w1", "192.168.1.70", owner=("Deployment", "zache"), labels=labels)
+    stays = replace(STIFF, name="zache")
+    found = departure(cluster(of("Deployment", spec=spec), cache, workloads=(STIFF, stays)))
+    assert found.way is Way.REFUSED
+    assert "it could not come back to k8s-w1 after the others have moved" in found.why
+    bound = replace(cache, spec={"nodeSelector": {HOST: "k8s-w1"}})
+    assert departure(cluster(of("Deployment", spec=spec), bound, workloads=(STIFF, stays))).way is Way.IN_PLACE
+
+
 def test_room_is_used_once() -> None:
     """What leaves first takes the place: the next pod has to do without it."""
     needs = {"containers": [{"resources": {"requests": {"cpu": "600m"}}}]}
