@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from cilium_lab.kube.client import ApiError
+from cilium_lab.kube.cluster import Cluster
 from cilium_lab.kube.objects import Pod, Workload
 from cilium_lab.rollout.drain import next_evictions
 from cilium_lab.rollout.health import baseline
@@ -213,6 +214,64 @@ def test_a_workload_that_came_after_the_drain_is_not_waited_for() -> None:
     done, told = migrate(cluster, desired("cluster-pool"), Busy(cluster))
     assert any(one.name == "late" for one in cluster.deployments)
     assert done, "\n".join(told)
+
+
+def test_a_saved_pod_is_re_created_when_its_name_is_free() -> None:
+    """One with a finalizer is still there when it has finished: what is applied to that goes with it."""
+
+    class Lingering(SimulatedApi):
+        """The deleted curl-pod stays for three more looks."""
+
+        looks = 3
+
+        def get(self, path: str) -> dict[str, Any]:
+            if path.endswith("/namespaces/default/pods/curl-pod") and "curl-pod" in str(self.cluster.config_maps):
+                self.looks -= 1
+                if self.looks >= 0:
+                    ending = {
+                        "name": "curl-pod",
+                        "namespace": "default",
+                        "deletionTimestamp": "t",
+                        "finalizers": ["f/x"],
+                    }
+                    return {"metadata": ending}
+            return super().get(path)
+
+    cluster = SimulatedCluster()
+    configure(cluster, "cluster-pool")
+    api = Lingering(cluster)
+    done, told = migrate(cluster, desired("cluster-pool"), api)
+    assert done, "\n".join(told)
+    assert api.looks < 0
+    assert any("names of saved pods free: free" in line for line in told)
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "denied"),
+    [
+        (403, "exceeded quota: q", True),
+        (500, 'Internal error occurred: failed calling webhook "w.example": no endpoints', True),
+        (500, "etcdserver: request timed out", None),
+        (429, "too many requests", None),
+    ],
+)
+def test_what_a_dry_run_says(status: int, message: str, denied: bool | None) -> None:
+    sent: list[dict[str, Any]] = []
+
+    class Denying(SimulatedApi):
+        def send(self, method: str, path: str, body: Any = None, kind: str = "") -> dict[str, Any]:
+            sent.append(body)
+            raise ApiError(path, status, message)
+
+    cluster = Cluster(Denying(SimulatedCluster()), ())
+    snapshot = cluster.snapshot()
+    if denied is None:
+        with pytest.raises(ApiError):
+            cluster.inadmissible(snapshot, ["Deployment default/webpod"])
+        return
+    assert cluster.inadmissible(snapshot, ["Deployment default/webpod"]) == {"Deployment default/webpod": message}
+    (owner,) = sent[0]["metadata"]["ownerReferences"]
+    assert (owner["kind"], owner["name"], owner["controller"]) == ("ReplicaSet", "webpod", True)
 
 
 def test_two_budgets_hold_a_pod_together() -> None:
