@@ -129,6 +129,7 @@ def test_whatever_forbids_it_is_told_by_the_preview_and_nothing_is_changed(check
     try:
         for space in _SPACES:
             checkout.lab("kubectl", "wait", "--for=condition=Ready", "pod", "--all", "-n", space, "--timeout=120s")
+        checkout.lab("kubectl", "wait", "--for=create", "pod/mine-k8s-w1", "--timeout=90s")
         checkout.lab("kubectl", "wait", "--for=condition=Ready", "pod/mine-k8s-w1", "--timeout=60s")
         checkout.lab("kubectl", "label", "node", "k8s-w2", f"{zoo.LOST}-")
         apply(checkout, zoo.LIMIT)

@@ -189,7 +189,7 @@ KINDS = (
     )),
     Kind("init", "Deployment whose init container requests most", Outcome.MOVES, (
         _deployment("init", pod={"initContainers": [
-            {**_container("true"), "name": "first", "resources": {"requests": {"cpu": "300m"}}}
+            {**_container("true"), "name": "first", "resources": {"requests": {"cpu": "120m"}}}
         ]}),
     )),
     Kind("evenly", "Deployment that prefers to be spread over nodes", Outcome.MOVES, (
@@ -286,8 +286,7 @@ KINDS = (
         _apps("DaemonSet", "crashing-daemon", _template("crashing-daemon", _CRASH)),
     )),
     Kind("secret", "Deployment that waits for a Secret", Outcome.NOTED, (
-        _deployment("secret", pod={"nodeSelector": {HOST: "k8s-cp"},
-                                   "volumes": [{"name": "s", "secret": {"secretName": "not-there"}}]}),
+        _deployment("secret", _MOUNT, pod={"volumes": [{"name": "data", "secret": {"secretName": "not-there"}}]}),
     )),
     Kind("nowhere", "Deployment that no node may run", Outcome.NOTED, (
         _deployment("nowhere", pod={"nodeSelector": {"disk": "none"}}),
