@@ -72,7 +72,10 @@ class Cluster:
     def workload_snapshot(self) -> Snapshot:
         """Pods and workloads alone: what is needed many times a second."""
         items, workloads = self._items(_PODS), self.workloads()
-        pods, pending = decode.owned(decode.pods(items), workloads), decode.owned(decode.pending(items), workloads)
+        pods, pending = (
+            decode.with_owners(decode.pods(items), workloads),
+            decode.with_owners(decode.pending(items), workloads),
+        )
         return Snapshot((), pods=pods, pending=pending, workloads=workloads)
 
     def survey(self, snapshot: Snapshot) -> Snapshot:

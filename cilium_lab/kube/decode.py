@@ -143,13 +143,13 @@ def of_a_deployment(item: Object) -> bool:
     return any(owner.get("controller") and owner["kind"] == "Deployment" for owner in owners)
 
 
-def owned(pods: Iterable[Pod], workloads: Iterable[Workload]) -> tuple[Pod, ...]:
+def with_owners(pods: Iterable[Pod], workloads: Iterable[Workload]) -> tuple[Pod, ...]:
     """The pods, with the ReplicaSet as owner where it has lost its Deployment (`kubectl delete --cascade=orphan`)."""
     keys = {one.key for one in workloads}
-    return tuple(_owned(pod, keys) for pod in pods)
+    return tuple(_with_owner(pod, keys) for pod in pods)
 
 
-def _owned(pod: Pod, keys: set[str]) -> Pod:
+def _with_owner(pod: Pod, keys: set[str]) -> Pod:
     if pod.owner is None or pod.owner[0] != "Deployment" or pod.group in keys:
         return pod
     name = f"{pod.owner[1]}-{pod.labels.get('pod-template-hash', '')}"

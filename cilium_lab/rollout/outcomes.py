@@ -192,7 +192,7 @@ def _replica_leaves(pod: Pod, workload: Workload, survey: Snapshot, board: Board
 
 
 def _never_back(pod: Pod, workload: Workload, survey: Snapshot) -> Departure | None:
-    """Refused: a ready pod that its controller could not make again, whatever the scheduler says."""
+    """Refused: a ready pod that its controller could not re-create, whatever the scheduler says."""
     for name in pod.rules.claims:
         claim = survey.claims.get(f"{pod.namespace}/{name}")
         if claim and claim.terminating:

@@ -51,10 +51,10 @@ def test_a_replica_set_that_lost_its_deployment_owns_its_pods() -> None:
     labels = {"pod-template-hash": "abc"}
     one = Pod("default", "web-abc-1", "u", "k8s-w1", None, ("Deployment", "web"), False, True, False, labels=labels)
     orphan = Workload("ReplicaSet", "default", "web-abc", 1, 1, True, False)
-    assert decode.owned([one], [orphan])[0].owner == ("ReplicaSet", "web-abc")
+    assert decode.with_owners([one], [orphan])[0].owner == ("ReplicaSet", "web-abc")
     there = Workload("Deployment", "default", "web", 1, 1, True, True)
-    assert decode.owned([one], [there, orphan])[0].owner == ("Deployment", "web")
-    assert decode.owned([one], [])[0].owner == ("Deployment", "web")
+    assert decode.with_owners([one], [there, orphan])[0].owner == ("Deployment", "web")
+    assert decode.with_owners([one], [])[0].owner == ("Deployment", "web")
 
 
 def test_what_a_budgets_controller_cannot_count() -> None:
