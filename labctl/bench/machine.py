@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _IDLE = ("idle", "iowait")
-_FIELDS = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
+_FIELDS: tuple[str, ...] = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
 """The first columns of proc_stat(5); the others are contained in these."""
 
 

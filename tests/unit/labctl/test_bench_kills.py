@@ -17,7 +17,7 @@ from labctl.bench import kills
 from labctl.bench.judge import Outcome
 
 _SEEN = figures([ProbeRun("pod", "service", "http", 50.0, 0.0, 1.0, (Second(0, 50, 0, (1.0,), 20.0),))])
-_GOOD = Outcome("migration", DONE, 100.0, 9000, 0, 20.0, "", 1.0, 9.0, 1, 0, 0, "", 120.0, 120.0, ())
+_GOOD = Outcome("migration", DONE, 100.0, 9000, 0, 20.0, "", 0.0, "", 1.0, 9.0, 1, 0, 0, "", 120.0, 120.0, ())
 
 
 class _Stack:
