@@ -40,7 +40,7 @@ def bench(stack: Stack, rounds: int, *, busy: bool, manual: bool) -> int:
         ranges[HOME] = only_range(stack.expectation())
     staged: list[Outcome] = []
     with busy_core(stack.session, busy):
-        floor = show("floor", _idle(stack))
+        floor = floor_run(stack)
         for number in range(1, rounds + 1):
             staged.append(staged_run(stack, AWAY, f"forward {number}"))
             if manual:
@@ -85,8 +85,8 @@ def show(name: str, directory: Path) -> Outcome:
     return found
 
 
-def _idle(stack: Stack) -> Path:
-    """The record of a minute of probes in which nothing is changed. Raises BenchError."""
+def floor_run(stack: Stack) -> Outcome:
+    """A minute of probes in which nothing is changed. Raises BenchError."""
     print(f"the noise floor: {_FLOOR:.0f} s of probes with nothing going on", flush=True)
     directory = RunDirectory.new(RECORDS, Kind.FLOOR)
     document = _document(stack.session, stack.expectation())
@@ -96,7 +96,7 @@ def _idle(stack: Stack) -> Path:
     print(counts.until(Counts.read()), flush=True)
     _probes(stack.session, "end", directory, document)
     directory.end(DONE)
-    return directory.path
+    return show("floor", directory.path)
 
 
 def only_range(expected: Expectation) -> str:

@@ -78,10 +78,37 @@ def test_pod_ranges_are_the_stacks(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 
     monkeypatch.setattr(migration, "_there_and_back", by_hand)
     monkeypatch.setattr(migration, "staged_run", staged)
+    monkeypatch.setattr(migration, "floor_run", lambda one: staged(one, HOME, "floor"))
     migration.bench(cast(Any, stack), 1, busy=False, manual=True)
     assert seen == [ranges]
     script = (ROOT / "labctl/bench/manual.sh").read_text() + (ROOT / "labctl/bench/migration.py").read_text()
     assert re.findall(r"\d+\.\d+\.\d+\.\d+", script) == []
+
+
+def test_the_floor_is_a_record_in_which_nothing_is_changed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done: list[str] = []
+
+    def probes(_session: object, what: str, directory: RunDirectory, _document: str) -> None:
+        done.append(what)
+        if what == "end":
+            begins = {"probe": "service", "at": 1.0, "event": "begins", "why": "http:10.97.0.1:8080@50"}
+            second = {"probe": "service", "second": 1, "sent": 2, "failed": 0, "latency_ms": [1, 3], "outage_ms": 20}
+            directory.lines("pod", "".join(json.dumps(line) + "\n" for line in (begins, second)))
+
+    monkeypatch.setattr(migration, "_probes", probes)
+    monkeypatch.setattr(migration, "_document", lambda *_: "")
+    monkeypatch.setattr(migration, "_FLOOR", 0.0)
+    monkeypatch.setattr(migration, "RECORDS", tmp_path)
+    stack = RangesStack({HOME: "10.200.0.0/16"})
+    stack.mode(HOME)
+    found = migration.floor_run(cast(Any, stack))
+    assert done == ["begin", "end"]
+    assert (found.name, found.ended, found.requests, found.outage_ms) == ("floor", DONE, 2, 20.0)
+    (record,) = tmp_path.iterdir()
+    assert read_record(record).kind == Kind.FLOOR
+    assert "stolen by the hypervisor" in capsys.readouterr().out
 
 
 class RangesStack:
