@@ -137,14 +137,23 @@ class Drain:
             return met("every pod has a node")
         self._begun = now if self._begun is None else self._begun
         if now - self._begun >= _SETTLING:
+            self._undo_restarts(snapshot)
             return met(f"not waited for any longer: {', '.join(waiting)}")
         return unmet(expected="a node for every pod", seen=", ".join(waiting), next="`kubectl describe pod`")
+
+    def _undo_restarts(self, snapshot: Snapshot) -> None:
+        """Of pods that find no node: what an earlier run restarted, and did not live to undo."""
+        for pod in snapshot.pending:
+            workload = snapshot.workload(pod)
+            if pod.unscheduled and workload and not workload.complete:
+                self._cluster.undo_restart(workload)
 
     # -- decision --------------------------------------------------------------------------------------------------
 
     def _decide(self) -> Result:
         """Raises ConditionTimeout, before anything has left, where a pod came meanwhile that forbids the rollout."""
         surveyed = survey(self._cluster, self._cluster.snapshot(), {self._node: self._pod_cidr})
+        self._undo_restarts(surveyed)
         found = departures(surveyed, self._desired, self._node, self._pod_cidr)
         forbidden = [(f"{one.pod.key}: {one.why}", one.remedy) for one in found if one.way is Way.REFUSED]
         forbidden += [(one.what, one.remedy) for one in held(surveyed, found) if not one.transient]

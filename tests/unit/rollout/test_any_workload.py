@@ -154,6 +154,24 @@ def test_killed_anywhere_the_next_run_goes_on_or_turns_round(
     assert not any(node.get("taints") for node in cluster.nodes.values())
 
 
+@pytest.mark.parametrize("kill_at", range(12, 44, 2))
+def test_no_deployment_is_left_between_two_versions(kill_at: int) -> None:
+    """The scheduler takes no pod of a restart, and the run that made it is killed before it could undo it."""
+    cluster = SimulatedCluster()
+    for name in ("a", "b", "c"):
+        cluster.add_deployment(Deployment("default", name, 1, {"app": name}, grounded=True))
+    configure(cluster, "cluster-pool")
+    with pytest.raises(Killed):
+        migrate(cluster, desired("cluster-pool"), SimulatedApi(cluster, kill_at))
+    cluster.advance(1.0)
+    done, told = migrate(cluster, desired("cluster-pool"))
+    assert done, "\n".join(told)
+    settled(cluster)
+    everything_runs(cluster, told)
+    for one in cluster.deployments:
+        assert {pod.labels["stamp"] for pod in cluster.pods_of(one)} == {one.stamp}, (one, "\n".join(told))
+
+
 @pytest.mark.parametrize("kill_at", [19, 20, 21, 35, 36, 37])
 def test_pods_that_a_killed_run_left_without_a_node_have_one_before_the_next_cordon(kill_at: int) -> None:
     cluster = SimulatedCluster()
