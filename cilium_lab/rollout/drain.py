@@ -7,7 +7,7 @@ server does not admit), its own words are reported within seconds, and the pod f
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Network
 from typing import NoReturn, TypeVar
@@ -96,6 +96,8 @@ class Drain:
         self._unplaced: dict[str, float] = {}
         """uid of a pod that no node takes -> since when."""
         self._told: set[str] = set()
+        self._grounded: dict[str, str] = {}
+        """Group of which no node takes a pod -> which pod, and the scheduler's words."""
         self._surged = 0
         self._coming_back: frozenset[str] = frozenset()
         """Groups whose pods a cordon does not keep from the node."""
@@ -298,9 +300,8 @@ class Drain:
             since = self._unplaced.setdefault(pod.uid, now)
             if now - since >= _PATIENCE and pod.uid not in self._told:
                 self._told.add(pod.uid)
-                self._waiter.tell(
-                    f"{pod.key} finds no node: {pod.unscheduled}; it waits until {self._node} is uncordoned"
-                )
+                self._grounded[pod.group] = f"{pod.key} finds no node: {pod.unscheduled}"
+                self._waiter.tell(f"{self._grounded[pod.group]}; it waits until {self._node} is uncordoned")
                 # The pod of a restart would compete with its predecessor's successor for the one place.
                 if workload := snapshot.workload(pod):
                     self._cluster.undo_restart(workload)
@@ -312,19 +313,19 @@ class Drain:
             if pod.node == self._node and pod.group == group and self._way(pod) is old:
                 self._ways[pod.uid] = new
 
-    def _end_if_stuck(self, snapshot: Snapshot, left: Iterable[Pod], blocked: Iterable[str]) -> None:
+    def _end_if_stuck(self, snapshot: Snapshot, left: Sequence[Pod], blocked: Iterable[str]) -> None:
         """Pods that their budgets hold for want of others that no node takes before the uncordon would wait for ever.
 
         Raises ConditionTimeout: the node is given back, and with it come those that are away.
         """
         held_back = frozenset(blocked)
-        waiting = [pod for pod in snapshot.pending if pod.uid in self._told]
+        away = {pod.group for pod in (*snapshot.pending, *left)}
+        waiting = [said for group, said in self._grounded.items() if group in away]
         if waiting and held_back and all(pod.key in held_back for pod in left):
             self._fail(
                 0.0,
                 expected=f"{', '.join(sorted(held_back))} may leave {self._node}",
-                seen="held by a disruption budget, while "
-                + "; ".join(f"{pod.key} finds no node: {pod.unscheduled}" for pod in waiting),
+                seen=f"held by a disruption budget, while {'; '.join(waiting)}",
                 next="make capacity for them on another node, or let the budget miss one more pod",
             )
 

@@ -97,9 +97,10 @@ def passes(cluster: SimulatedCluster, mode: str) -> bool:
 
 def given_back(cluster: SimulatedCluster, told: list[str]) -> None:
     """A run that the scheduler has stopped, which decides otherwise than the model, while a budget holds the rest."""
-    assert any(one.grounded for one in cluster.deployments)
-    assert cluster.budgets
-    assert re.search(r"held by a disruption budget, while \S+ finds no node: 0/3 nodes are available", "\n".join(told))
+    text = "\n".join(told)
+    assert any(one.grounded for one in cluster.deployments), text
+    assert cluster.budgets, text
+    assert re.search(r"held by a disruption budget, while \S+ finds no node: 0/3 nodes are available", text), text
     cluster.advance(60.0)
     assert not any(node["cordoned"] or node.get("taints") for node in cluster.nodes.values())
     everything_runs(cluster, told)

@@ -179,6 +179,26 @@ def test_a_restart_whose_pod_no_node_takes_is_undone() -> None:
     assert (stuck.stamp, stuck.noted) == ("", "")
 
 
+def test_a_restart_that_no_node_takes_of_a_pod_that_may_not_be_evicted_ends_the_run() -> None:
+    cluster = SimulatedCluster()
+    cluster.add_deployment(Deployment("default", "kept", 1, {"app": "kept"}, grounded=True))
+    selector = {"selector": {"matchLabels": {"app": "kept"}}}
+    meta = {"namespace": "default", "name": "one"}
+    cluster.budgets.append({"metadata": meta, "spec": selector, "status": {"expectedPods": 1, "desiredHealthy": 1}})
+    configure(cluster, "cluster-pool")
+    done, told = migrate(cluster, desired("cluster-pool"))
+    text = "\n".join(told)
+    assert not done
+    assert re.search(r"held by a disruption budget, while default/kept-abc-\d+ finds no node: 0/3 nodes are", text), (
+        text
+    )
+    assert "not within 0 s" in text
+    cluster.advance(30.0)
+    (kept,) = (one for one in cluster.deployments if one.name == "kept")
+    assert [cluster.is_ready(pod) for pod in cluster.pods_of(kept)] == [True]
+    assert not any(node["cordoned"] for node in cluster.nodes.values())
+
+
 def test_what_is_denied_ends_the_run_at_once() -> None:
     class Denying(SimulatedApi):
         """An admission policy lets no pod of default be evicted."""
