@@ -61,7 +61,7 @@ mount_own_views() {
         # Pulumi and its programs share the processors with the hosts, which on a workstation have their own: where both
         # want more than there is, the hosts get four times as much (their group has 1024). Without a group of its own
         # each process that looks at the cluster would count as much as all four hosts together.
-        mkdir /sys/fs/cgroup/cpu/clients
+        mkdir -p /sys/fs/cgroup/cpu/clients # it is there after a sandbox that was killed
         echo 256 > /sys/fs/cgroup/cpu/clients/cpu.shares
         mkdir /sys/fs/cgroup/systemd
         mount -t cgroup -o none,name=systemd cgroup /sys/fs/cgroup/systemd
