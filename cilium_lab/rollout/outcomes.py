@@ -200,7 +200,9 @@ def _never_back(pod: Pod, workload: Workload, survey: Snapshot) -> Departure | N
             return Departure(pod, Way.REFUSED, why, "save the data and delete the pod, or restore the claim")
     if workload.ordered:
         peers = [one for one in (*survey.pods, *survey.pending) if one.group == pod.group and not one.ready]
-        lower = [one.key for one in peers if _ordinal(one) < _ordinal(pod)]
+        # In the middle of a rollout a lower one may just be starting: only what is evidently broken counts then.
+        broken = [one for one in peers if one.waiting_reason or one.unscheduled or not survey.state.nodes]
+        lower = [one.key for one in broken if _ordinal(one) < _ordinal(pod)]
         if lower:
             why = f"{workload.key} makes no pod while one of a lower number is not ready ({', '.join(lower)})"
             return Departure(pod, Way.REFUSED, why, f"repair {lower[0]}, or scale the StatefulSet down to it")

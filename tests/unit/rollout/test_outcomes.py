@@ -202,6 +202,11 @@ def test_a_stateful_set_makes_no_pod_behind_one_that_is_not_ready() -> None:
     assert found.way is Way.REFUSED
     assert "makes no pod while one of a lower number is not ready (default/one-0)" in found.why
     assert departure(cluster(*pods, workloads=(replace(web, ordered=False),)), name="one-10").way is Way.EVICT
+    rolling = cluster(*pods, workloads=(web,), state=State(("k8s-w2",)))
+    assert departure(rolling, name="one-10").way is Way.EVICT
+    crashing = replace(pods[0], waiting_reason="CrashLoopBackOff")
+    rolling = cluster(crashing, *pods[1:], workloads=(web,), state=State(("k8s-w2",)))
+    assert departure(rolling, name="one-10").way is Way.REFUSED
     healthy = cluster(replace(pods[0], ready=True), *pods[1:], workloads=(web,))
     assert departure(healthy, name="one-10").way is Way.EVICT
 
