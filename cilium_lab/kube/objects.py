@@ -127,6 +127,11 @@ class Workload:
         """kind namespace/name"""
         return f"{self.kind} {self.namespace}/{self.name}"
 
+    @property
+    def restarting(self) -> bool:
+        """A restart of this program, perhaps by a run that was killed, has begun and not ended."""
+        return self.undo is not None and not self.complete
+
 
 @dataclass(frozen=True)
 class Budget:

@@ -143,19 +143,21 @@ class Drain:
             return met(f"not waited for any longer: {', '.join(waiting)}")
         return unmet(expected="a node for every pod", seen=", ".join(waiting), next="`kubectl describe pod`")
 
-    def _undo_restarts(self, snapshot: Snapshot) -> None:
-        """Of pods that find no node: what an earlier run restarted, and did not live to undo."""
-        for pod in snapshot.pending:
-            workload = snapshot.workload(pod)
-            if pod.unscheduled and workload and not workload.complete:
-                self._cluster.undo_restart(workload)
+    def _undo_restarts(self, snapshot: Snapshot) -> tuple[str, ...]:
+        """Of pods that find no node: what an earlier run restarted, and did not undo; the keys of those."""
+        owners = [snapshot.workload(pod) for pod in snapshot.pending if pod.unscheduled]
+        undone = {workload.key: workload for workload in owners if workload and workload.restarting}
+        for workload in undone.values():
+            self._cluster.undo_restart(workload)
+        return tuple(undone)
 
     # -- decision --------------------------------------------------------------------------------------------------
 
     def _decide(self) -> Result:
         """Raises ConditionTimeout, before anything has left, where a pod came meanwhile that forbids the rollout."""
         surveyed = survey(self._cluster, self._cluster.snapshot(), {self._node: self._pod_cidr})
-        self._undo_restarts(surveyed)
+        if undone := self._undo_restarts(surveyed):
+            return unmet(expected="no restart half done", seen=f"undone: {', '.join(undone)}", next="nothing")
         found = departures(surveyed, self._desired, self._node, self._pod_cidr)
         forbidden = [(f"{one.pod.key}: {one.why}", one.remedy) for one in found if one.way is Way.REFUSED]
         forbidden += [(one.what, one.remedy) for one in held(surveyed, found) if not one.transient]
@@ -173,7 +175,10 @@ class Drain:
         self._crowded = frozenset(
             one.pod.uid for one in found if sum(budget.selects(one.pod) for budget in surveyed.budgets) > 1
         )
-        self._pending_before = frozenset(pod.uid for pod in surveyed.pending)
+        surging = {one.pod.group for one in found if one.way is Way.SURGE}
+        begun = {w.key for w in surveyed.workloads if w.restarting and w.key in surging}
+        self._since = dict.fromkeys(begun, self._waiter.clock.now())
+        self._pending_before = frozenset(pod.uid for pod in surveyed.pending if pod.group not in begun)
         return met(f"{self._total} of {len(found)} pods move")
 
     def _fail(self, limit: float, *, expected: str, seen: str, next: str) -> NoReturn:

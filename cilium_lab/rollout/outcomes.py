@@ -181,7 +181,10 @@ def _replica_leaves(pod: Pod, workload: Workload, survey: Snapshot, board: Board
     denied = survey.inadmissible.get(workload.key, "")
     if denied and not _fits_afterwards(denied):
         return _inadmissible(pod, denied), board
-    if workload.surges and workload.replicas == 1 and workload.complete and not denied:
+    surges = workload.surges and workload.replicas == 1 and not denied
+    if surges and workload.restarting:
+        return Departure(pod, Way.SURGE), rest
+    if surges and workload.complete:
         beside = feasible(pod, board)
         if beside:
             return Departure(pod, Way.SURGE), rest.with_pod(pod, beside[0].name)

@@ -184,6 +184,11 @@ def test_what_a_cordon_does_not_keep_away_leaves_after_the_agents_restart(
     assert found.way is Way.AFTER
 
 
+def test_a_restart_that_a_killed_run_has_begun_goes_on() -> None:
+    begun = replace(SURGING, complete=False, undo="")
+    assert departure(cluster(of("Deployment"), workloads=(begun,))).way is Way.SURGE
+
+
 def test_a_job_that_does_no_work_is_not_waited_for() -> None:
     stuck = of("Job", ready=False, waiting_reason="ImagePullBackOff")
     assert departure(cluster(stuck)).way is Way.EVICT
