@@ -161,7 +161,6 @@ def test_the_cluster_is_migrated_while_it_serves(checkout: Checkout, tmp_path: P
     assert failed == ""
     replaced = [kind for kind in kinds if kind.outcome not in (zoo.Outcome.NOTED, zoo.Outcome.WAITED)]
     print(table([(kind.name, kind.outcome, f"{away[kind.name]:.1f} s without a ready pod") for kind in replaced]))
-    assert [kind.name for kind in replaced if kind.outcome is zoo.Outcome.MOVES and away[kind.name] > 0] == []
     assert [kind.name for kind in replaced if away[kind.name] > _AWAY] == []
     cordoned = checkout.lab("kubectl", "get", "nodes", "-o", "jsonpath={.items[*].spec}").stdout
     assert "unschedulable" not in cordoned

@@ -64,12 +64,8 @@ class Watch:
 
     def _read(self) -> None:
         assert self._process.stdout is not None
-        text, decoder = "", json.JSONDecoder()
-        for line in self._process.stdout:
-            text += line
-            if line.startswith("}"):  # kubectl indents: only the end of an event begins a line
-                self._take(decoder.decode(text))
-                text = ""
+        for line in self._process.stdout:  # an event each
+            self._take(json.loads(line))
 
     def _take(self, event: dict[str, Any]) -> None:
         meta, status = event["object"]["metadata"], event["object"].get("status", {})

@@ -27,7 +27,7 @@ Manifest = dict[str, Any]
 
 
 class Outcome(StrEnum):
-    MOVES = "moves; one pod at least is ready all the time"
+    MOVES = "moves; others, or its successor, serve meanwhile"
     MISSED = "moves, and is away meanwhile"
     IN_PLACE = "is re-created in place"
     BARE = "is deleted and re-created in place, for migration.recreate names it"
@@ -314,7 +314,11 @@ class Forbidding:
 
 
 FORBIDDING = (
-    Forbidding("bare pod that migration.recreate does not name", "lonely: it has no controller", (_pod("lonely"),)),
+    Forbidding(
+        "bare pod that migration.recreate does not name",
+        "it has no controller, so nothing re-creates it",
+        (_pod("lonely"),),
+    ),
     Forbidding(
         "pod of an operator's own kind that it does not name",
         "nobody knows whether that re-creates it",
@@ -322,8 +326,8 @@ FORBIDDING = (
     ),
     Forbidding(
         "disruption budget that never allows an eviction",
-        "zoo/never requires 1 of 1 pods healthy, so none of them may ever move",
-        (_deployment("never"), _budget("never", "never", maxUnavailable=0)),
+        "zoo/never requires 2 of 2 pods healthy, so none of them may ever move",
+        (_deployment("never", replicas=2), _budget("never", "never", maxUnavailable=0)),
     ),
     Forbidding(
         "disruption budget over pods that are re-created in place together",
@@ -381,7 +385,8 @@ def table() -> str:
 # What a migration does to workloads
 
 Each of these runs in `tests/cluster` while the cluster is migrated there and back, with a kill on each way, beside a
-NetworkPolicy for its own namespace alone. The test holds the preview and what became of every pod against this table.
+NetworkPolicy for its own namespace alone. The test holds the preview and what became of every pod against this table,
+and prints for how long each workload had no ready pod.
 
 | workload | outcome |
 | --- | --- |
