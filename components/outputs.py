@@ -12,10 +12,13 @@ import pulumi
 from cilium_lab.checks.expectation import Expectation
 from cilium_lab.config.schema import LabConfig
 from cilium_lab.config.topology import NODE_INTERFACE, Host, Topology
+from components.addons.addons import components
 from components.addons.plan import AddonPlan, checked_pages, page_urls
 from components.addons.storage import STORAGE_CLASS
 from components.cilium.ipam import pod_ranges
 from components.machines.machine import Machine
+from components.manifest import Manifest
+from components.workloads.manifests import pooled_by_namespace, pooled_by_pod, webpod_deployment
 
 SSH_FOLDER = "~/.ssh/cilium-lab"
 """Where the ssh_config expects the key and the list of host keys."""
@@ -80,6 +83,18 @@ def router_page(router: Host) -> str:
     return f"<h1>Web Server : {router.name}</h1>"
 
 
+def own_workloads(config: LabConfig, plan: AddonPlan) -> tuple[str, ...]:
+    """What the stack brings beside the objects of Cilium's chart that its values switch on: `Deployment ns/name`."""
+    manifests: list[Manifest] = [webpod_deployment(config.images.webpod)]
+    if config.sample_pool:
+        manifests += [pooled_by_pod(config.images.webpod), pooled_by_namespace(config.images.webpod)]
+    for objects in components(config, plan).values():
+        manifests += [one.manifest for one in objects if one.manifest["kind"] == "Deployment"]
+    named = [f"Deployment {m['metadata']['namespace']}/{m['metadata']['name']}" for m in manifests]
+    kube_system = ("DaemonSet kube-system/cilium", "Deployment kube-system/cilium-operator")
+    return tuple(sorted([*named, *kube_system, "Deployment kube-system/coredns"]))
+
+
 def expectation(config: LabConfig, plan: AddonPlan) -> Expectation:
     """The lab of the configuration, as the checks compare with it. Of the add-ons it has those of the plan."""
     topology = config.topology
@@ -102,6 +117,7 @@ def expectation(config: LabConfig, plan: AddonPlan) -> Expectation:
         routing="native" if config.routing_mode == "native" else tunnel,
         masquerade=config.masquerade,
         debug_image=config.images.debug,
+        workloads=own_workloads(config, plan),
         sample_pool=str(config.sample_pool) if config.sample_pool else None,
         storage_class=STORAGE_CLASS if plan.has("storage") else None,
         prometheus_port=config.node_ports.prometheus if plan.has("monitoring") else None,

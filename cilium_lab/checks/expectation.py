@@ -43,6 +43,8 @@ class Expectation:
     masquerade: str
     """bpf or iptables."""
     debug_image: str
+    workloads: tuple[str, ...] = ()
+    """What the stack brings: `Deployment default/webpod`. Those of Cilium's chart are known by its release."""
     sample_pool: str | None = None
     """Range of the second pool of the mode multi-pool, which annotated pods have their addresses of."""
     hubble: bool = True
@@ -64,6 +66,6 @@ class Expectation:
     def from_json(cls, text: str) -> Expectation:
         """The inverse of `to_json`. Raises TypeError or ValueError if the text is not one."""
         fields: dict[str, Any] = json.loads(text)
-        for name in ("router_addresses", "pod_ranges"):
-            fields[name] = tuple(fields[name])
+        for name in ("router_addresses", "pod_ranges", "workloads"):
+            fields[name] = tuple(fields.get(name, ()))
         return cls(**fields)

@@ -30,6 +30,7 @@ WANT = Expectation(
     routing="native",
     masquerade="bpf",
     debug_image="tools:1",
+    workloads=("Deployment default/thing",),
     storage_class="local-path",
     prometheus_port=30001,
     pages={"hubble-ui": "http://172.31.1.10:30003"},

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from cilium_lab.checks import cluster, hosts
+from cilium_lab.checks.expectation import Expectation
 from cilium_lab.kube.ssh import HostError
 from tests.helpers.fake_lab import (
     CILIUM_NODES,
@@ -139,6 +140,16 @@ def workload(kind: str, spec: dict[str, Any], **status: Any) -> dict[str, Any]:
     return {**NO_WORKLOADS, f"/apis/apps/v1/{kind.lower()}s$": items(made)}
 
 
+def own(answers: dict[str, Any]) -> Expectation:
+    """A lab that has brought the only workload of the answers."""
+    (kind,) = (
+        kind
+        for kind in ("Deployment", "DaemonSet", "StatefulSet")
+        if answers[f"/apis/apps/v1/{kind.lower()}s$"]["items"]
+    )
+    return replace(WANT, workloads=(f"{kind} default/thing",))
+
+
 NO_WORKLOADS = {f"/apis/apps/v1/{plural}$": items() for plural in ("deployments", "daemonsets", "statefulsets")}
 TWO = {"replicas": 2, "availableReplicas": 2, "updatedReplicas": 2}
 AGENTS = {"desiredNumberScheduled": 3, "numberAvailable": 3}
@@ -155,7 +166,7 @@ AGENTS = {"desiredNumberScheduled": 3, "numberAvailable": 3}
     ],
 )
 def test_rollouts_complete(whole: dict[str, Any]) -> None:
-    assert look(cluster.rollouts_complete, whole).ok
+    assert look(cluster.rollouts_complete, whole, own(whole)).ok
 
 
 @pytest.mark.parametrize(
@@ -172,7 +183,40 @@ def test_rollouts_complete(whole: dict[str, Any]) -> None:
     ],
 )
 def test_an_incomplete_rollout_fails(short: dict[str, Any]) -> None:
-    assert_fails(look(cluster.rollouts_complete, short), "default/thing")
+    assert_fails(look(cluster.rollouts_complete, short, own(short)), "default/thing")
+
+
+SHORT = workload("Deployment", {"replicas": 2}, **{**TWO, "availableReplicas": 1})
+
+
+def test_what_the_stack_did_not_bring_is_told_and_makes_nothing_red() -> None:
+    mine = workload("StatefulSet", {"replicas": 2}, **TWO)
+    stateful = "/apis/apps/v1/statefulsets$"
+    seen = look(cluster.rollouts_complete, {**SHORT, stateful: mine[stateful]}, own(mine))
+    assert seen.ok
+    text = "Deployment default/thing: 0 of 2 ready, or not all of the newest revision"
+    assert seen.seen == f"1 workloads complete; not of the stack: {text}"
+
+
+def test_a_workload_of_the_stack_that_is_gone_fails() -> None:
+    assert_fails(
+        look(cluster.rollouts_complete, SHORT, own(workload("StatefulSet", {}))),
+        "StatefulSet default/thing: does not exist",
+    )
+
+
+@pytest.mark.parametrize(
+    ("namespace", "release", "ok"),
+    [("kube-system", "cilium", False), ("kube-system", "mine", True), ("mine", "cilium", True)],
+)
+def test_an_incomplete_workload_of_cilium_s_chart_fails(namespace: str, release: str, ok: bool) -> None:
+    relay = {
+        "metadata": {"name": "relay", "namespace": namespace, "annotations": {"meta.helm.sh/release-name": release}},
+        "spec": {"replicas": 1},
+    }
+    mine = workload("StatefulSet", {"replicas": 2}, **TWO)
+    answers = {**mine, "/apis/apps/v1/deployments$": items(relay)}
+    assert look(cluster.rollouts_complete, answers, own(mine)).ok is ok
 
 
 def test_a_cluster_without_workloads_is_not_complete() -> None:

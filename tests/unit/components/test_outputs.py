@@ -57,3 +57,20 @@ def test_tools_find_what_they_need_by_its_name(stack: str) -> None:
     assert held["sshKnownHosts"].count("ssh-ed25519") == 4
     assert "StrictHostKeyChecking yes" in held["sshConfig"]
     assert json.loads(held["expectation"])
+
+
+@stacks
+def test_the_checks_know_every_workload_that_the_program_declares(stack: str) -> None:
+    declared = {
+        f"{one.inputs['kind']} {one.inputs['metadata']['namespace']}/{one.inputs['metadata']['name']}"
+        for one in record_lab(stack, ipamMode="multi-pool").registered
+        if one.token.startswith("kubernetes:apps/v1:")
+    }
+    told = json.loads(exported(stack, "multi-pool")["expectation"]["value"])["workloads"]
+    upstream = {
+        "DaemonSet kube-system/cilium",
+        "Deployment kube-system/cilium-operator",
+        "Deployment kube-system/coredns",
+    }
+    # the prober goes with the option migration.probe: it is no part of a lab
+    assert set(told) == (declared | upstream) - {"Deployment default/prober"}
