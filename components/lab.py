@@ -61,7 +61,7 @@ class Lab(pulumi.ComponentResource):
         probe_objects: Sequence[pulumi.Resource] = probe.objects if probe else ()
         probe_hosts = probe.hosts if probe else None
         ready = inside(*cluster.nodes, *probe_objects)
-        preflight = Preflight("preflight", config, kubeconfig, RECORDS, probe_hosts, opts=ready)
+        preflight = Preflight("preflight", config, artifacts, kubeconfig, RECORDS, probe_hosts, opts=ready)
         passed, bundle = preflight.passed, paths.bundle
         cilium = Cilium("cilium", config, artifacts, bundle, kubeconfig, passed, provider=provider, opts=inside())
         migration = Migration("migration", preflight, opts=inside(*cilium.resources))

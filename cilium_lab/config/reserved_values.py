@@ -30,6 +30,7 @@ RESERVED: Mapping[str, str] = {
     "hubble.enabled": _SEED,
     "hubble.relay.enabled": _SEED,
     "hubble.relay.updateStrategy": "a relay that is re-created must stay reachable",
+    "hubble.relay.rollOutPods": _SEED,
     "hubble.relay.image": "it follows from artifacts",
     "hubble.ui.enabled": "the option addons.hubbleUi decides it",
     "hubble.ui.service": "the option nodePorts.hubbleUi decides it",

@@ -17,7 +17,6 @@ class Stage(StrEnum):
     NON_MASQUERADE = "1 non-masquerade"
     OPERATOR = "2 operator"
     DROP_CIDR = "2 drop-cidr"
-    SWITCH_MODE = "3 switch-mode"
     ADD_CIDR = "4 add-cidr"
     MOVE_NODE = "4 move-node"
     FINISH = "5 finish"

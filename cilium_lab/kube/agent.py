@@ -35,7 +35,7 @@ def script(query: Query) -> str:
         "cilium-dbg status -o json" if Query.STATUS in query else "echo null",
         "cilium-dbg config get IPAM" if Query.STATUS in query else "echo",
         "ip -4 -json route show",
-        "cilium-dbg bpf ipmasq list -o json" if Query.NON_MASQUERADE in query else "echo null",
+        "{ cilium-dbg bpf ipmasq list -o json || echo []; }" if Query.NON_MASQUERADE in query else "echo null",
         "cilium-dbg bpf metrics list -o json" if Query.DROPS in query else "echo null",
     ]
     return f" && echo {_MARK} && ".join(commands)
@@ -77,7 +77,7 @@ def _routes(listed: list[dict[str, Any]], ranges: tuple[IPv4Network, ...]) -> tu
 
 
 def _non_masquerade_cidrs(listed: list[str] | None) -> tuple[IPv4Network, ...] | None:
-    """The map's IPv4 entries."""
+    """The map's IPv4 entries; none where the agent has no such map."""
     return None if listed is None else tuple(IPv4Network(cidr) for cidr in listed if ":" not in cidr)
 
 

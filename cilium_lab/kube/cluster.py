@@ -16,7 +16,7 @@ from cilium_lab.kube.client import APPLY, BUDGET, MERGE, Api, ApiError
 from cilium_lab.kube.deadline import concurrently
 from cilium_lab.kube.objects import AgentView, Budget, CiliumNode, Pod, Snapshot, State, Workload
 from cilium_lab.kube.raw import member
-from cilium_lab.kube.state import NAME, PATH, parse_state, render_state, split_manager
+from cilium_lab.kube.state import NAME, NAMESPACE, PATH, parse_state, render_state, split_manager
 
 _PODS = "/api/v1/pods"
 _APPS = "/apis/apps/v1"
@@ -25,6 +25,8 @@ AGENT = "cilium-agent"
 """The agent's container."""
 _DEBUG = "level=debug"
 """Marks most lines of Cilium's logs where debug is on, and never the reason of a failure."""
+_CHART = "cilium"
+"""Name of the release, and of the agents' DaemonSet."""
 _TAIL = 2000
 _GONE = (404, 409)
 _NO_UID = "00000000-0000-0000-0000-000000000000"
@@ -66,8 +68,24 @@ class Cluster:
             endpoints=tuple(decode.endpoint(item) for item in self._items(f"{_CILIUM}/ciliumendpoints")),
             backends=decode.backends(self._items("/apis/discovery.k8s.io/v1/endpointslices")),
             configured=decode.configured(self._config_map("cilium-config")),
+            revision=self._revision(),
             state=self.state(),
         )
+
+    def _revision(self) -> str:
+        agents = self._unless_missing(lambda: self.api.get(f"{_APPS}/namespaces/{NAMESPACE}/daemonsets/{_CHART}"))
+        revisions = self._items(f"{_APPS}/namespaces/{NAMESPACE}/controllerrevisions?labelSelector=k8s-app%3Dcilium")
+        return decode.revision(agents, revisions)
+
+    def before_helm(self, snapshot: Snapshot) -> Snapshot:
+        """The snapshot with what the cluster was made of: what it shall become is compared with that."""
+        selector = f"owner%3Dhelm%2Cname%3D{_CHART}%2Cstatus%3Ddeployed"
+        path = f"{_CORE}/namespaces/{NAMESPACE}/secrets?labelSelector={selector}"
+        try:
+            released = decode.release(self._items(path))
+        except (ValueError, KeyError, OSError) as error:
+            raise ApiError(path, 200, f"Helm's record of the release cannot be read: {error}") from error
+        return replace(snapshot, release=released, networking=decode.networking(self._config_map("kubeadm-config")))
 
     def workload_snapshot(self) -> Snapshot:
         """Pods and workloads alone: what is needed many times a second."""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any, cast
 
+import yaml
+
 from cilium_lab.kube.objects import (
+    REVISION_LABEL,
     Budget,
     CiliumNode,
     Claim,
@@ -16,6 +21,7 @@ from cilium_lab.kube.objects import (
     Endpoint,
     Node,
     Pod,
+    Release,
     Service,
     Taint,
     Workload,
@@ -315,6 +321,45 @@ def configured(config_map: Object | None) -> Configured | None:
     entries: list[dict[str, str]] = config_map.get("metadata", {}).get("managedFields", [])
     changed = max((entry.get("time", "") for entry in entries), default="")
     return Configured(data.get("ipam", ""), pools, int(mask) if mask else None, changed)
+
+
+def revision(daemon_set: Object | None, revisions: Iterable[Object]) -> str:
+    """The name of the newest template of a DaemonSet, by which its controller labels the pods that it makes of it.
+
+    Empty where there is none, or where the controller has not seen the newest one (ControllerRevision.revision counts
+    up, also when an earlier template comes back).
+    """
+    if daemon_set is None:
+        return ""
+    meta = daemon_set["metadata"]
+    if daemon_set.get("status", {}).get("observedGeneration", 0) < meta["generation"]:
+        return ""
+    uid = meta["uid"]
+    found = [one for one in revisions if any(o["uid"] == uid for o in listed(one, "metadata", "ownerReferences"))]
+    newest = max(found, key=lambda one: int(one["revision"]), default=None)
+    return str(newest["metadata"]["labels"][REVISION_LABEL]) if newest else ""
+
+
+def release(secrets: Iterable[Object]) -> Release | None:
+    """The newest of Helm's records of one release: JSON, packed (helm.sh/helm/v3, pkg/storage/driver/util.go).
+
+    Raises ValueError or KeyError if it is not one.
+    """
+    newest = max(secrets, key=lambda one: int(one["metadata"]["labels"]["version"]), default=None)
+    if newest is None:
+        return None
+    packed = base64.b64decode(base64.b64decode(newest["data"]["release"]))
+    record: dict[str, Any] = json.loads(gzip.decompress(packed))
+    return Release(str(record["chart"]["metadata"]["version"]), record.get("config") or {})
+
+
+def networking(config_map: Object | None) -> dict[str, IPv4Network]:
+    """`podSubnet` and `serviceSubnet` of the ConfigMap kubeadm-config: the ranges that the control plane runs with."""
+    if config_map is None:
+        return {}
+    cluster = cast(dict[str, Any], yaml.safe_load(config_map["data"]["ClusterConfiguration"]))
+    ranges: dict[str, str] = cluster.get("networking", {})
+    return {name: IPv4Network(ranges[name]) for name in ("podSubnet", "serviceSubnet") if ranges.get(name)}
 
 
 def _networks(texts: Iterable[str]) -> Iterator[IPv4Network]:

@@ -11,6 +11,9 @@ from typing import Any
 from cilium_lab.kube import selectors
 from cilium_lab.kube.rules import Rules, rules
 
+REVISION_LABEL = "controller-revision-hash"
+"""By which a DaemonSet's controller names the template that it made a pod of."""
+
 
 @dataclass(frozen=True)
 class Taint:
@@ -232,7 +235,7 @@ class AgentView:
     """The pod CIDR that it allocates addresses of."""
     routes: tuple[Route, ...] = ()
     non_masquerade_cidrs: tuple[IPv4Network, ...] | None = None
-    """The entries of its ip-masq-agent BPF map; None if the map was not queried."""
+    """The entries of its ip-masq-agent BPF map, none where it has none; None if the map was not queried."""
     drops: Mapping[str, int] | None = None
     """Reason -> packets dropped so far; None if not queried."""
 
@@ -246,6 +249,16 @@ class Configured:
     mask_size: int | None
     changed: str = ""
     """When it was last changed, RFC 3339 in UTC."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """What Helm last deployed of Cilium's chart."""
+
+    version: str
+    """Of the chart, x.y.z."""
+    values: Mapping[str, Any] = field(repr=False)
+    """Those that were given; all others are the chart's own."""
 
 
 @dataclass(frozen=True)
@@ -308,6 +321,12 @@ class Snapshot:
     """Service `namespace/name` -> its ready backends."""
     configured: Configured | None = None
     """None: Cilium is not installed."""
+    revision: str = ""
+    """Of the newest template of the agents' DaemonSet; empty: its controller has not seen the newest one yet."""
+    release: Release | None = None
+    """Only what is observed before Helm runs has it: until then the cluster does not know what it shall become."""
+    networking: Mapping[str, IPv4Network] = field(default_factory=dict[str, IPv4Network])
+    """kubeadm's ranges, `podSubnet` and `serviceSubnet`; observed with the release."""
     state: State = field(default_factory=State)
     views: Mapping[str, AgentView] = field(default_factory=dict[str, AgentView])
 
@@ -329,6 +348,11 @@ class Snapshot:
             if pod.node == node and pod.labels.get("k8s-app") == "cilium" and not pod.terminating:
                 return pod
         return None
+
+    def is_behind(self, node: str) -> bool:
+        """Whether the node's agent was made of an earlier template: it started with an earlier configuration."""
+        agent = self.agent(node)
+        return bool(agent and self.revision and agent.labels.get(REVISION_LABEL) != self.revision)
 
     def operator(self) -> Pod | None:
         """The ready Cilium operator that is not being deleted."""

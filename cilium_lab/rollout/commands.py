@@ -19,7 +19,7 @@ from cilium_lab.rollout.engine import Engine, utc_stamp
 from cilium_lab.rollout.journal import Journal, ProbesError, pending
 from cilium_lab.rollout.outcomes import Way, departures
 from cilium_lab.rollout.preflight import PreflightFailure, nodes_to_move, preflight_failures, ranges_in_use
-from cilium_lab.rollout.preview import describe
+from cilium_lab.rollout.preview import describe, title
 from cilium_lab.rollout.request import Desired
 
 OPERATOR = "cilium-operator"
@@ -62,7 +62,7 @@ def preflight(
         remedy = "wait for them, raise migration.limits.jobs, or set migration.jobs to delete if their work may be lost"
         found = (PreflightFailure(why, remedy),)
     if found:
-        say(f"the change to {desired.mode} is refused, nothing was changed:")
+        say(f"{title(desired, snapshot)} is refused, nothing was changed:")
         for failure in found:
             say(f"  - {failure}")
         return None
@@ -72,7 +72,7 @@ def preflight(
         try:
             Before(desired, cluster, waiter).note(snapshot)
         except ConditionTimeout as error:
-            say(f"the change to {desired.mode} is refused, nothing was changed: {error}")
+            say(f"{title(desired, snapshot)} is refused, nothing was changed: {error}")
             return None
     if journal:
         try:
@@ -85,8 +85,11 @@ def preflight(
 
 def _surveyed(desired: Desired, cluster: Cluster) -> Snapshot:
     snapshot = cluster.observe()
-    moving = nodes_to_move(desired, snapshot) if snapshot.configured else {}
-    return survey(cluster, snapshot, moving) if moving else snapshot
+    if not snapshot.configured:
+        return snapshot
+    snapshot = cluster.before_helm(snapshot)
+    moving = nodes_to_move(desired, snapshot)
+    return survey(desired, cluster, snapshot, moving) if moving else snapshot
 
 
 def _at_work(desired: Desired, snapshot: Snapshot) -> list[str]:

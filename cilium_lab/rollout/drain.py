@@ -7,7 +7,7 @@ server does not admit), its own words are reported within seconds, and the pod f
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Network
 from typing import NoReturn, TypeVar
@@ -19,6 +19,7 @@ from cilium_lab.kube.conditions import Condition, ConditionTimeout, Result, Wait
 from cilium_lab.kube.objects import Baseline, Pod, Snapshot, Workload
 from cilium_lab.kube.state import pod_key, pod_manifest
 from cilium_lab.rollout import estimates
+from cilium_lab.rollout.changes import created_after
 from cilium_lab.rollout.health import expected, short, unsettled, words
 from cilium_lab.rollout.outcomes import MOVES, REPLICATED, Departure, Way, departures, held, leaving
 from cilium_lab.rollout.request import Desired
@@ -37,10 +38,14 @@ Progress = Callable[[int, int], None]
 """Gets how many pods have left, and of how many."""
 
 
-def survey(cluster: Cluster, snapshot: Snapshot, moving: dict[str, IPv4Network]) -> Snapshot:
+def survey(desired: Desired, cluster: Cluster, snapshot: Snapshot, moving: Mapping[str, IPv4Network]) -> Snapshot:
     """The snapshot with all that `departures` of these nodes (node -> its next pod CIDR) needs."""
     found = cluster.survey(snapshot)
-    groups = {pod.group for node, pod_cidr in moving.items() for pod in leaving(found, node, pod_cidr)}
+    groups = {
+        pod.group
+        for node, pod_cidr in moving.items()
+        for pod in leaving(found, node, pod_cidr, created_after(desired, snapshot, node))
+    }
     return replace(found, inadmissible=cluster.inadmissible(found, groups))
 
 
@@ -81,6 +86,8 @@ class Drain:
         self._waiter = waiter
         self._node = node
         self._pod_cidr = pod_cidr
+        self._after = ""
+        """When pods that may stay were created, at the earliest."""
         self._before = before
         self._stamp = stamp
         self._progress = progress
@@ -155,7 +162,9 @@ class Drain:
 
     def _decide(self) -> Result:
         """Raises ConditionTimeout, before anything has left, where a pod came meanwhile that forbids the rollout."""
-        surveyed = survey(self._cluster, self._cluster.snapshot(), {self._node: self._pod_cidr})
+        snapshot = self._cluster.snapshot()
+        self._after = created_after(self._desired, snapshot, self._node)
+        surveyed = survey(self._desired, self._cluster, snapshot, {self._node: self._pod_cidr})
         if undone := self._undo_restarts(surveyed):
             return unmet(expected="no restart half done", seen=f"undone: {', '.join(undone)}", next="nothing")
         found = departures(surveyed, self._desired, self._node, self._pod_cidr)
@@ -186,7 +195,7 @@ class Drain:
         raise ConditionTimeout(Condition(Name.DRAINED, lambda: result, limit, self._node), result)
 
     def _jobs_finished(self) -> Result:
-        here = leaving(self._cluster.workload_snapshot(), self._node, self._pod_cidr)
+        here = self._leaving(self._cluster.workload_snapshot())
         running = [pod.key for pod in here if self._way(pod) is Way.JOB]
         if running:
             return unmet(
@@ -195,6 +204,9 @@ class Drain:
                 next="wait for it, or set migration.limits.jobs higher, or migration.jobs to delete if it may be lost",
             )
         return met("none at work")
+
+    def _leaving(self, snapshot: Snapshot) -> tuple[Pod, ...]:
+        return leaving(snapshot, self._node, self._pod_cidr, self._after)
 
     def _way(self, pod: Pod) -> Way:
         """As decided; a pod that came since is treated by its kind alone."""
@@ -210,7 +222,7 @@ class Drain:
         """Moves the next pod that may leave now; `seen` lists what is still here."""
         snapshot = self._cluster.workload_snapshot()
         self._fall_back(snapshot)
-        here = [pod for pod in leaving(snapshot, self._node, self._pod_cidr) if self._way(pod) in (*MOVES, Way.ENDING)]
+        here = [pod for pod in self._leaving(snapshot) if self._way(pod) in (*MOVES, Way.ENDING)]
         moving = [pod for pod in here if not pod.terminating]
         blocked = self._move_one(snapshot, moving)
         late = [w for w in snapshot.workloads if w.key in self._since and self._lacks(w, snapshot)]
@@ -354,7 +366,7 @@ class Drain:
     def _last_left(self) -> Result:
         """Lets all of them leave, and sees what is still there."""
         snapshot = self._cluster.workload_snapshot()
-        here = leaving(snapshot, self._node, self._pod_cidr)
+        here = self._leaving(snapshot)
         left = [pod for pod in here if self._way(pod) in (*_LAST, *MOVES, Way.ENDING)]
         staying = [pod for pod in left if not pod.terminating]
         self._save([pod for pod in staying if self._way(pod) is Way.BARE])

@@ -20,7 +20,7 @@ from cilium_lab.rollout.drain import survey
 from cilium_lab.rollout.health import expected, not_excused, unsettled
 from cilium_lab.rollout.node import Agents, NodeRollout
 from cilium_lab.rollout.outcomes import CANARY_LABEL, departures
-from cilium_lab.rollout.plan import LIVE, Step, plan, pod_cidr_goal
+from cilium_lab.rollout.plan import LIVE, Step, plan
 from cilium_lab.rollout.preflight import ranges_in_use
 from cilium_lab.rollout.progress import Rollouts
 from cilium_lab.rollout.request import Desired
@@ -108,7 +108,7 @@ class Engine:
     def _expect(self, snapshot: Snapshot) -> Rollouts:
         """How long each node's rollout is expected to take."""
         moving = {s.node: s.pod_cidrs[0][1][0] for s in plan(self._desired, snapshot) if s.stage == Stage.MOVE_NODE}
-        surveyed = survey(self._cluster, snapshot, moving)
+        surveyed = survey(self._desired, self._cluster, snapshot, moving)
         expected = {
             name: estimates.node(departures(surveyed, self._desired, name, cidr)) for name, cidr in moving.items()
         }
@@ -157,6 +157,12 @@ class Engine:
                 expected="every node and every agent ready",
                 seen=f"not ready: {', '.join(late) or 'there is no node'}",
                 next="`kubectl describe node`, and the agent's log",
+            )
+        if not snapshot.revision:
+            return unmet(
+                expected="the agents' DaemonSet observed as Helm has left it",
+                seen="its controller has not seen the newest template",
+                next="the log of kube-controller-manager",
             )
         return met(f"{len(agents)} nodes")
 
@@ -210,9 +216,6 @@ class Engine:
             case Stage.DROP_CIDR:
                 for name, pod_cidrs in step.pod_cidrs:
                     self._cluster.set_pod_cidrs(name, pod_cidrs)
-            case Stage.SWITCH_MODE:
-                pod_cidr = pod_cidr_goal(self._desired, snapshot)[step.node]
-                self._agents.restart(step.node, self._desired.mode, pod_cidr)
             case Stage.ADD_CIDR:
                 self._add_cidrs(step.pod_cidrs)
             case Stage.MOVE_NODE:
@@ -265,7 +268,7 @@ class Engine:
     def _verify(self, step: Step, before: Snapshot) -> None:
         """The invariants, with the mode that each agent should be in after the step."""
         modes = {name: view.mode or "" for name, view in before.views.items()}
-        if step.stage in (Stage.SWITCH_MODE, Stage.MOVE_NODE):
+        if step.stage is Stage.MOVE_NODE:
             modes[step.node] = self._desired.mode
 
         def hold() -> Result:

@@ -108,7 +108,8 @@ def non_masquerade_complete(snapshot: Snapshot, always: Iterable[IPv4Network]) -
     return tuple(
         Violation("I4", name, f"{cidr} inside a range that is not masqueraded", _join(view.non_masquerade_cidrs))
         for name, view in sorted(snapshot.views.items())
-        if view.non_masquerade_cidrs is not None
+        # an agent that still masquerades by iptables has no such map
+        if view.non_masquerade_cidrs or (view.non_masquerade_cidrs is not None and not snapshot.is_behind(name))
         for cidr in sorted(needed)
         if not any(cidr.subnet_of(wide) for wide in view.non_masquerade_cidrs)
     )

@@ -20,6 +20,7 @@ from cilium_lab.kube.client import ApiError
 from cilium_lab.kube.conditions import ConditionTimeout, Event, Waiter
 from cilium_lab.kube.objects import Snapshot
 from cilium_lab.kube.ssh import HostError
+from cilium_lab.rollout.changes import reasons
 from cilium_lab.rollout.plan import plan
 from cilium_lab.rollout.request import Desired
 
@@ -122,4 +123,5 @@ def origin(desired: Desired, snapshot: Snapshot) -> str:
 def pending(desired: Desired, snapshot: Snapshot) -> bool:
     """Whether a run would change anything."""
     now = snapshot.configured
-    return now is not None and (now.mode != desired.mode or bool(plan(desired, snapshot)))
+    behind = bool(reasons(desired, snapshot))
+    return now is not None and (now.mode != desired.mode or behind or bool(plan(desired, snapshot)))

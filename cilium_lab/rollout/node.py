@@ -16,6 +16,7 @@ from cilium_lab.kube.raw import listed
 from cilium_lab.kube.state import CREATED_KEY, pod_key
 from cilium_lab.rollout import estimates
 from cilium_lab.rollout.canary import without
+from cilium_lab.rollout.changes import created_after
 from cilium_lab.rollout.drain import Drain, Progress
 from cilium_lab.rollout.health import expected, unsettled, words
 from cilium_lab.rollout.invariants import endpoints_ready, routes_complete
@@ -184,7 +185,8 @@ class NodeRollout:
         snapshot = self._cluster.snapshot()
         agent = snapshot.agent(self._node)
         view = self._cluster.view(agent) if agent and agent.ready else None
-        if view is None or view.pod_cidr != pod_cidr or view.mode != self._desired.mode:
+        here = (self._desired.mode, pod_cidr)
+        if view is None or (view.mode, view.pod_cidr) != here or snapshot.is_behind(self._node):
             if self._desired.mode == "cluster-pool":
                 others = tuple(other for other in snapshot.pod_cidrs(self._node) if other != pod_cidr)
                 self._cluster.set_pod_cidrs(self._node, (pod_cidr, *others))
@@ -236,7 +238,7 @@ class NodeRollout:
         agent = snapshot.agent(self._node)
         since = agent.created if agent else ""
         here = [pod for pod in snapshot.pods if pod.node == self._node and pod.owner and pod.created < since]
-        astray = leaving(snapshot, self._node, pod_cidr)
+        astray = leaving(snapshot, self._node, pod_cidr, created_after(self._desired, snapshot, self._node))
         old = {pod.key: pod for pod in astray if pod.owner and pod.address is not None and not pod.terminating}
         old |= {pod.key: pod for pod in here if pod.key in cut_off}
         for pod in old.values():

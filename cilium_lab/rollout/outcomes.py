@@ -19,6 +19,7 @@ from cilium_lab.kube.quantities import quantity
 from cilium_lab.kube.raw import member
 from cilium_lab.kube.rules import tolerates
 from cilium_lab.kube.state import pod_key
+from cilium_lab.rollout.changes import created_after
 from cilium_lab.rollout.placement import Board, feasible, objections, victims
 from cilium_lab.rollout.request import Desired
 
@@ -64,15 +65,15 @@ class Departure:
     """Seconds that its successor, once it is ready, has to stay so before it counts."""
 
 
-def leaving(snapshot: Snapshot, node: str, pod_cidr: IPv4Network) -> tuple[Pod, ...]:
-    """The pods of `node` that have no address of `pod_cidr`."""
+def leaving(snapshot: Snapshot, node: str, pod_cidr: IPv4Network, after: str) -> tuple[Pod, ...]:
+    """The pods of `node` that have no address of `pod_cidr`, or were created before `after`."""
     return tuple(
         pod
         for pod in snapshot.pods
         if pod.node == node
         and pod.on_pod_network
         and CANARY_LABEL not in pod.labels
-        and (pod.address is None or pod.address not in pod_cidr)
+        and (pod.address is None or pod.address not in pod_cidr or pod.created < after)
     )
 
 
@@ -87,7 +88,8 @@ def departures(survey: Snapshot, desired: Desired, node: str, pod_cidr: IPv4Netw
     saved = {pod_key(manifest) for manifest in survey.state.pods}
     allowed = frozenset({*desired.recreate, *saved})
     found: list[Departure] = []
-    for pod in sorted(leaving(survey, node, pod_cidr), key=lambda one: _order(one, survey)):
+    after = created_after(desired, survey, node)
+    for pod in sorted(leaving(survey, node, pod_cidr, after), key=lambda one: _order(one, survey)):
         one, board = _departure(pod, survey, desired, allowed, board)
         found.append(one)
     return tuple(_comes_home(one, board.cordoned(node, on=False)) for one in found)

@@ -41,14 +41,13 @@ def plan(desired: Desired, snapshot: Snapshot) -> tuple[Step, ...]:
         return ()
     goal = pod_cidr_goal(desired, snapshot)
     order = [node.name for node in rollout_order(snapshot.nodes) if node.name in goal and node.name in snapshot.views]
-    moving = [name for name in order if has_to_move(snapshot, name, goal[name])]
+    moving = [name for name in order if has_to_move(desired, snapshot, name, goal[name])]
     # A node whose rollout an earlier run began comes first: the others need its capacity.
     moving.sort(key=lambda name: name not in snapshot.state.nodes)
     staying = [name for name in order if name not in moving]
     return (
         *_operator(desired, snapshot),
         *_drop_cidrs(snapshot, staying, goal),
-        *_switch_mode(desired, snapshot, staying),
         *_add_cidrs(snapshot, moving, goal),
         *(_move_node(desired, snapshot, name, goal[name]) for name in moving),
     )
@@ -59,10 +58,13 @@ def rollout_order(nodes: tuple[Node, ...]) -> list[Node]:
     return sorted(nodes, key=lambda node: (node.control_plane, node.name))
 
 
-def has_to_move(snapshot: Snapshot, name: str, pod_cidr: IPv4Network) -> bool:
-    """Whether a node is not on this pod CIDR alone: its agent or a pod of it, or its rollout has not ended."""
+def has_to_move(desired: Desired, snapshot: Snapshot, name: str, pod_cidr: IPv4Network) -> bool:
+    """Whether a node is not as it should be: its agent is behind, in another mode or on another pod CIDR, a pod of it
+    has another address, or its rollout has not ended."""
     saved = {str(pod["spec"]["nodeName"]) for pod in snapshot.state.pods}
-    if snapshot.views[name].pod_cidr != pod_cidr or name in snapshot.state.nodes or name in saved:
+    view = snapshot.views[name]
+    begun = name in snapshot.state.nodes or name in saved
+    if begun or (view.mode, view.pod_cidr) != (desired.mode, pod_cidr) or snapshot.is_behind(name):
         return True
     return any(
         pod.node == name and pod.on_pod_network and pod.address is not None and pod.address not in pod_cidr
@@ -137,14 +139,6 @@ def _drop_cidrs(snapshot: Snapshot, names: list[str], goal: Goal) -> tuple[Step,
     )
 
 
-def _switch_mode(desired: Desired, snapshot: Snapshot, names: list[str]) -> tuple[Step, ...]:
-    return tuple(
-        Step(Stage.SWITCH_MODE, f"its agent runs in {snapshot.views[name].mode} and keeps its pod CIDR", name)
-        for name in names
-        if snapshot.views[name].mode != desired.mode
-    )
-
-
 def _add_cidrs(snapshot: Snapshot, moving: list[str], goal: Goal) -> tuple[Step, ...]:
     """All at once, so that the operator restarts once."""
     lacking = [name for name in moving if goal[name] not in snapshot.pod_cidrs(name)]
@@ -159,5 +153,7 @@ def _move_node(desired: Desired, snapshot: Snapshot, name: str, pod_cidr: IPv4Ne
     view = snapshot.views[name]
     mode = f", {view.mode} -> {desired.mode}" if view.mode != desired.mode else ""
     begun = f"its rollout to {pod_cidr} has not ended"
-    way = f"{view.pod_cidr} -> {pod_cidr}" if view.pod_cidr != pod_cidr else begun
+    way = f"{view.pod_cidr} -> {pod_cidr}"
+    if view.pod_cidr == pod_cidr:
+        way = f"its agent is behind, {pod_cidr} stays" if snapshot.is_behind(name) else begun
     return Step(Stage.MOVE_NODE, f"{way}{mode}", name, ((name, (pod_cidr,)),))

@@ -7,11 +7,12 @@ from ipaddress import IPv4Network
 from itertools import combinations
 
 from cilium_lab.kube.objects import Snapshot, State
+from cilium_lab.rollout.changes import MASQUERADING, ROUTING, changes, is_behind, reasons
 from cilium_lab.rollout.health import NOTED
 from cilium_lab.rollout.invariants import violated
 from cilium_lab.rollout.outcomes import Way, departures, held
 from cilium_lab.rollout.plan import LIVE, Goal, pod_cidr_goal
-from cilium_lab.rollout.request import Desired
+from cilium_lab.rollout.request import SERVICE_RANGE, Desired
 
 KNOWN = (*LIVE, "multi-pool")
 
@@ -37,7 +38,7 @@ def preflight_failures(desired: Desired, snapshot: Snapshot) -> Failures:
 
     `snapshot` is a survey where nodes are to move (`drain.survey`).
     """
-    found = (*_modes(desired, snapshot), *_ranges(desired, snapshot))
+    found = (*_modes(desired, snapshot), *_ranges(desired, snapshot), *fixed(desired, snapshot))
     if snapshot.configured is None or found or desired.mode not in LIVE:
         return found
     found = (*_health(snapshot), *_pod_cidrs(desired, snapshot))
@@ -48,6 +49,17 @@ def preflight_failures(desired: Desired, snapshot: Snapshot) -> Failures:
 
 
 def nodes_to_move(desired: Desired, snapshot: Snapshot) -> Goal:
+    """Node -> the pod CIDR that it shall have, for those that are to be rolled out: they use another one, or their
+    agent is behind."""
+    renumbered = nodes_to_renumber(desired, snapshot)
+    return {
+        name: cidr
+        for name, cidr in pod_cidr_goal(desired, snapshot).items()
+        if name in renumbered or is_behind(desired, snapshot, name)
+    }
+
+
+def nodes_to_renumber(desired: Desired, snapshot: Snapshot) -> Goal:
     """Node -> the pod CIDR that it shall have, for those that use another one."""
     view = snapshot.views
     return {
@@ -85,6 +97,53 @@ def _modes(desired: Desired, snapshot: Snapshot) -> Failures:
             ),
         )
     return ()
+
+
+def fixed(desired: Desired, snapshot: Snapshot) -> Failures:
+    """What cannot change on a live cluster: what it is made with, and what its nodes have to have in common."""
+    found: list[PreflightFailure] = []
+    ranges = {
+        "podSubnet": ("podCidr", desired.pod_cidr),
+        "serviceSubnet": ("serviceCidr", desired.other_networks.get(SERVICE_RANGE)),
+    }
+    for name, (option, wanted) in ranges.items():
+        made_with = snapshot.networking.get(name, wanted)
+        if wanted != made_with:
+            found.append(
+                PreflightFailure(
+                    f"{option} {made_with} -> {wanted} cannot be done on a live cluster: kubeadm made it with "
+                    f"{made_with}, which the API server, the controller manager and every node keep",
+                    f"set {option} back to {made_with}, or destroy the lab and bring it up again",
+                )
+            )
+    listed = changes(desired, snapshot)
+    routing = [change for change in listed if change.path in ROUTING]
+    for change in routing[:1]:  # where the mode changes, the protocol comes or goes with it
+        found.append(
+            PreflightFailure(
+                f"{change} cannot be done on a live cluster: while nodes of both kinds exist, pods on one kind do not "
+                "reach those on the other",
+                "set it back, or destroy the lab and bring it up again",
+            )
+        )
+    if any(change.path in MASQUERADING for change in listed) and nodes_to_renumber(desired, snapshot):
+        found.append(
+            PreflightFailure(
+                "masquerade and the nodes' pod CIDRs cannot change in one step: iptables spares one range, so pods of "
+                "two would see node addresses of each other",
+                "set masquerade to bpf, run `pulumi up`, then change ipamMode or clusterPool",
+            )
+        )
+    named = reasons(desired, snapshot)
+    if named and desired.mode not in LIVE:
+        found.append(
+            PreflightFailure(
+                f"Cilium's settings cannot change on a live cluster in the mode {desired.mode}: {', '.join(named)}; a "
+                "node has no pod CIDR of its own there, and the rollout of nodes needs one",
+                "set them back, or destroy the lab and bring it up again",
+            )
+        )
+    return tuple(found)
 
 
 def _ranges(desired: Desired, snapshot: Snapshot) -> Failures:
@@ -167,7 +226,7 @@ def _pod_cidrs(desired: Desired, snapshot: Snapshot) -> Failures:
                     "run it with --allocate-node-cidrs and --cluster-cidr",
                 )
             )
-    if not desired.ip_masq_agent and nodes_to_move(desired, snapshot):
+    if not desired.ip_masq_agent and nodes_to_renumber(desired, snapshot):
         # iptables spares one destination range (pkg/datapath/iptables/iptables.go, installMasqueradeRules).
         direct = (
             "iptables spares one range, so pods of the old and of the new one would see node addresses of each other"

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from cilium_lab.kube.client import ApiError, KubectlApi
 from cilium_lab.kube.cluster import Cluster
 from cilium_lab.kube.objects import Snapshot
 from cilium_lab.rollout import estimates
+from cilium_lab.rollout.changes import reasons
 from cilium_lab.rollout.drain import survey
 from cilium_lab.rollout.health import baseline, notes
 from cilium_lab.rollout.outcomes import MOVES, RECREATED, Departure, Way, departures
 from cilium_lab.rollout.plan import rollout_order
-from cilium_lab.rollout.preflight import nodes_to_move, preflight_failures
+from cilium_lab.rollout.preflight import fixed, nodes_to_move, nodes_to_renumber, preflight_failures
 from cilium_lab.rollout.progress import duration
 from cilium_lab.rollout.request import Desired
 
@@ -29,16 +31,28 @@ def describe(desired: Desired, snapshot: Snapshot) -> tuple[str, ...]:
     order = [node.name for node in rollout_order(snapshot.nodes) if node.name in moving]
     ways = {name: departures(snapshot, desired, name, moving[name]) for name in order}
     seconds = sum(estimates.node(found) for found in ways.values())
-    nodes = ", ".join(f"{name} -> {moving[name]}" for name in order)
     if not order:
-        return (f"{now.mode} -> {desired.mode}; no node gets a new pod CIDR",)
-    head = f"{now.mode} -> {desired.mode}; {len(order)} nodes get a new pod CIDR, one at a time: {nodes}"
-    lines = [f"{head}; about {duration(seconds)}"]
+        return (f"{now.mode} -> {desired.mode}; no node is rolled out",)
+    lines = [f"{_head(desired, snapshot, order)}; about {duration(seconds)}"]
     for name in order:
         lines += _node(name, ways[name])
     lines += _local_services(snapshot, ways)
     lines += [f"  noted, and not waited for: {note}" for note in notes(baseline(snapshot, desired.services))]
     return tuple(lines)
+
+
+def _head(desired: Desired, snapshot: Snapshot, order: list[str]) -> str:
+    """What changes, and which nodes are rolled out for it."""
+    mode = snapshot.configured.mode if snapshot.configured else ""
+    renumbered = nodes_to_renumber(desired, snapshot)
+    why = "; ".join(reasons(desired, snapshot))
+    if not renumbered:
+        what = mode if mode == desired.mode else f"{mode} -> {desired.mode}"
+        why = why or "their agents run with an earlier configuration"
+        return f"{what}; {len(order)} nodes are rolled out, one at a time: {', '.join(order)}; because of {why}"
+    nodes = ", ".join(f"{name} -> {renumbered[name]}" if name in renumbered else name for name in order)
+    head = f"{mode} -> {desired.mode}; {len(order)} nodes get a new pod CIDR, one at a time: {nodes}"
+    return f"{head}; and {why}" if why else head
 
 
 def _node(name: str, found: Iterable[Departure]) -> Iterable[str]:
@@ -76,28 +90,46 @@ def _local_services(snapshot: Snapshot, ways: dict[str, tuple[Departure, ...]]) 
                 )
 
 
-def preview(desired: Desired, snapshot: Snapshot) -> tuple[str, ...]:
-    """What the next run would do to pods, or why it would refuse; empty if it has nothing to do."""
+def title(desired: Desired, snapshot: Snapshot) -> str:
+    """What is refused, if it is."""
+    same = snapshot.configured is not None and snapshot.configured.mode == desired.mode
+    return "the change" if same else f"the change to {desired.mode}"
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What is told; no lines if there is nothing to do."""
+
+    lines: tuple[str, ...] = ()
+    refused: bool = False
+    """Whether it can never succeed as things are: no time that passes would mend it."""
+
+
+def preview(desired: Desired, snapshot: Snapshot) -> Preview:
+    """What the next run would do to pods, or why it would refuse."""
     now = snapshot.configured
     if now is None:
-        return ()
-    same = now.mode == desired.mode and (desired.mode == "kubernetes" or set(desired.pools) <= set(now.pools))
-    if same and not nodes_to_move(desired, snapshot):
-        return ()
-    found = preflight_failures(desired, snapshot)
-    if found:
-        return (f"the change to {desired.mode} would be refused:", *(f"  - {failure}" for failure in found))
-    return describe(desired, snapshot)
+        return Preview()
+    same = now.mode == desired.mode and (desired.mode != "cluster-pool" or set(desired.pools) <= set(now.pools))
+    if same and not nodes_to_move(desired, snapshot) and not fixed(desired, snapshot):
+        return Preview()
+    if found := preflight_failures(desired, snapshot):
+        lines = (f"{title(desired, snapshot)} would be refused:", *(f"  - {failure}" for failure in found))
+        return Preview(lines, refused=not all(failure.transient for failure in found))
+    return Preview(describe(desired, snapshot))
 
 
-def preview_live(desired: Desired, kubeconfig: str) -> tuple[str, ...]:
+def preview_live(desired: Desired, kubeconfig: str) -> Preview:
     """The same of the cluster that the kubeconfig names. Agents are not queried: that would take too long."""
     try:
         with KubectlApi(kubeconfig, attempts=1, timeout=_SECONDS) as api:
             cluster = Cluster(api, desired.non_masquerade_cidrs)
             snapshot = cluster.snapshot()
-            if snapshot.configured and (moving := nodes_to_move(desired, snapshot)):
-                snapshot = survey(cluster, snapshot, moving)
+            if snapshot.configured:
+                snapshot = cluster.before_helm(snapshot)
+                if moving := nodes_to_move(desired, snapshot):
+                    snapshot = survey(desired, cluster, snapshot, moving)
             return preview(desired, snapshot)
     except ApiError as error:
-        return (f"the preview cannot tell what a migration would do to pods, the cluster does not answer: {error}",)
+        unknown = "the preview cannot tell what a migration would do to pods, the cluster does not answer"
+        return Preview((f"{unknown}: {error}",))

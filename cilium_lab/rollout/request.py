@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from ipaddress import IPv4Network
 from typing import Any, cast
 
 from cilium_lab.disruption.targets import Hosts, parse_hosts
+
+SERVICE_RANGE = "the Service range"
+"""Its name among `Desired.other_networks`."""
 
 
 class RequestError(Exception):
@@ -75,6 +79,10 @@ class Desired:
     """Services, `namespace/name`, which always have to have a ready backend."""
     canary: Canary | None = None
     limits: Limits = field(default_factory=Limits)
+    values: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
+    """Those that Helm is given for Cilium's chart; empty: they are not compared with the cluster."""
+    chart: str = ""
+    """The chart's version, x.y.z."""
 
     @property
     def ranges(self) -> tuple[IPv4Network, ...]:
@@ -117,6 +125,8 @@ def parse(text: str) -> Request:
             other_networks={name: IPv4Network(cidr) for name, cidr in tree.get("otherNetworks", {}).items()},
             direct_routes=bool(tree.get("directRoutes", True)),
             ip_masq_agent=bool(tree.get("ipMasqAgent", True)),
+            values=tree.get("values", {}),
+            chart=str(tree.get("chart", "")),
             recreate=_texts(tree, "recreate"),
             jobs=str(tree.get("jobs", "wait")),
             services=_texts(tree, "services"),
@@ -142,6 +152,8 @@ def render(desired: Desired) -> dict[str, object]:
         "otherNetworks": {name: str(cidr) for name, cidr in desired.other_networks.items()},
         "directRoutes": desired.direct_routes,
         "ipMasqAgent": desired.ip_masq_agent,
+        "values": desired.values,
+        "chart": desired.chart,
         "recreate": list(desired.recreate),
         "jobs": desired.jobs,
         "services": list(desired.services),

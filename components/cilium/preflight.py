@@ -21,12 +21,14 @@ from typing import Any
 import pulumi
 from pulumi_command import local
 
+from cilium_lab.artifacts.bundle import ONLINE, Artifacts
 from cilium_lab.config.schema import LabConfig
 from cilium_lab.config.topology import API_SERVER_PORT
 from cilium_lab.disruption.targets import Hosts
 from cilium_lab.rollout.preview import preview_live
-from cilium_lab.rollout.request import Canary, Desired, Limits, render
+from cilium_lab.rollout.request import SERVICE_RANGE, Canary, Desired, Limits, render
 from components.cilium.ipam import masquerade_agent
+from components.cilium.values import values
 from components.workloads.manifests import CURL_POD, NAMESPACE, WEBPOD, WEBPOD_LABELS
 
 PROGRAM = ".venv/bin/python -m cilium_lab.rollout"
@@ -50,7 +52,7 @@ def passed(answer: str) -> Passed:
     return Passed(str(tree["run"]), tuple(IPv4Network(cidr) for cidr in tree["inUse"]))
 
 
-def desired_cluster(lab: LabConfig) -> Desired:
+def desired_cluster(lab: LabConfig, artifacts: Artifacts = ONLINE) -> Desired:
     """The goal of `preflight` and `run`. The canary tries the API server by its Service and by its own port."""
     topology = lab.topology
     behind = topology.router_network
@@ -69,11 +71,13 @@ def desired_cluster(lab: LabConfig) -> Desired:
         mask_size=lab.cluster_pool.mask_size,
         other_networks={
             "the node network": topology.network.cidr,
-            "the Service range": lab.service_cidr,
+            SERVICE_RANGE: lab.service_cidr,
             "the network behind the router": behind.cidr,
         },
         direct_routes=lab.routing_mode == "native",
         ip_masq_agent=masquerade_agent(lab),
+        values=values(lab, artifacts),
+        chart=lab.versions.cilium,
         recreate=(f"{NAMESPACE}/{CURL_POD}", *lab.migration.recreate),
         jobs=lab.migration.jobs,
         limits=Limits(**lab.migration.limits.model_dump(exclude_none=True)),
@@ -94,6 +98,7 @@ class Preflight(pulumi.ComponentResource):
         self,
         name: str,
         config: LabConfig,
+        artifacts: Artifacts,
         kubeconfig: pulumi.Input[str],
         records: Path,
         hosts: pulumi.Output[Hosts] | None = None,
@@ -106,7 +111,7 @@ class Preflight(pulumi.ComponentResource):
         None: there are no probes.
         """
         super().__init__("cilium-lab:migration:Preflight", name, None, opts)
-        desired = desired_cluster(config)
+        desired = desired_cluster(config, artifacts)
         if pulumi.runtime.is_dry_run():
             # Known unless the cluster itself is still to be made or changed.
             pulumi.Output.from_input(kubeconfig).apply(lambda text: _preview(desired, text))
@@ -140,8 +145,10 @@ class Preflight(pulumi.ComponentResource):
 
 async def _preview(desired: Desired, kubeconfig: str) -> None:
     """A preview runs no command, so the program itself looks at the cluster, beside all else that it previews."""
-    if lines := await asyncio.to_thread(preview_live, desired, kubeconfig):
-        pulumi.log.warn("\n".join(lines))
+    found = await asyncio.to_thread(preview_live, desired, kubeconfig)
+    if found.lines:
+        # An error fails the preview, and so the update before it begins.
+        (pulumi.log.error if found.refused else pulumi.log.warn)("\n".join(found.lines))
 
 
 def _render_hosts(hosts: Hosts) -> dict[str, object]:

@@ -79,6 +79,9 @@ def chart_values(lab: LabConfig, artifacts: Artifacts = ONLINE, in_use: Iterable
         "operator": _operator(lab, artifacts),
         "debug": {"enabled": lab.debug},
         "updateStrategy": {"type": "OnDelete"},
+        # Each change of an agent's configuration makes a new revision of the template; it is the rollout of nodes that
+        # restarts them. In multi-pool there is no such rollout.
+        "rollOutCiliumPods": lab.ipam_mode != "multi-pool",
         "envoy": {"enabled": has_envoy(artifacts)},
     }
     if not has_envoy(artifacts):
@@ -100,7 +103,11 @@ def _hubble(lab: LabConfig, artifacts: Artifacts) -> ChartHubble:
     hubble: ChartHubble = {
         "enabled": True,
         # With the chart's own value a relay that is drained is down until its successor is ready.
-        "relay": {"enabled": True, "updateStrategy": {"rollingUpdate": {"maxUnavailable": 0}}},
+        "relay": {
+            "enabled": True,
+            "rollOutPods": True,
+            "updateStrategy": {"rollingUpdate": {"maxUnavailable": 0}},
+        },
         "ui": {"enabled": False},
         "metrics": {"enableOpenMetrics": True, "enabled": list(HUBBLE_METRICS)},
     }

@@ -7,6 +7,7 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 from cilium_lab.kube.objects import (
+    REVISION_LABEL,
     AgentView,
     CiliumNode,
     Configured,
@@ -93,3 +94,18 @@ def with_pod_cidrs(**pod_cidrs: tuple[IPv4Network, ...]) -> dict[str, CiliumNode
     """CiliumNodes with these pod CIDRs instead: keys have _ for -."""
     changed = {name.replace("_", "-"): of_node for name, of_node in pod_cidrs.items()}
     return {name: CiliumNode(name, changed.get(name, (OLD[name],))) for name in NAMES}
+
+
+def with_revisions(snapshot: Snapshot, **revisions: str) -> Snapshot:
+    """Agents of the newest revision, but for those of nodes (_ for -) of which another one is given."""
+    others = {name.replace("_", "-"): revision for name, revision in revisions.items()}
+    return replace(
+        snapshot,
+        revision="new",
+        pods=tuple(
+            replace(p, labels={**p.labels, REVISION_LABEL: others.get(p.node, "new")})
+            if p.labels.get("k8s-app") == "cilium"
+            else p
+            for p in snapshot.pods
+        ),
+    )

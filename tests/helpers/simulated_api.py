@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import re
 from collections.abc import Callable
@@ -65,7 +67,22 @@ class SimulatedApi:
             return self._node(match[1])
         if match := re.fullmatch(r"/api/v1/namespaces/([^/]+)/pods/([^/]+)", path):
             return self._pod(self._find(match[1], match[2]))
+        if path == "/apis/apps/v1/namespaces/kube-system/daemonsets/cilium":
+            meta = {"name": "cilium", "uid": "agents", "generation": 1}
+            return {"metadata": meta, "status": {"observedGeneration": 1}}
         lists: dict[str, Callable[[], Any]] = {
+            "/apis/apps/v1/namespaces/kube-system/controllerrevisions?labelSelector=k8s-app%3Dcilium": lambda: [
+                {
+                    "metadata": {
+                        "labels": {"controller-revision-hash": cluster.revision()},
+                        "ownerReferences": [{"uid": "agents"}],
+                    },
+                    "revision": 1,
+                }
+            ],
+            "/api/v1/namespaces/kube-system/secrets?labelSelector=owner%3Dhelm%2Cname%3Dcilium%2Cstatus%3Ddeployed": (
+                lambda: [helm_record(cluster.helm)] if cluster.helm else []
+            ),
             "/api/v1/nodes": lambda: [self._node(name) for name in cluster.nodes],
             "/api/v1/pods": lambda: [self._pod(pod) for pod in cluster.pods.values()],
             "/apis/cilium.io/v2/ciliumnodes": lambda: [self._cilium_node(name) for name in cluster.nodes],
@@ -309,6 +326,13 @@ class SimulatedApi:
         labels = {"kubernetes.io/service-name": service}
         meta = {"name": f"{service}-x", "namespace": d.namespace, "labels": labels}
         return {"metadata": meta, "addressType": "IPv4", "endpoints": ends}
+
+
+def helm_record(values: dict[str, Any], chart: str = "1.0.0", version: int = 1) -> dict[str, Any]:
+    """A Secret as Helm writes it: base64 by Helm, and once more by the API."""
+    record = json.dumps({"chart": {"metadata": {"version": chart}}, "config": values}).encode()
+    packed = base64.b64encode(base64.b64encode(gzip.compress(record))).decode()
+    return {"metadata": {"labels": {"version": str(version)}}, "data": {"release": packed}}
 
 
 def selects(budget: dict[str, Any], pod: Pod) -> bool:

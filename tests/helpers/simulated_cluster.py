@@ -7,6 +7,7 @@ re-creates.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
@@ -84,6 +85,10 @@ class SimulatedCluster:
         self.config = {"ipam": mode}
         self.config_changed = 0.0
         self.operator_mode = mode
+        self.settings = ""
+        """Of the agents, besides the mode."""
+        self.helm: dict[str, Any] = {}
+        """Helm's record of the release: the values that it was given."""
         self.masquerade = ["172.20.0.0/16", "192.168.0.0/16"]
         self.maps = {name: list(self.masquerade) for name in NODES}
         self.config_maps: dict[str, dict[str, Any]] = {}
@@ -103,7 +108,7 @@ class SimulatedCluster:
         ]
         for node in NODES:
             self.add_pod(Pod("kube-system", f"cilium-{node}", node, self._uid(), ("DaemonSet", "cilium"), True,
-                             {"k8s-app": "cilium"}))  # fmt: skip
+                             {"k8s-app": "cilium", "controller-revision-hash": self.revision()}))  # fmt: skip
             self.add_pod(Pod("logs", f"logger-{node}", node, self._uid(), ("DaemonSet", "logger")))
         self.start_operator()
         self.now = START
@@ -163,6 +168,10 @@ class SimulatedCluster:
             case _:
                 pass
 
+    def revision(self) -> str:
+        """The name of the newest template of the agents' DaemonSet: Helm puts a checksum of cilium-config into it."""
+        return hashlib.sha256(f"{sorted(self.config.items())} {self.settings}".encode()).hexdigest()[:10]
+
     # -- Cilium ----------------------------------------------------------------------------------------------------
 
     def _start_agent(self, old: Pod) -> None:
@@ -171,7 +180,8 @@ class SimulatedCluster:
         if mode == "kubernetes":
             self.pod_cidrs[node] = [str(self.nodes[node]["pod_cidr"])]
         self.running[node] = (mode, self.pod_cidrs[node][0])
-        self.add_pod(Pod(old.namespace, old.name, node, self._uid(), old.owner, True, old.labels,
+        labels = {**old.labels, "controller-revision-hash": self.revision()}
+        self.add_pod(Pod(old.namespace, old.name, node, self._uid(), old.owner, True, labels,
                          self.now + AGENT_START))  # fmt: skip
         pod_cidr = IPv4Network(self.pod_cidrs[node][0])
         for pod in self.pods.values():

@@ -109,7 +109,8 @@ def test_multi_pool_waits_for_no_pod_cidr() -> None:
 def test_helm_never_restarts_an_agent() -> None:
     tree = values(parse({}))
     assert tree["updateStrategy"] == {"type": "OnDelete"}
-    assert "rollOutCiliumPods" not in tree
+    assert tree["rollOutCiliumPods"] is True  # a new revision of the template, by which the rollout knows who is behind
+    assert values(parse({"ipamMode": "multi-pool"}))["rollOutCiliumPods"] is False
 
 
 def test_tunnel_drops_what_its_agent_refuses() -> None:
@@ -154,7 +155,12 @@ def test_more_values_are_laid_under_the_programs() -> None:
     tree = values(parse({"ciliumValues": given}))
     assert at(tree, "bpf") == {"mapDynamicSizeRatio": 0.005, "masquerade": True}
     surging = {"rollingUpdate": {"maxUnavailable": 0}}
-    assert at(tree, "hubble.relay") == {"replicas": 2, "enabled": True, "updateStrategy": surging}
+    assert at(tree, "hubble.relay") == {
+        "replicas": 2,
+        "enabled": True,
+        "rollOutPods": True,
+        "updateStrategy": surging,
+    }
     assert tree["l7Proxy"] is False
 
 
@@ -193,7 +199,7 @@ def test_what_is_reserved_is_set_or_must_stay_unset() -> None:
     """RESERVED has no entry that outlived its value."""
     every = [values(parse({**raw, **mode}), artifacts) for raw, artifacts in STACKS.values() for mode in MODES.values()]
     paths = {path for tree in every for path in _leaves(tree)}
-    unset = {"enableIPv4Masquerade", "rollOutCiliumPods"}
+    unset = {"enableIPv4Masquerade"}
     for reserved in RESERVED:
         used = any(f"{path}.".startswith(f"{reserved}.") for path in paths)
         assert used != (reserved in unset), reserved

@@ -11,8 +11,10 @@ import pulumi
 import pytest
 from pulumi_command import local
 
+from cilium_lab.artifacts.bundle import ONLINE
 from cilium_lab.config.load import parse as parse_config
 from cilium_lab.disruption.targets import Hosts
+from cilium_lab.rollout.preview import Preview
 from cilium_lab.rollout.request import Desired, parse
 from components.cilium import preflight as component
 from components.cilium.migration import Migration
@@ -40,6 +42,7 @@ def recorded(*, preview: bool = False, probe: bool = False) -> tuple[Recording, 
         preflight = Preflight(
             "preflight",
             parse_config({"ipamMode": "cluster-pool"}),
+            ONLINE,
             pulumi.Output.secret(KUBECONFIG),
             Path("/state/migrations"),
             hosts,
@@ -94,21 +97,24 @@ def test_the_answer_of_the_preflight_is_no_secret() -> None:
     assert run.request.object["environment"]["PREFLIGHT"] == ANSWER
 
 
-def test_a_preview_warns_of_what_will_happen_to_pods_and_an_update_leaves_that_to_the_preflight(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_preview_tells_what_will_happen_to_pods_and_an_update_leaves_that_to_the_preflight(
+    monkeypatch: pytest.MonkeyPatch, refused: bool
 ) -> None:
     looked: list[tuple[str, str]] = []
-    said: list[str] = []
+    said: dict[str, list[str]] = {"warn": [], "error": []}
 
-    def look(desired: Desired, kubeconfig: str) -> tuple[str, ...]:
+    def look(desired: Desired, kubeconfig: str) -> Preview:
         looked.append((desired.mode, kubeconfig))
-        return ("kubernetes -> cluster-pool", "  note: bare pod default/mine")
+        return Preview(("kubernetes -> cluster-pool", "  note: bare pod default/mine"), refused)
 
     monkeypatch.setattr(component, "preview_live", look)
-    monkeypatch.setattr(pulumi.log, "warn", said.append)
+    for level, told in said.items():
+        monkeypatch.setattr(pulumi.log, level, told.append)
     recorded(preview=True)
     assert looked == [("cluster-pool", KUBECONFIG)]
-    assert said == ["kubernetes -> cluster-pool\n  note: bare pod default/mine"]
+    text = ["kubernetes -> cluster-pool\n  note: bare pod default/mine"]
+    assert said == {"warn": [] if refused else text, "error": text if refused else []}
     recorded()
     assert len(looked) == 1
 

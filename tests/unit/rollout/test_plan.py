@@ -21,6 +21,7 @@ from tests.helpers.migration_world import (
     pod,
     view,
     with_pod_cidrs,
+    with_revisions,
     world,
 )  # fmt: skip
 
@@ -44,12 +45,16 @@ def test_nothing_to_do_is_an_empty_plan() -> None:
     assert plan(replace(FORWARD, mode="multi-pool"), world()) == ()
 
 
-def test_a_node_that_keeps_its_pod_cidr_only_switches_its_mode() -> None:
+def test_a_node_that_keeps_its_pod_cidr_is_rolled_out_where_its_agent_is_in_another_mode_or_behind() -> None:
     same = replace(FORWARD, pools=(POD_CIDR,))
-    assert stages(plan(same, world())) == [(Stage.SWITCH_MODE, name) for name in ("k8s-w1", "k8s-w2", "k8s-cp")]
+    assert stages(plan(same, world())) == [(Stage.MOVE_NODE, name) for name in ("k8s-w1", "k8s-w2", "k8s-cp")]
     larger = replace(FORWARD, pools=(POD_CIDR, POOL))
     running = {name: view(name, mode="cluster-pool") for name in NAMES}
     assert plan(larger, world(views=running)) == ()
+    behind = with_revisions(world(), k8s_w2="old")
+    assert [(step.node, step.reason) for step in plan(BACK, behind)] == [
+        ("k8s-w2", f"its agent is behind, {OLD['k8s-w2']} stays")
+    ]
 
 
 def test_an_added_pod_cidr_is_kept_and_not_added_again() -> None:

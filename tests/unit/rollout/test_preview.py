@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from cilium_lab.kube.objects import Configured, Endpoint, Service, Workload
+from cilium_lab.kube.objects import Configured, Endpoint, Service, Snapshot, Workload
 from cilium_lab.rollout.preview import preview, preview_live
+from cilium_lab.rollout.request import Desired
 from tests.helpers.migration_world import (
     FORWARD,
     NAMES,
@@ -31,6 +32,10 @@ LOGGER = pod("log-x", "k8s-w2", "192.168.2.61", owner=("DaemonSet", "log"))
 MINE = pod("mine", "k8s-w1", "192.168.1.40")
 
 
+def told_by(desired: Desired, snapshot: Snapshot) -> tuple[str, ...]:
+    return preview(desired, snapshot).lines
+
+
 def test_nodes_in_order_and_pods_by_outcome_are_listed_with_the_time() -> None:
     scratch = pod(
         "cache-1",
@@ -40,7 +45,7 @@ def test_nodes_in_order_and_pods_by_outcome_are_listed_with_the_time() -> None:
         spec={"volumes": [{"name": "tmp", "emptyDir": {}}]},
     )
     alone = Workload("Deployment", "default", "cache", 1, 1, True, surges=False)
-    told = preview(
+    told = told_by(
         replace(FORWARD, recreate=("default/mine",)),
         world(
             pods=(*world().pods, LOGGER, MINE, scratch),
@@ -66,7 +71,7 @@ def test_nodes_in_order_and_pods_by_outcome_are_listed_with_the_time() -> None:
 def test_what_a_local_traffic_policy_costs_and_what_is_broken_already_are_told() -> None:
     labelled = tuple(replace(one, labels={"app": "web"}) for one in (ONE, TWO))
     bad = pod("bad-1", "k8s-w1", "192.168.1.50", owner=("Deployment", "bad"), ready=False)
-    told = preview(
+    told = told_by(
         FORWARD,
         world(
             pods=(*labelled, bad, *world().pods[2:]),
@@ -85,23 +90,23 @@ def test_what_a_local_traffic_policy_costs_and_what_is_broken_already_are_told()
 
 def test_a_preflight_failure_is_told_beforehand() -> None:
     broken = world(nodes=tuple(node(name, ready=name != "k8s-w2") for name in NAMES), views={})
-    told = preview(FORWARD, broken)
+    told = told_by(FORWARD, broken)
     assert told[0] == "the change to cluster-pool would be refused:"
     assert "node k8s-w2 is not ready" in told[1]
 
 
 def test_nothing_is_told_where_nothing_will_happen() -> None:
-    assert preview(FORWARD, world(configured=None)) == ()
-    assert preview(replace(FORWARD, mode="kubernetes"), world()) == ()
+    assert told_by(FORWARD, world(configured=None)) == ()
+    assert told_by(replace(FORWARD, mode="kubernetes"), world()) == ()
     new = {name: (NEW[name],) for name in NAMES}
     moved = world(
         configured=Configured("cluster-pool", (POOL,), 24),
         cilium_nodes=with_pod_cidrs(**{name.replace("-", "_"): cidrs for name, cidrs in new.items()}),
         views={name: view(name, NEW, mode="cluster-pool") for name in NAMES},
     )
-    assert preview(FORWARD, moved) == ()
+    assert told_by(FORWARD, moved) == ()
     larger = replace(FORWARD, pools=(POOL, IPv4Network("172.24.0.0/16")))
-    assert preview(larger, moved) == ("cluster-pool -> cluster-pool; no node gets a new pod CIDR",)
+    assert told_by(larger, moved) == ("cluster-pool -> cluster-pool; no node is rolled out",)
 
 
 def test_an_interrupted_migration_is_told_by_what_is_left_of_it() -> None:
@@ -110,7 +115,7 @@ def test_an_interrupted_migration_is_told_by_what_is_left_of_it() -> None:
         cilium_nodes=with_pod_cidrs(k8s_w1=(NEW["k8s-w1"],), k8s_w2=(OLD["k8s-w2"], NEW["k8s-w2"])),
         views={},
     )
-    told = preview(FORWARD, replace(half, pods=tuple(p for p in half.pods if p.name != "web-1")))
+    told = told_by(FORWARD, replace(half, pods=tuple(p for p in half.pods if p.name != "web-1")))
     assert "2 nodes get a new pod CIDR, one at a time: k8s-w2 -> 172.20.2.0/24, k8s-cp -> 172.20.0.0/24; a" in told[0]
 
 
@@ -121,7 +126,7 @@ def test_a_cluster_that_does_not_answer_is_told_and_not_waited_for(
     kubectl.write_text("#!/bin/sh\necho 'dial tcp: no route to host' >&2\nexit 1\n")
     kubectl.chmod(kubectl.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    told = preview_live(FORWARD, "apiVersion: v1")
+    told = preview_live(FORWARD, "apiVersion: v1").lines
     assert len(told) == 1
     assert "does not answer" in told[0]
     assert "no route to host" in told[0]
