@@ -10,8 +10,9 @@ from cilium_lab.checks.expectation import Expectation
 from cilium_lab.checks.lab import Lab
 from cilium_lab.checks.traffic import CURL_POD, curl_pod
 from cilium_lab.kube import agent as agent_view
+from cilium_lab.kube.cluster import Cluster
 from cilium_lab.kube.conditions import Result, met, unmet
-from cilium_lab.kube.objects import AgentView, Snapshot
+from cilium_lab.kube.objects import REVISION_LABEL, AgentView, Snapshot
 from cilium_lab.rollout.invariants import agents_as_expected
 
 _LAST = 200
@@ -22,8 +23,9 @@ _SOCKET = "unix:///var/run/cilium/hubble.sock"
 def agent_modes(want: Expectation, lab: Lab) -> Result:
     """`cilium-dbg status` and the running configuration of every agent, not what a ConfigMap says.
 
-    Outside of multi-pool, where nodes have pod CIDRs of several pools, invariant I5 of a migration holds besides: each
-    agent runs on its CiliumNode's first pod CIDR, and the operator reports no error.
+    Outside of multi-pool, where nodes have pod CIDRs of several pools and are not rolled out, each agent is of the
+    newest template of its DaemonSet, and invariant I5 of a migration holds: it runs on its CiliumNode's first pod CIDR,
+    and the operator reports no error.
     """
     expected = _modes("True", want.routing, want.masquerade, want.ipam_mode)
     running = lab.agents()
@@ -37,13 +39,16 @@ def agent_modes(want: Expectation, lab: Lab) -> Result:
         if seen != expected:
             wrong.append(f"{node}: {seen}")
     if want.ipam_mode != "multi-pool":
+        newest = Cluster(lab.api, ()).revision()
+        late = [node for node, agent in sorted(running.items()) if agent.labels.get(REVISION_LABEL) != newest]
+        wrong += [f"{node}'s agent started with an earlier configuration or image" for node in late]
         snapshot = Snapshot((), lab.cilium_nodes(), views=views)
         wrong += map(str, agents_as_expected(snapshot, dict.fromkeys(views, want.ipam_mode)))
     if wrong:
         return unmet(
             expected=expected,
             seen="; ".join(wrong),
-            next="`cilium-dbg status --verbose` in that agent; a changed configuration needs its restart",
+            next="`cilium-dbg status --verbose` in that agent; `./lab pulumi up` rolls out nodes whose agent is behind",
         )
     return met(f"{expected} on {len(running)} nodes")
 

@@ -68,11 +68,12 @@ class Cluster:
             endpoints=tuple(decode.endpoint(item) for item in self._items(f"{_CILIUM}/ciliumendpoints")),
             backends=decode.backends(self._items("/apis/discovery.k8s.io/v1/endpointslices")),
             configured=decode.configured(self._config_map("cilium-config")),
-            revision=self._revision(),
+            revision=self.revision(),
             state=self.state(),
         )
 
-    def _revision(self) -> str:
+    def revision(self) -> str:
+        """The newest template of the agents' DaemonSet (`decode.revision`)."""
         agents = self._unless_missing(lambda: self.api.get(f"{_APPS}/namespaces/{NAMESPACE}/daemonsets/{_CHART}"))
         revisions = self._items(f"{_APPS}/namespaces/{NAMESPACE}/controllerrevisions?labelSelector=k8s-app%3Dcilium")
         return decode.revision(agents, revisions)

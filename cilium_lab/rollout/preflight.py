@@ -51,15 +51,15 @@ def preflight_failures(desired: Desired, snapshot: Snapshot) -> Failures:
 def nodes_to_move(desired: Desired, snapshot: Snapshot) -> Goal:
     """Node -> the pod CIDR that it shall have, for those that are to be rolled out: they use another one, or their
     agent is behind."""
-    renumbered = nodes_to_renumber(desired, snapshot)
+    changing = nodes_of_new_cidr(desired, snapshot)
     return {
         name: cidr
         for name, cidr in pod_cidr_goal(desired, snapshot).items()
-        if name in renumbered or is_behind(desired, snapshot, name)
+        if name in changing or is_behind(desired, snapshot, name)
     }
 
 
-def nodes_to_renumber(desired: Desired, snapshot: Snapshot) -> Goal:
+def nodes_of_new_cidr(desired: Desired, snapshot: Snapshot) -> Goal:
     """Node -> the pod CIDR that it shall have, for those that use another one."""
     view = snapshot.views
     return {
@@ -126,7 +126,7 @@ def fixed(desired: Desired, snapshot: Snapshot) -> Failures:
                 "set it back, or destroy the lab and bring it up again",
             )
         )
-    if any(change.path in MASQUERADING for change in listed) and nodes_to_renumber(desired, snapshot):
+    if any(change.path in MASQUERADING for change in listed) and nodes_of_new_cidr(desired, snapshot):
         found.append(
             PreflightFailure(
                 "masquerade and the nodes' pod CIDRs cannot change in one step: iptables spares one range, so pods of "
@@ -226,7 +226,7 @@ def _pod_cidrs(desired: Desired, snapshot: Snapshot) -> Failures:
                     "run it with --allocate-node-cidrs and --cluster-cidr",
                 )
             )
-    if not desired.ip_masq_agent and nodes_to_renumber(desired, snapshot):
+    if not desired.ip_masq_agent and nodes_of_new_cidr(desired, snapshot):
         # iptables spares one destination range (pkg/datapath/iptables/iptables.go, installMasqueradeRules).
         direct = (
             "iptables spares one range, so pods of the old and of the new one would see node addresses of each other"

@@ -14,7 +14,7 @@ from cilium_lab.rollout.drain import survey
 from cilium_lab.rollout.health import baseline, notes
 from cilium_lab.rollout.outcomes import MOVES, RECREATED, Departure, Way, departures
 from cilium_lab.rollout.plan import rollout_order
-from cilium_lab.rollout.preflight import fixed, nodes_to_move, nodes_to_renumber, preflight_failures
+from cilium_lab.rollout.preflight import fixed, nodes_of_new_cidr, nodes_to_move, preflight_failures
 from cilium_lab.rollout.progress import duration
 from cilium_lab.rollout.request import Desired
 
@@ -44,13 +44,13 @@ def describe(desired: Desired, snapshot: Snapshot) -> tuple[str, ...]:
 def _head(desired: Desired, snapshot: Snapshot, order: list[str]) -> str:
     """What changes, and which nodes are rolled out for it."""
     mode = snapshot.configured.mode if snapshot.configured else ""
-    renumbered = nodes_to_renumber(desired, snapshot)
+    changing = nodes_of_new_cidr(desired, snapshot)
     why = "; ".join(reasons(desired, snapshot))
-    if not renumbered:
+    if not changing:
         what = mode if mode == desired.mode else f"{mode} -> {desired.mode}"
         why = why or "their agents run with an earlier configuration"
         return f"{what}; {len(order)} nodes are rolled out, one at a time: {', '.join(order)}; because of {why}"
-    nodes = ", ".join(f"{name} -> {renumbered[name]}" if name in renumbered else name for name in order)
+    nodes = ", ".join(f"{name} -> {changing[name]}" if name in changing else name for name in order)
     head = f"{mode} -> {desired.mode}; {len(order)} nodes get a new pod CIDR, one at a time: {nodes}"
     return f"{head}; and {why}" if why else head
 

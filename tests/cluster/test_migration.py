@@ -190,6 +190,43 @@ def test_the_workloads_go(checkout: Checkout) -> None:
     checkout.lab("pulumi", "config", "rm", "--path", "migration.recreate", "--stack", "embedded")
 
 
+@pytest.mark.parametrize("settings", [{"debug": "false", "masquerade": "iptables"}, {"masquerade": "bpf"}])
+def test_changed_settings_reach_every_agent_while_the_cluster_serves(
+    checkout: Checkout, tmp_path: Path, settings: dict[str, str]
+) -> None:
+    known, held = records(checkout), pod_cidrs(checkout)
+    for name, value in settings.items():
+        checkout.lab("pulumi", "config", "set", name, value, "--stack", "embedded")
+    told = checkout.lab("pulumi", "preview", "--stack", "embedded").stdout
+    assert "3 nodes are rolled out, one at a time: k8s-w1, k8s-w2, k8s-cp; because of " in told, told
+    assert "bpf.masquerade " in told, told
+    words = ("pulumi", "up", "--yes", "--skip-preview", "--stack", "embedded")
+    checkout.start_and_kill(*words, log=tmp_path / "killed.log", between=(5, 60))
+    checkout.lab(*words, timeout=_LIMIT)
+    for pod in checkout.lab(
+        "kubectl", "get", "pods", "-n", "kube-system", "-l", "k8s-app=cilium", "-o", "name"
+    ).stdout.split():
+        said = checkout.lab(
+            "kubectl", "exec", "-n", "kube-system", pod, "-c", "cilium-agent", "--", "cilium-dbg", "config"
+        )
+        assert re.search(r"^Debug\s+Disabled$", said.stdout, re.MULTILINE), said.stdout
+    assert pod_cidrs(checkout) == held
+    (new,) = [folder for folder in records(checkout) if folder not in known]
+    record = read_record(new)
+    assert missed(outcome("kubernetes", record)) == (), text(summarise(record))
+    checkout.lab("pulumi", "up", "--yes", "--stack", "embedded", "--expect-no-changes")
+    up(checkout)  # with all checks: the agents masquerade as the stack says
+
+
+def test_what_no_live_cluster_can_carry_is_an_error_of_the_preview(checkout: Checkout) -> None:
+    for name, value, way_back in (("routingMode", "tunnel", "native"), ("serviceCidr", "10.97.0.0/16", "10.96.0.0/12")):
+        checkout.lab("pulumi", "config", "set", name, value, "--stack", "embedded")
+        refused = checkout.lab("pulumi", "preview", "--stack", "embedded", check=False)
+        assert refused.returncode != 0
+        assert f"{name} {way_back} -> {value} cannot be done on a live cluster" in refused.stdout, refused.stdout
+        checkout.lab("pulumi", "config", "set", name, way_back, "--stack", "embedded")
+
+
 def test_a_pool_that_is_too_small_is_refused_and_nothing_is_changed(checkout: Checkout) -> None:
     was, known = pod_cidrs(checkout), records(checkout)
     checkout.lab("pulumi", "config", "set", "ipamMode", "cluster-pool", "--stack", "embedded")

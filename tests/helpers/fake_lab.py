@@ -127,7 +127,18 @@ def cilium_node(name: str, *pod_cidrs: str) -> dict[str, Any]:
 
 
 def agent_pods(*nodes: str) -> dict[str, Any]:
-    return items(*(pod(f"cilium-{n}", WANT.nodes[n], n, metadata={"namespace": "kube-system"}) for n in nodes))
+    meta = {"namespace": "kube-system", "labels": {"controller-revision-hash": "new"}}
+    return items(*(pod(f"cilium-{n}", WANT.nodes[n], n, metadata=meta) for n in nodes))
+
+
+def newest_template(name: str) -> dict[str, Any]:
+    """The answers about the agents' DaemonSet, whose newest template has that name."""
+    daemon_set = {"metadata": {"uid": "agents", "generation": 1}, "status": {"observedGeneration": 1}}
+    meta = {"labels": {"controller-revision-hash": name}, "ownerReferences": [{"uid": "agents"}]}
+    return {
+        "GET .*/daemonsets/cilium$": daemon_set,
+        "GET .*/controllerrevisions": items({"metadata": meta, "revision": 1}),
+    }
 
 
 def pod(name: str, address: str, where: str, **more: Any) -> dict[str, Any]:

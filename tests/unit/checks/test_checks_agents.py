@@ -22,6 +22,7 @@ from tests.helpers.fake_lab import (
     cilium_node,
     items,
     look,
+    newest_template,
     pod,
 )
 from tests.helpers.simulated_api import MARK
@@ -45,6 +46,7 @@ def allocates(pod_cidr: str) -> dict[str, str]:
 
 POD_CIDRS = {name: f"192.168.{number}.0/24" for number, name in enumerate(WANT.nodes)}
 HEALTHY: dict[str, Any] = {
+    **newest_template("new"),
     AGENT_PODS: agent_pods(*WANT.nodes),
     CILIUM_NODES: items(*(cilium_node(name, cidr) for name, cidr in POD_CIDRS.items())),
 }
@@ -82,6 +84,11 @@ def test_agent_modes() -> None:
 )
 def test_an_agent_in_another_mode_is_told(said: str) -> None:
     assert_fails(look(agents.agent_modes, agent_answers(said)), "k8s-w2")
+
+
+def test_an_agent_of_an_earlier_template_is_told() -> None:
+    answers = {**agent_answers(agent_says(ipam=LAST)), **newest_template("newer")}
+    assert_fails(look(agents.agent_modes, answers), "k8s-cp's agent started with an earlier")
 
 
 def test_an_agent_that_allocates_of_another_pod_cidr_than_its_node_has_fails() -> None:
