@@ -29,6 +29,7 @@ from tests.helpers.secret_scan import Arguments, Secret
 pytestmark = pytest.mark.timeout(1200)
 
 _LIMIT = 900
+_AGENTS = ("-n", "kube-system")
 _AWAY = 90.0
 """Seconds for which a workload of one node may be without a ready pod, beside a kill and 60 others."""
 
@@ -203,13 +204,10 @@ def test_changed_settings_reach_every_agent_while_the_cluster_serves(
     words = ("pulumi", "up", "--yes", "--skip-preview", "--stack", "embedded")
     checkout.start_and_kill(*words, log=tmp_path / "killed.log", between=(5, 60))
     checkout.lab(*words, timeout=_LIMIT)
-    for pod in checkout.lab(
-        "kubectl", "get", "pods", "-n", "kube-system", "-l", "k8s-app=cilium", "-o", "name"
-    ).stdout.split():
-        said = checkout.lab(
-            "kubectl", "exec", "-n", "kube-system", pod, "-c", "cilium-agent", "--", "cilium-dbg", "config"
-        )
-        assert re.search(r"^Debug\s+Disabled$", said.stdout, re.MULTILINE), said.stdout
+    agents = checkout.lab("kubectl", "get", "pods", *_AGENTS, "-l", "k8s-app=cilium", "-o", "name").stdout.split()
+    for pod in agents:
+        said = checkout.lab("kubectl", "exec", *_AGENTS, pod, "-c", "cilium-agent", "--", "cilium-dbg", "config").stdout
+        assert re.search(r"^Debug\s+Disabled$", said, re.MULTILINE), said
     assert pod_cidrs(checkout) == held
     (new,) = [folder for folder in records(checkout) if folder not in known]
     record = read_record(new)
