@@ -18,6 +18,7 @@ CHART = "versions.cilium"
 ROUTING = ("routingMode", "tunnelProtocol")
 """Nodes of different ones do not reach each other's pods."""
 MASQUERADING = ("bpf.masquerade", "ipMasqAgent.enabled")
+_NATIVE_RANGE = "ipv4NativeRoutingCIDR"
 _FOLLOWS_THE_MODE = ("ipam.", "k8s.requireIPv4PodCIDR.")
 _OTHER_WORKLOADS = ("hubble.relay.", "hubble.ui.", "operator.replicas.")
 """Values that no agent reads. Most of the operator's stand in cilium-config, which all agents read."""
@@ -40,7 +41,7 @@ class Change:
 
     def _plain(self, value: object) -> bool:
         """Whether it may be shown: a text may be a secret, unless the program itself has set it."""
-        return value is None or isinstance(value, bool | int | float) or self.path in (CHART, *ROUTING)
+        return value is None or isinstance(value, bool | int | float) or self.path in (CHART, _NATIVE_RANGE, *ROUTING)
 
 
 def _word(value: object) -> str:

@@ -72,6 +72,8 @@ class Cluster(pulumi.ComponentResource):
             parent=self,
             depends_on=[placed],
         )
+        names = [host.name for host in config.topology.nodes]
+        control_plane.run("study-shell", "study-shell.sh", *names, parent=self, depends_on=[init])
         child = pulumi.ResourceOptions(parent=self)
         join_key = new_key_pair("lab-join-key", "cilium-lab-join", config.key_epoch, opts=child)
         allowed = control_plane.run(

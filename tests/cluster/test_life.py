@@ -94,6 +94,15 @@ def node(checkout: Checkout, name: str) -> dict[str, Any]:
     return json.loads(checkout.lab("kubectl", "get", "node", name, "-o", "json").stdout)
 
 
+def test_root_on_the_control_plane_types_what_the_study_types(checkout: Checkout) -> None:
+    assert "node/k8s-w2" in checkout.lab("ssh", "k8s-cp", "kubectl get nodes -o name").stdout
+    typed = "shopt -s expand_aliases; . /etc/profile\nk get nodes -o name\nc1 status --brief\nhubble status\n"
+    said = checkout.lab("ssh", "k8s-cp", "bash", stdin=typed).stdout
+    assert "node/k8s-w1" in said
+    assert "\nOK\n" in said  # of the agent of k8s-w1
+    assert "Connected Nodes: 3/3" in said, said
+
+
 def test_a_worker_whose_machine_is_replaced_is_drained_and_joins_again(checkout: Checkout) -> None:
     before = node(checkout, "k8s-w1")["metadata"]["uid"]
     listed = checkout.lab("pulumi", "stack", "--stack", "embedded", "--show-urns").stdout

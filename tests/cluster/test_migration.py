@@ -206,8 +206,10 @@ def test_changed_settings_reach_every_agent_while_the_cluster_serves(
     checkout.lab(*words, timeout=_LIMIT)
     agents = checkout.lab("kubectl", "get", "pods", *_AGENTS, "-l", "k8s-app=cilium", "-o", "name").stdout.split()
     for pod in agents:
-        said = checkout.lab("kubectl", "exec", *_AGENTS, pod, "-c", "cilium-agent", "--", "cilium-dbg", "config").stdout
-        assert re.search(r"^Debug\s+Disabled$", said, re.MULTILINE), said
+        # the configuration that it started with, not the ConfigMap of now
+        read = ("--", "cat", "/tmp/cilium/config-map/debug", "/tmp/cilium/config-map/enable-bpf-masquerade")
+        said = checkout.lab("kubectl", "exec", *_AGENTS, pod, "-c", "cilium-agent", *read).stdout
+        assert said == f"false{str(settings['masquerade'] == 'bpf').lower()}", said
     assert pod_cidrs(checkout) == held
     (new,) = [folder for folder in records(checkout) if folder not in known]
     record = read_record(new)
