@@ -76,6 +76,12 @@ def is_behind(desired: Desired, snapshot: Snapshot, node: str) -> bool:
     return snapshot.is_behind(node) or bool(reasons(desired, snapshot))
 
 
+def may_be_down(desired: Desired, snapshot: Snapshot, node: str) -> bool:
+    """Whether the node's rollout, which an earlier run began, will make its agent again whatever has become of it: one
+    that cannot start with an earlier configuration keeps nobody from a better one, or from the way back."""
+    return node in snapshot.state.nodes and is_behind(desired, snapshot, node)
+
+
 def created_after(desired: Desired, snapshot: Snapshot, node: str) -> str:
     """Pods of the node that were created before this time (RFC 3339) have to leave; empty: none has to.
 

@@ -71,7 +71,7 @@ def preflight(
     if snapshot.configured and snapshot.state.baseline is None and pending(desired, snapshot):
         try:
             Before(desired, cluster, waiter).note(snapshot)
-        except ConditionTimeout as error:
+        except (ConditionTimeout, ApiError) as error:
             say(f"{title(desired, snapshot)} is refused, nothing was changed: {error}")
             return None
     if journal:

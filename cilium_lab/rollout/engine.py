@@ -16,6 +16,7 @@ from cilium_lab.kube.conditions import Condition, ConditionTimeout, Result, Wait
 from cilium_lab.kube.objects import Baseline, Snapshot, State, Workload
 from cilium_lab.rollout import estimates, invariants
 from cilium_lab.rollout.before import Before
+from cilium_lab.rollout.changes import may_be_down
 from cilium_lab.rollout.drain import survey
 from cilium_lab.rollout.health import expected, not_excused, unsettled
 from cilium_lab.rollout.node import Agents, NodeRollout
@@ -151,7 +152,11 @@ class Engine:
         snapshot = self._cluster.snapshot()
         agents = {node.name: snapshot.agent(node.name) for node in snapshot.nodes}
         late = [node.name for node in snapshot.nodes if not node.ready]
-        late += [f"{name}'s agent" for name, agent in agents.items() if agent is None or not agent.ready]
+        late += [
+            f"{name}'s agent"
+            for name, agent in agents.items()
+            if (agent is None or not agent.ready) and not may_be_down(self._desired, snapshot, name)
+        ]
         if late or not agents:
             return unmet(
                 expected="every node and every agent ready",

@@ -40,7 +40,8 @@ def plan(desired: Desired, snapshot: Snapshot) -> tuple[Step, ...]:
     if desired.mode not in LIVE:
         return ()
     goal = pod_cidr_goal(desired, snapshot)
-    order = [node.name for node in rollout_order(snapshot.nodes) if node.name in goal and node.name in snapshot.views]
+    known = snapshot.views.keys() | {*snapshot.state.nodes}
+    order = [node.name for node in rollout_order(snapshot.nodes) if node.name in goal and node.name in known]
     moving = [name for name in order if has_to_move(desired, snapshot, name, goal[name])]
     # A node whose rollout an earlier run began comes first: the others need its capacity.
     moving.sort(key=lambda name: name not in snapshot.state.nodes)
@@ -62,9 +63,10 @@ def has_to_move(desired: Desired, snapshot: Snapshot, name: str, pod_cidr: IPv4N
     """Whether a node is not as it should be: its agent is behind, in another mode or on another pod CIDR, a pod of it
     has another address, or its rollout has not ended."""
     saved = {str(pod["spec"]["nodeName"]) for pod in snapshot.state.pods}
+    if name in snapshot.state.nodes or name in saved or snapshot.is_behind(name):
+        return True
     view = snapshot.views[name]
-    begun = name in snapshot.state.nodes or name in saved
-    if begun or (view.mode, view.pod_cidr) != (desired.mode, pod_cidr) or snapshot.is_behind(name):
+    if (view.mode, view.pod_cidr) != (desired.mode, pod_cidr):
         return True
     return any(
         pod.node == name and pod.on_pod_network and pod.address is not None and pod.address not in pod_cidr
@@ -150,7 +152,9 @@ def _add_cidrs(snapshot: Snapshot, moving: list[str], goal: Goal) -> tuple[Step,
 
 
 def _move_node(desired: Desired, snapshot: Snapshot, name: str, pod_cidr: IPv4Network) -> Step:
-    view = snapshot.views[name]
+    view = snapshot.views.get(name)
+    if view is None:
+        return Step(Stage.MOVE_NODE, f"its agent does not run, {pod_cidr}", name, ((name, (pod_cidr,)),))
     mode = f", {view.mode} -> {desired.mode}" if view.mode != desired.mode else ""
     begun = f"its rollout to {pod_cidr} has not ended"
     way = f"{view.pod_cidr} -> {pod_cidr}"

@@ -7,7 +7,7 @@ from ipaddress import IPv4Network
 from itertools import combinations
 
 from cilium_lab.kube.objects import Snapshot, State
-from cilium_lab.rollout.changes import MASQUERADING, ROUTING, changes, is_behind, reasons
+from cilium_lab.rollout.changes import MASQUERADING, ROUTING, changes, is_behind, may_be_down, reasons
 from cilium_lab.rollout.health import NOTED
 from cilium_lab.rollout.invariants import violated
 from cilium_lab.rollout.outcomes import Way, departures, held
@@ -41,7 +41,7 @@ def preflight_failures(desired: Desired, snapshot: Snapshot) -> Failures:
     found = (*_modes(desired, snapshot), *_ranges(desired, snapshot), *fixed(desired, snapshot))
     if snapshot.configured is None or found or desired.mode not in LIVE:
         return found
-    found = (*_health(snapshot), *_pod_cidrs(desired, snapshot))
+    found = (*_health(desired, snapshot), *_pod_cidrs(desired, snapshot))
     interrupted = snapshot.state != State() or any(len(node.pod_cidrs) > 1 for node in snapshot.cilium_nodes.values())
     if not found and not interrupted:
         found = _already_wrong(desired, snapshot)
@@ -174,14 +174,14 @@ def _ranges(desired: Desired, snapshot: Snapshot) -> Failures:
     return tuple(found)
 
 
-def _health(snapshot: Snapshot) -> Failures:
+def _health(desired: Desired, snapshot: Snapshot) -> Failures:
     found: list[PreflightFailure] = []
     for node in snapshot.nodes:
         agent = snapshot.agent(node.name)
         if not node.ready:
             remedy = "repair it or remove it from the cluster"
             found.append(PreflightFailure(f"node {node.name} is not ready", remedy, transient=True))
-        elif agent is None or not agent.ready:
+        elif (agent is None or not agent.ready) and not may_be_down(desired, snapshot, node.name):
             seen = "missing" if agent is None else "not ready"
             remedy = "look at its log and repair it"
             found.append(PreflightFailure(f"the Cilium agent of {node.name} is {seen}", remedy, transient=True))

@@ -66,9 +66,10 @@ def chart_values(lab: LabConfig, artifacts: Artifacts = ONLINE, in_use: Iterable
         # Only multi-pool has no pod CIDR per node that the agent could wait for (pkg/option/config.go sets the same).
         "k8s": {"requireIPv4PodCIDR": lab.ipam_mode != "multi-pool"},
         "routingMode": lab.routing_mode,
-        # The agent refuses both in tunnel mode (daemon/cmd/daemon_main.go).
+        # The agent refuses both in tunnel mode (daemon/cmd/daemon_main.go), and the second without bpf masquerading
+        # (daemon/cmd/kube_proxy_replacement.go).
         "autoDirectNodeRoutes": native,
-        "installNoConntrackIptablesRules": native,
+        "installNoConntrackIptablesRules": native and lab.masquerade == "bpf",
         "endpointRoutes": {"enabled": True},
         "bpf": {"masquerade": lab.masquerade == "bpf"},
         "ipMasqAgent": {"enabled": ipam.masquerade_agent(lab)},

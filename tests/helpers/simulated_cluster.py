@@ -15,6 +15,8 @@ from typing import Any
 
 NODES = {"k8s-cp": "172.31.1.10", "k8s-w1": "172.31.1.11", "k8s-w2": "172.31.1.12"}
 OLD = {"k8s-cp": "192.168.0.0/24", "k8s-w1": "192.168.1.0/24", "k8s-w2": "192.168.2.0/24"}
+BROKEN = "broken"
+"""Settings with which no agent starts."""
 START, STOP, AGENT_START = 3.0, 5.0, 8.0
 """Seconds that a pod takes to be ready, to end, and that an agent takes to be ready."""
 
@@ -181,8 +183,8 @@ class SimulatedCluster:
             self.pod_cidrs[node] = [str(self.nodes[node]["pod_cidr"])]
         self.running[node] = (mode, self.pod_cidrs[node][0])
         labels = {**old.labels, "controller-revision-hash": self.revision()}
-        self.add_pod(Pod(old.namespace, old.name, node, self._uid(), old.owner, True, labels,
-                         self.now + AGENT_START))  # fmt: skip
+        ready_at = float("inf") if self.settings == BROKEN else self.now + AGENT_START
+        self.add_pod(Pod(old.namespace, old.name, node, self._uid(), old.owner, True, labels, ready_at))
         pod_cidr = IPv4Network(self.pod_cidrs[node][0])
         for pod in self.pods.values():
             if pod.node == node and not pod.host and pod.address and pod.address not in pod_cidr:

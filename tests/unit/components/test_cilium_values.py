@@ -113,6 +113,12 @@ def test_helm_never_restarts_an_agent() -> None:
     assert values(parse({"ipamMode": "multi-pool"}))["rollOutCiliumPods"] is False
 
 
+def test_iptables_masquerading_drops_what_its_agent_refuses() -> None:
+    tree = values(parse({"masquerade": "iptables"}))
+    assert tree["installNoConntrackIptablesRules"] is False
+    assert tree["autoDirectNodeRoutes"] is True
+
+
 def test_tunnel_drops_what_its_agent_refuses() -> None:
     tree = values(parse({"routingMode": "tunnel", "tunnelProtocol": "geneve"}))
     assert tree["tunnelProtocol"] == "geneve"

@@ -20,7 +20,7 @@ from cilium_lab.rollout.preview import preview
 from cilium_lab.rollout.request import Desired
 from tests.helpers.migration_world import BACK, FORWARD, OLD, POD_CIDR, agent, pod, with_revisions, world
 from tests.helpers.simulated_api import Killed, SimulatedApi, helm_record
-from tests.helpers.simulated_cluster import NODES, SimulatedCluster
+from tests.helpers.simulated_cluster import BROKEN, NODES, SimulatedCluster
 from tests.unit.rollout.test_engine import desired
 
 VALUES: dict[str, Any] = {
@@ -186,10 +186,10 @@ def test_in_multi_pool_settings_are_refused_for_no_rollout_carries_them() -> Non
 # -- the rollout -------------------------------------------------------------------------------------------------------
 
 
-def change(cluster: SimulatedCluster) -> None:
+def change(cluster: SimulatedCluster, settings: str = "debug=false") -> None:
     """What Helm does with a changed setting: a new revision of the template, and nothing restarts."""
     cluster.advance(2.0)
-    cluster.settings, cluster.config_changed = "debug=false", cluster.now
+    cluster.settings, cluster.config_changed = settings, cluster.now
     cluster.advance(2.0)
 
 
@@ -239,6 +239,28 @@ def test_killed_at_any_change_the_next_run_finishes_the_rollout(kill_at: int) ->
     with pytest.raises(Killed):
         rolled(cluster, SimulatedApi(cluster, kill_at))
     cluster.advance(3.0)
+    done, said = rolled(cluster)
+    assert done, "\n".join(said)
+    assert_current(cluster)
+
+
+@pytest.mark.parametrize("settings", ["", "debug=false"])
+def test_settings_with_which_no_agent_starts_stop_at_the_first_node_and_the_next_run_may_go_anywhere(
+    settings: str,
+) -> None:
+    cluster = SimulatedCluster()
+    change(cluster, BROKEN)
+    done, said = rolled(cluster)
+    assert not done
+    assert "agent restarted on k8s-w1: not within 180 s" in "\n".join(said)
+    assert [name for name, node in cluster.nodes.items() if node["cordoned"]] == ["k8s-w1"]
+    # preview and preflight of the next configuration come before Helm
+    cluster.helm = VALUES
+    want = replace(desired("kubernetes"), values={**VALUES, "debug": {"enabled": False}}, chart="1.0.0")
+    api, clock = SimulatedApi(cluster), Clock(lambda: cluster.now, cluster.advance)
+    assert preflight(want, Cluster(api, want.non_masquerade_cidrs), say=said.append, clock=clock), "\n".join(said)
+    cluster.noticed.clear()
+    change(cluster, settings)
     done, said = rolled(cluster)
     assert done, "\n".join(said)
     assert_current(cluster)
