@@ -146,9 +146,10 @@ class Preflight(pulumi.ComponentResource):
 async def _preview(desired: Desired, kubeconfig: str) -> None:
     """A preview runs no command, so the program itself looks at the cluster, beside all else that it previews."""
     found = await asyncio.to_thread(preview_live, desired, kubeconfig)
+    if found.refused:  # it fails the preview, and so the update before it begins
+        raise pulumi.RunError("\n".join(found.lines))
     if found.lines:
-        # An error fails the preview, and so the update before it begins.
-        (pulumi.log.error if found.refused else pulumi.log.warn)("\n".join(found.lines))
+        pulumi.log.warn("\n".join(found.lines))
 
 
 def _render_hosts(hosts: Hosts) -> dict[str, object]:
