@@ -7,7 +7,7 @@ import random
 from collections.abc import Sequence
 
 from cilium_lab.disruption.thresholds import sentence
-from labctl.bench import kills, migration
+from labctl.bench import kills, migration, settings
 from labctl.bench.stack import Stack
 from labctl.command import add_stack, parser
 from labctl.embedded import EMBEDDED
@@ -22,9 +22,14 @@ def bench(arguments: Sequence[str]) -> int:
     given = _parser().parse_args(arguments)
     with find(given.stack, otherwise=EMBEDDED) as session, Stack(session) as stack:
         if given.what == "kills":
-            seed = given.seed if given.seed is not None else random.SystemRandom().randrange(10**6)
-            return kills.bench(stack, given.count, given.each, seed)
+            return kills.bench(stack, given.count, given.each, _seed(given))
+        if given.what == "settings":
+            return settings.bench(stack, kills=given.kills, seed=_seed(given))
         return migration.bench(stack, given.rounds, busy=given.busy, manual=given.manual)
+
+
+def _seed(given: argparse.Namespace) -> int:
+    return given.seed if given.seed is not None else random.SystemRandom().randrange(10**6)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -40,6 +45,9 @@ def _parser() -> argparse.ArgumentParser:
     killed.add_argument("--count", type=_positive, default=20, help="how many kills (20)")
     killed.add_argument("--each", type=_positive, default=1, help="kills in one migration, one after the other (1)")
     killed.add_argument("--seed", type=int, help="of the moments, to repeat a run")
+    changed = what.add_parser("settings", help="debug, masquerade and MTU, each there and back under all probes")
+    changed.add_argument("--kills", action="store_true", help="each run is killed at a random moment, and finished")
+    changed.add_argument("--seed", type=int, help="of the moments, to repeat a run")
     return made
 
 

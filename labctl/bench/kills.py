@@ -113,7 +113,7 @@ def bench(stack: Stack, count: int, each: int, seed: int) -> int:
     ends: dict[str, str] = {}
     planned: dict[str, list[KillMoment]] = {}
     for mode in (AWAY, HOME):
-        staged_run(stack, mode, f"reference {mode}")
+        staged_run(stack, "ipamMode", mode, f"reference {mode}")
         ends[mode] = end_state(stack.session)
         planned[mode] = moments(read_record(finished(RECORDS)[-1]), chance, _TRIES * count)
     migrations: list[KilledMigration] = []
@@ -163,7 +163,7 @@ def _migrate(stack: Stack, first: int, mode: str, planned: Sequence[KillMoment],
         begun.append(time.time())
         process = stack.start(stack.folder / f"killed-{number}.log", mark)
         hit = _await(moment, process)
-        hits.append((hit, _kill(process, mark) if hit else 0))
+        hits.append((hit, kill_all(mark) if hit else 0))
         process.wait()
     stack.up(f"after-{first + len(planned) - 1}")
     record = read_record(only_new(before, f"migration {first}"))
@@ -203,8 +203,8 @@ def _happened(moment: KillMoment) -> bool:
     return moment.after in [(event.stage, event.node, event.what) for event in events or ()]
 
 
-def _kill(process: subprocess.Popen[bytes], mark: str) -> int:
-    """Everything that belongs to the run at once: Pulumi, its plugins, the migration, kubectl; how many that were."""
+def kill_all(mark: str) -> int:
+    """Everything that belongs to a run at once: Pulumi, its plugins, the migration, kubectl; how many that were."""
     killed: set[int] = set()
     while left := [number for number in marked(mark) if number not in killed]:
         for number in left:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -42,23 +42,28 @@ def bench(stack: Stack, rounds: int, *, busy: bool, manual: bool) -> int:
     with busy_core(stack.session, busy):
         floor = floor_run(stack)
         for number in range(1, rounds + 1):
-            staged.append(staged_run(stack, AWAY, f"forward {number}"))
+            staged.append(staged_run(stack, "ipamMode", AWAY, f"forward {number}"))
             if manual:
                 ranges[AWAY] = only_range(stack.expectation())
-            staged.append(staged_run(stack, HOME, f"back {number}"))
+            staged.append(staged_run(stack, "ipamMode", HOME, f"back {number}"))
         by_hand = [show(name, directory) for name, directory in _there_and_back(stack, ranges)] if manual else []
     print(f"\n{side_by_side([floor, *staged, *by_hand])}")
-    wrong = [f"{run.name}: {what}" for run in staged for what in missed(run, None if busy else floor)]
+    return verdict(staged, None if busy else floor)
+
+
+def verdict(runs: Sequence[Outcome], floor: Outcome | None) -> int:
+    """Print which thresholds are exceeded; 1 if any is. Without a floor only failures count."""
+    wrong = [f"{run.name}: {what}" for run in runs for what in missed(run, floor)]
     print(f"\nthresholds: {sentence()}\nthey are " + ("exceeded:" if wrong else "met"))
     for line in wrong:
         print(f"  {line}")
     return 1 if wrong else 0
 
 
-def staged_run(stack: Stack, mode: str, name: str) -> Outcome:
-    """One migration by `pulumi up`. Raises BenchError if it fails or leaves no record."""
+def staged_run(stack: Stack, option: str, value: str, name: str) -> Outcome:
+    """One change of an option by `pulumi up`. Raises BenchError if it fails or leaves no record."""
     before = set(finished(RECORDS))
-    stack.mode(mode)
+    stack.set(option, value)
     counts = Counts.read()
     stack.up(name.replace(" ", "-"))
     load = counts.until(Counts.read())

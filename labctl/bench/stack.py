@@ -79,7 +79,11 @@ class Stack:
 
     def mode(self, mode: str) -> None:
         """What the next `up` leads to."""
-        self._config("ipamMode", mode)
+        self.set("ipamMode", mode)
+
+    def set(self, path: str, value: str) -> None:
+        """An option by its path, for the next `up`."""
+        self._config("--path", path, value)
 
     def start(self, log: Path, mark: str = "") -> subprocess.Popen[bytes]:
         """`pulumi up` in a process group of its own; its processes, and theirs, carry the mark in their environment."""

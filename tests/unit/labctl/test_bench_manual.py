@@ -72,13 +72,13 @@ def test_pod_ranges_are_the_stacks(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         seen.append(dict(given))
         return []
 
-    def staged(_stack: object, mode: str, _name: str) -> Outcome:
+    def staged(_stack: object, _option: str, mode: str, _name: str) -> Outcome:
         stack.mode(mode)
         return outcome("run", RunRecord(Kind.STAGED, "", mode, 0.0, 1.0, DONE))
 
     monkeypatch.setattr(migration, "_there_and_back", by_hand)
     monkeypatch.setattr(migration, "staged_run", staged)
-    monkeypatch.setattr(migration, "floor_run", lambda one: staged(one, HOME, "floor"))
+    monkeypatch.setattr(migration, "floor_run", lambda one: staged(one, "", HOME, "floor"))
     migration.bench(cast(Any, stack), 1, busy=False, manual=True)
     assert seen == [ranges]
     script = (ROOT / "labctl/bench/manual.sh").read_text() + (ROOT / "labctl/bench/migration.py").read_text()
