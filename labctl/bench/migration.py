@@ -48,10 +48,10 @@ def bench(stack: Stack, rounds: int, *, busy: bool, manual: bool) -> int:
             staged.append(staged_run(stack, "ipamMode", HOME, f"back {number}"))
         by_hand = [show(name, directory) for name, directory in _there_and_back(stack, ranges)] if manual else []
     print(f"\n{side_by_side([floor, *staged, *by_hand])}")
-    return verdict(staged, None if busy else floor)
+    return judge_all(staged, None if busy else floor)
 
 
-def verdict(runs: Sequence[Outcome], floor: Outcome | None) -> int:
+def judge_all(runs: Sequence[Outcome], floor: Outcome | None) -> int:
     """Print which thresholds are exceeded; 1 if any is. Without a floor only failures count."""
     wrong = [f"{run.name}: {what}" for run in runs for what in missed(run, floor)]
     print(f"\nthresholds: {sentence()}\nthey are " + ("exceeded:" if wrong else "met"))

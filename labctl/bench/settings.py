@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from cilium_lab.disruption.record import RECORDS, finished
 from labctl.bench.judge import Outcome, side_by_side
 from labctl.bench.kills import kill_all
-from labctl.bench.migration import HOME, floor_run, only_new, show, staged_run, verdict
+from labctl.bench.migration import HOME, floor_run, judge_all, only_new, show, staged_run
 from labctl.bench.stack import Stack
 
 _LONGEST = 120.0
@@ -55,7 +55,7 @@ def bench(stack: Stack, *, kills: bool, seed: int) -> int:
             else:
                 runs.append(staged_run(stack, setting.path, value, name))
     print(f"\n{side_by_side([*([floor] if floor else []), *runs])}")
-    return verdict(runs, floor)
+    return judge_all(runs, floor)
 
 
 def _killed_run(stack: Stack, path: str, value: str, name: str, seconds: float) -> Outcome:

@@ -50,12 +50,20 @@ def headline(summary: Summary) -> str:
 
 
 def route(summary: Summary) -> str:
-    """From which mode to which."""
+    """From which mode to which, or in which one settings were changed."""
+    if _of_settings(summary):
+        return f"settings in {summary.goal}"
     return f"{summary.origin or '?'} -> {summary.goal or '?'}"
+
+
+def _of_settings(summary: Summary) -> bool:
+    return bool(summary.origin) and summary.origin == summary.goal
 
 
 def way(summary: Summary) -> str:
     """How it was done."""
+    if _of_settings(summary):
+        return "rollout of nodes"
     names: dict[str, str] = {
         Kind.STAGED: "staged migration",
         Kind.MANUAL: "manual procedure",

@@ -39,6 +39,11 @@ def test_a_page_and_its_plots_are_written(tmp_path: Path) -> None:
     assert plots == ["out-timeline-narrow.svg", "out-timeline.svg"]
 
 
+def test_a_rollout_of_settings_is_told_as_one(tmp_path: Path) -> None:
+    done = module(write(tmp_path / "record", LINES, to="kubernetes"), "--text")
+    assert done.stdout.startswith("settings in kubernetes, rollout of nodes of 2026-01-01")
+
+
 @pytest.mark.parametrize("words", [[], ["--text", "out.html"], ["--svg"], ["--svg", "--text"]])
 def test_half_a_command_is_refused(tmp_path: Path, words: list[str]) -> None:
     done = module(tmp_path, *words)

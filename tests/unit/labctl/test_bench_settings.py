@@ -41,26 +41,26 @@ class _Stack:
     folder = Path("/none")
 
     def __init__(self, looks: int = 0) -> None:
-        self.asked: list[str] = []
+        self.done: list[str] = []
         self._looks = looks
 
     def mode(self, mode: str) -> None:
-        self.asked.append(mode)
+        self.done.append(mode)
 
     def set(self, path: str, value: str) -> None:
-        self.asked.append(f"{path} {value}")
+        self.done.append(f"{path} {value}")
 
     def up(self, name: str) -> None:
-        self.asked.append(f"up {name}")
+        self.done.append(f"up {name}")
 
     def start(self, _log: Path, _mark: str) -> _Process:
-        self.asked.append("start")
+        self.done.append("start")
         return _Process(self._looks)
 
 
 def bench(monkeypatch: pytest.MonkeyPatch, stack: _Stack, found: Outcome = _GOOD, *, kills: bool = False) -> int:
     def staged(_stack: object, option: str, value: str, name: str) -> Outcome:
-        stack.asked.append(f"staged {option} {value}")
+        stack.done.append(f"staged {option} {value}")
         return replace(found, name=name)
 
     for name, stand_in in {
@@ -80,7 +80,7 @@ def test_each_setting_goes_there_and_back_from_values_that_are_set_first(monkeyp
     stack = _Stack()
     assert bench(monkeypatch, stack) == 0
     first = ["kubernetes", "debug true", "masquerade bpf", "ciliumValues.MTU 1450", "up begin"]
-    assert stack.asked == [*first, *(f"staged {path} {value}" for path, value in _ORDER)]
+    assert stack.done == [*first, *(f"staged {path} {value}" for path, value in _ORDER)]
 
 
 def test_a_lost_request_exceeds_the_thresholds(
@@ -96,7 +96,7 @@ def test_a_killed_run_is_finished_by_the_next(
 ) -> None:
     stack = _Stack(looks)
     assert bench(monkeypatch, stack, kills=True) == 0
-    assert stack.asked[5:8] == ["debug false", "start", "up after-debug-false"]
+    assert stack.done[5:8] == ["debug false", "start", "up after-debug-false"]
     printed = capsys.readouterr().out
     assert "seed 7: ./lab bench settings --kills --seed 7" in printed
     assert printed.count(words) == len(_ORDER)
