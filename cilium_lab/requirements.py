@@ -129,7 +129,7 @@ def missing(config: LabConfig, machine: Machine) -> list[str]:
             "fails at that. "
             "unset SSH_AUTH_SOCK"
         )
-    local = [hypervisor for hypervisor in used if _is_local(hypervisor)]
+    local = [hypervisor for hypervisor in used if hypervisor.kind and not hypervisor.remote]
     lines += _without_daemon(local, machine)
     if any(hypervisor.domain_type in ("kvm", "nested") for hypervisor in local if hypervisor.kind == "vm"):
         lines += _without_kvm(machine)
@@ -142,7 +142,7 @@ def missing(config: LabConfig, machine: Machine) -> list[str]:
 
 def notes(config: LabConfig, machine: Machine) -> list[str]:
     """What may get in the way of a lab on this machine, and what to do if it does."""
-    if config.artifacts != "online" or not any(_is_local(hypervisor) for hypervisor in _hypervisors(config)):
+    if config.artifacts != "online" or all(hypervisor.remote for hypervisor in _hypervisors(config)):
         return []
     lines: list[str] = []
     bridge = config.topology.network.bridge
@@ -166,13 +166,10 @@ def _hypervisors(config: LabConfig) -> list[Hypervisor]:
     return [h for h in config.topology.hypervisors if any(host.hypervisor == h.name for host in hosts)]
 
 
-def _is_local(hypervisor: Hypervisor) -> bool:
-    """Whether its daemon is this machine's own; connecting tells about another one, or a socket that is named."""
-    return hypervisor.kind is not None and hypervisor.uri.endswith(":///system")
-
-
 def _without_daemon(local: list[Hypervisor], machine: Machine) -> Iterator[str]:
     for hypervisor in local:
+        if not hypervisor.uri.endswith(":///system"):
+            continue  # connecting tells about a socket that is named, or a user's own daemon
         who = f"libvirt does not answer for {hypervisor.uri} (hypervisor {hypervisor.name})"
         if machine.socket == "none":
             assert hypervisor.kind is not None  # a local one has a kind

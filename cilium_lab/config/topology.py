@@ -105,6 +105,11 @@ def _refuse_null(value: object) -> object:
     return value
 
 
+def is_local(uri: str) -> bool:
+    """Whether a libvirt is this machine's, by whatever socket: its URI names no host."""
+    return uri.partition("://")[2].startswith("/")
+
+
 class Hypervisor(Options):
     """A libvirt that hosts run on; its URI's scheme tells which kind of machine it makes."""
 
@@ -124,8 +129,8 @@ class Hypervisor(Options):
 
     @property
     def remote(self) -> bool:
-        """Whether the libvirt is another machine's: its URI names a host."""
-        return not self.uri.partition("://")[2].startswith("/")
+        """Whether the libvirt is another machine's."""
+        return not is_local(self.uri)
 
 
 class Host(Options):

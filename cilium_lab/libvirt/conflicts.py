@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from cilium_lab.libvirt.ownership import Kind, Seen, State, is_local, pool_uuid
+from cilium_lab.config.topology import is_local
+from cilium_lab.libvirt.ownership import Kind, Seen, State, pool_uuid
 
 
 @dataclass(frozen=True)

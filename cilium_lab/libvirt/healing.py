@@ -25,10 +25,11 @@ from shlex import split
 from typing import Literal
 from xml.sax.saxutils import escape
 
+from cilium_lab.config.topology import is_local
 from cilium_lab.libvirt.conflicts import Conflict, NotOurs
 from cilium_lab.libvirt.inventory import LibvirtError, Scope, look, stack_state, virsh
 from cilium_lab.libvirt.names import host_volumes
-from cilium_lab.libvirt.ownership import IDENTITY_RESOURCE, Held, Seen, State, is_local
+from cilium_lab.libvirt.ownership import IDENTITY_RESOURCE, Held, Seen, State
 
 Verb = Literal["up", "destroy"]
 _ROOT = Path(__file__).parents[2]

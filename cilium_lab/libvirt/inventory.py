@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cilium_lab.config.topology import is_local
 from cilium_lab.libvirt.conflicts import Wanted
-from cilium_lab.libvirt.ownership import Kind, Seen, State, is_local, mark_of, read_state
+from cilium_lab.libvirt.ownership import Kind, Seen, State, mark_of, read_state
 
 _LINKS = Path("/sys/class/net")
 

@@ -42,11 +42,6 @@ _COMMAND = "command:local:Command"
 _CONTAINER = "components/scripts/local/container-up.sh "
 
 
-def is_local(uri: str) -> bool:
-    """Whether the libvirt is this machine's, so that its bridges and folders can be looked at from here."""
-    return uri.partition("://")[2].startswith("/")
-
-
 @dataclass(frozen=True)
 class Mark:
     """Who made an object: the stack's identity, and its name for people, for example cilium-lab/lab."""

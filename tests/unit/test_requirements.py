@@ -93,6 +93,13 @@ def test_the_daemon_of_another_machine_is_not_looked_for_here() -> None:
     assert missing(remote, replace(EVERYTHING, socket="none", kvm=False, memory_mib=1024, addresses={})) == []
 
 
+@pytest.mark.parametrize("uri", ["qemu:///session", "qemu+unix:///system?socket=/run/own"])
+def test_another_daemon_of_this_machine_is_not_looked_for_either_but_the_machine_is(uri: str) -> None:
+    named = parse({"hypervisors": [{"name": "here", "uri": uri}]})
+    (line,) = missing(named, replace(EVERYTHING, socket="none", memory_mib=1024))
+    assert "1024 MiB" in line
+
+
 def test_an_agent_that_does_not_answer_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     gone = str(tmp_path / "agent")
     (line,) = missing(VIRTUAL, replace(EVERYTHING, dead_agent=gone))

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from cilium_lab.config.load import parse
+from cilium_lab.config.topology import is_local
 from cilium_lab.libvirt.conflicts import conflict_report, conflicts
 from cilium_lab.libvirt.names import pool_volumes, wanted_objects
 from cilium_lab.libvirt.ownership import (
@@ -21,7 +22,6 @@ from cilium_lab.libvirt.ownership import (
     Mark,
     Seen,
     State,
-    is_local,
     mark_of,
     marking,
     naming_pool,
@@ -299,5 +299,11 @@ def test_files_and_pools_in_the_pools_folder_are_in_the_way_before_it_is_made() 
 
 
 def test_a_libvirt_is_local_where_its_socket_is() -> None:
-    local = {"qemu:///system": True, "qemu+ssh://root@far/system": False, "lxc:///system": True}
+    local = {
+        "qemu:///system": True,
+        "qemu:///session": True,
+        "qemu+unix:///system?socket=/run/own": True,
+        "qemu+ssh://root@far/system": False,
+        "lxc:///system": True,
+    }
     assert {uri: is_local(uri) for uri in local} == local
