@@ -119,14 +119,14 @@ class RunDirectory:
 
     @classmethod
     def unfinished(cls, records: Path, kind: str, now: Now = utc_now) -> RunDirectory | None:
-        """The newest directory below `records`, if it is of that kind, has not ended and began within the last hour."""
-        found = _directories(records)
-        if not found:
-            return None
-        directory = cls(found[-1], now)
-        run = directory.run
-        begun = datetime.datetime.fromisoformat(run["begun"])
-        return None if run["kind"] != kind or run["ended"] or now() - begun > _CONTINUED else directory
+        """The newest directory of that kind below `records`, if it has not ended and began within the last hour."""
+        for path in reversed(_directories(records)):
+            directory = cls(path, now)
+            run = directory.run
+            if run["kind"] == kind:
+                begun = datetime.datetime.fromisoformat(run["begun"])
+                return None if run["ended"] or now() - begun > _CONTINUED else directory
+        return None
 
     @classmethod
     def new(cls, records: Path, kind: str, *, now: Now = utc_now) -> RunDirectory:

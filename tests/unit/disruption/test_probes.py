@@ -143,6 +143,11 @@ def test_only_a_young_record_without_an_end_is_continued(tmp_path: Path) -> None
     assert found is not None
     assert found.path == directory.path
     assert RunDirectory.unfinished(tmp_path, Kind.MANUAL, times) is None
+    times.now += datetime.timedelta(seconds=2)
+    RunDirectory.new(tmp_path, Kind.FLOOR, now=times)  # one of another kind hides none
+    again = RunDirectory.unfinished(tmp_path, Kind.STAGED, times)
+    assert again is not None
+    assert again.path == directory.path
     times.now += datetime.timedelta(hours=1)
     assert RunDirectory.unfinished(tmp_path, Kind.STAGED, times) is None
     times.now -= datetime.timedelta(hours=1)
