@@ -3,7 +3,8 @@
     python3 -m tools.chart_types CHART_FOLDER > cilium_lab/config/chart_types.py
 
 The chart's schema names types only: it is open (unknown keys pass), it leaves some keys out, and it takes any
-text where a few words are meant. `STRICTER` says what this project allows at such places.
+text where a few words are meant. `STRICTER` says what this project allows at such places, `MISSING` what the chart's
+templates read beside the schema.
 """
 
 from __future__ import annotations
@@ -18,9 +19,6 @@ from typing import cast
 Schema = Mapping[str, object]
 
 STRICTER: Mapping[str, str] = {
-    # Not in the schema: values.yaml has these keys as comments alone.
-    "kubeProxyReplacement": "bool",
-    "disableEnvoyVersionCheck": "bool",
     # Any text in the schema; the words are those of pkg/ipam/option/option.go that make sense without a
     # cloud.
     "ipam.mode": 'Literal["kubernetes", "cluster-pool", "multi-pool"]',
@@ -37,6 +35,58 @@ STRICTER: Mapping[str, str] = {
     "hubble.ui.service.type": 'Literal["ClusterIP", "NodePort"]',
 }
 
+MISSING: Mapping[str, str] = {
+    "clusterHealthPort": "int",
+    "clustermesh.apiserver.metrics.serviceMonitor.namespace": "str",
+    "clustermesh.apiserver.tls.auto.schedule": "str",
+    "cni.configMap": "str",
+    "cni.externalRouting": "bool",
+    "cni.readCniConf": "str",
+    "devices": "str | list[str]",
+    "disableEnvoyVersionCheck": "bool",
+    "disableIptablesFeederRules": "list[str]",
+    "dnsPolicyUnloadOnShutdown": "bool",
+    "dnsProxy.enableTransparentMode": "bool",
+    "egressGateway.maxPolicyEntries": "int",
+    "egressMasqueradeInterfaces": "str",
+    "enableIdentityMark": "bool",
+    "enableK8sEndpointSlice": "bool",
+    "envoy.prometheus.serviceMonitor.namespace": "str",
+    "fragmentTracking": "bool",
+    "hubble.eventBufferCapacity": "int",
+    "hubble.eventQueueSize": "int",
+    "hubble.peerService.servicePort": "int",
+    "hubble.relay.prometheus.serviceMonitor.namespace": "str",
+    "hubble.relay.servicePort": "int",
+    "iptablesLockTimeout": "str",
+    "k8s.serviceProxyName": "str",
+    "kubeProxyReplacement": "bool",
+    "l2announcements.leaseDuration": "str",
+    "l2announcements.leaseRenewDeadline": "str",
+    "l2announcements.leaseRetryPeriod": "str",
+    "labels": "str",
+    "loadBalancer.algorithm": "str",
+    "loadBalancer.dsrDispatch": "str",
+    "loadBalancer.mode": "str",
+    "loadBalancer.protocolDifferentiation.enabled": "bool",
+    "loadBalancer.serviceTopology": "bool",
+    "loadBalancer.standalone": "bool",
+    "logOptions": "dict[str, object]",
+    "monitor.eventTypes": "list[str]",
+    "monitor.resources": "dict[str, object]",
+    "nodePort.directRoutingDevice": "str",
+    "nodeinit.revertReconfigureKubelet": "bool",
+    "operator.prometheus.serviceMonitor.namespace": "str",
+    "policyAuditMode": "bool",
+    "prometheus.serviceMonitor.namespace": "str",
+    "sessionAffinity": "bool",
+    "tls.caBundle.content": "str",
+}
+"""Path -> type of what the templates read and the schema leaves out: values.yaml has most of it as comments alone. Left
+out are azure, and what the chart refuses or has replaced (hostServices, tunnel, enableCnpStatusUpdates,
+enableK8sEventHandover); ipMasqAgent.config is the program's own."""
+_TYPE = "x-type"
+
 _SIMPLE = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "null": "None"}
 _HEADER = '''"""Types of the values of Cilium's Helm chart.
 
@@ -45,7 +95,9 @@ Made by tools/chart_types.py from the chart's values.schema.json; don't edit.
 
 from __future__ import annotations
 
-from typing import Literal, TypedDict
+from typing import Literal
+
+from typing_extensions import TypedDict  # pydantic reads no other before Python 3.12
 
 '''
 
@@ -62,10 +114,19 @@ def generate(schema: Schema) -> str:
 
 
 def _with_missing(schema: Schema) -> Schema:
-    """The schema with the top-level keys that only STRICTER knows."""
+    """The schema with what it leaves out. Raises ValueError if it has gained one of these keys."""
+    for path, kind in MISSING.items():
+        schema = _with(schema, path.split("."), {_TYPE: kind}, path)
+    return schema
+
+
+def _with(schema: Schema, steps: list[str], added: Schema, path: str) -> Schema:
     properties = _properties(schema)
-    missing = {path: {} for path in STRICTER if "." not in path and path not in properties}
-    return {**schema, "properties": dict(sorted({**properties, **missing}.items()))}
+    name, rest = steps[0], steps[1:]
+    if not rest and name in properties:
+        raise ValueError(f"MISSING names a key that the chart's schema has by now: {path}")
+    below = _with(cast(Schema, properties.get(name) or {"type": "object"}), rest, added, path) if rest else added
+    return {**schema, "properties": dict(sorted({**properties, name: below}.items()))}
 
 
 def _object(schema: Schema, path: tuple[str, ...], classes: list[str], unused: set[str]) -> str:
@@ -92,6 +153,8 @@ def _type(schema: Schema, path: tuple[str, ...], classes: list[str], unused: set
     if dotted in STRICTER:
         unused.discard(dotted)
         return STRICTER[dotted]
+    if _TYPE in schema:
+        return str(schema[_TYPE])
     alternatives = cast(list[Schema], schema.get("anyOf") or schema.get("oneOf") or [])
     if alternatives:
         return _union(_type(alternative, path, classes, unused) for alternative in _distinct(alternatives))

@@ -5,7 +5,9 @@ Made by tools/chart_types.py from the chart's values.schema.json; don't edit.
 
 from __future__ import annotations
 
-from typing import Literal, TypedDict
+from typing import Literal
+
+from typing_extensions import TypedDict  # pydantic reads no other before Python 3.12
 
 
 ChartAffinityPodAntiAffinityRequiredDuringSchedulingIgnoredDuringExecutionItemLabelSelectorMatchLabels = TypedDict(
@@ -435,6 +437,7 @@ class ChartClustermeshApiserverMetricsServiceMonitor(TypedDict, total=False):
     kvstoremesh: ChartClustermeshApiserverMetricsServiceMonitorKvstoremesh
     labels: dict[str, object]
     metricRelabelings: list[object] | None
+    namespace: str
     relabelings: list[object] | None
 
 
@@ -500,6 +503,7 @@ class ChartClustermeshApiserverTlsAuto(TypedDict, total=False):
     certValidityDuration: int
     enabled: bool
     method: str
+    schedule: str
 
 
 class ChartClustermeshApiserverTlsClient(TypedDict, total=False):
@@ -600,13 +604,16 @@ class ChartCni(TypedDict, total=False):
     chainingTarget: str | None
     confFileMountPath: str
     confPath: str
+    configMap: str
     configMapKey: str
     customConf: bool
     enableRouteMTUForCNIChaining: bool
     exclusive: bool
+    externalRouting: bool
     hostConfDirMountPath: str
     install: bool
     logFile: str
+    readCniConf: str
     resources: ChartCniResources
     uninstall: bool
 
@@ -639,6 +646,7 @@ class ChartDebug(TypedDict, total=False):
 class ChartDnsProxy(TypedDict, total=False):
     dnsRejectResponseCode: str
     enableDnsCompression: bool
+    enableTransparentMode: bool
     endpointMaxIpPerHostname: int
     idleConnectionGracePeriod: str
     maxDeferredConnectionDeletes: int
@@ -651,6 +659,7 @@ class ChartDnsProxy(TypedDict, total=False):
 
 class ChartEgressGateway(TypedDict, total=False):
     enabled: bool
+    maxPolicyEntries: int
     reconciliationTriggerInterval: str
 
 
@@ -834,6 +843,7 @@ class ChartEnvoyPrometheusServiceMonitor(TypedDict, total=False):
     interval: str
     labels: dict[str, object]
     metricRelabelings: list[object] | None
+    namespace: str
     relabelings: list[ChartEnvoyPrometheusServiceMonitorRelabelingsItem]
 
 
@@ -1104,6 +1114,7 @@ class ChartHubbleMetrics(TypedDict, total=False):
 
 class ChartHubblePeerService(TypedDict, total=False):
     clusterDomain: str
+    servicePort: int
     targetPort: int
 
 
@@ -1199,6 +1210,7 @@ class ChartHubbleRelayPrometheusServiceMonitor(TypedDict, total=False):
     interval: str
     labels: dict[str, object]
     metricRelabelings: list[object] | None
+    namespace: str
     relabelings: list[object] | None
 
 
@@ -1281,6 +1293,7 @@ class ChartHubbleRelay(TypedDict, total=False):
     rollOutPods: bool
     securityContext: ChartHubbleRelaySecurityContext
     service: ChartHubbleRelayService
+    servicePort: int
     sortBufferDrainTimeout: str | None
     sortBufferLenMax: int | None
     terminationGracePeriodSeconds: int
@@ -1460,6 +1473,8 @@ class ChartHubble(TypedDict, total=False):
     annotations: dict[str, object]
     dropEventEmitter: ChartHubbleDropEventEmitter
     enabled: bool
+    eventBufferCapacity: int
+    eventQueueSize: int
     export: ChartHubbleExport
     listenAddress: str
     metrics: ChartHubbleMetrics
@@ -1558,6 +1573,7 @@ class ChartIpv6(TypedDict, total=False):
 class ChartK8s(TypedDict, total=False):
     requireIPv4PodCIDR: bool
     requireIPv6PodCIDR: bool
+    serviceProxyName: str
 
 
 class ChartK8sClientRateLimitOperator(TypedDict, total=False):
@@ -1582,6 +1598,9 @@ class ChartL2NeighDiscovery(TypedDict, total=False):
 
 class ChartL2announcements(TypedDict, total=False):
     enabled: bool
+    leaseDuration: str
+    leaseRenewDeadline: str
+    leaseRetryPeriod: str
 
 
 class ChartL2podAnnouncements(TypedDict, total=False):
@@ -1601,14 +1620,26 @@ class ChartLoadBalancerL7(TypedDict, total=False):
     ports: list[object]
 
 
+class ChartLoadBalancerProtocolDifferentiation(TypedDict, total=False):
+    enabled: bool
+
+
 class ChartLoadBalancer(TypedDict, total=False):
     acceleration: str
+    algorithm: str
+    dsrDispatch: str
     experimental: bool
     l7: ChartLoadBalancerL7
+    mode: str
+    protocolDifferentiation: ChartLoadBalancerProtocolDifferentiation
+    serviceTopology: bool
+    standalone: bool
 
 
 class ChartMonitor(TypedDict, total=False):
     enabled: bool
+    eventTypes: list[str]
+    resources: dict[str, object]
 
 
 class ChartNat(TypedDict, total=False):
@@ -1628,6 +1659,7 @@ class ChartNodePort(TypedDict, total=False):
     addresses: str | list[object] | None
     autoProtectPortRange: bool
     bindProtection: bool
+    directRoutingDevice: str
     enableHealthCheck: bool
     enableHealthCheckLoadBalancerIP: bool
     enabled: bool
@@ -1726,6 +1758,7 @@ class ChartNodeinit(TypedDict, total=False):
     prestop: ChartNodeinitPrestop
     priorityClassName: str
     resources: ChartNodeinitResources
+    revertReconfigureKubelet: bool
     securityContext: ChartNodeinitSecurityContext
     startup: ChartNodeinitStartup
     tolerations: list[ChartNodeinitTolerationsItem]
@@ -1807,6 +1840,7 @@ class ChartOperatorPrometheusServiceMonitor(TypedDict, total=False):
     jobLabel: str
     labels: dict[str, object]
     metricRelabelings: list[object] | None
+    namespace: str
     relabelings: list[object] | None
 
 
@@ -1993,6 +2027,7 @@ class ChartPrometheusServiceMonitor(TypedDict, total=False):
     jobLabel: str
     labels: dict[str, object]
     metricRelabelings: list[object] | None
+    namespace: str
     relabelings: list[ChartPrometheusServiceMonitorRelabelingsItem]
     trustCRDsExist: bool
 
@@ -2167,6 +2202,7 @@ class ChartTlsCa(TypedDict, total=False):
 
 
 class ChartTlsCaBundle(TypedDict, total=False):
+    content: str
     enabled: bool
     key: str
     name: str
@@ -2241,6 +2277,7 @@ ChartValues = TypedDict(
         "cleanBpfState": bool,
         "cleanState": bool,
         "cluster": ChartCluster,
+        "clusterHealthPort": int,
         "clustermesh": ChartClustermesh,
         "cni": ChartCni,
         "commonLabels": dict[str, object] | None,
@@ -2252,19 +2289,25 @@ ChartValues = TypedDict(
         "dashboards": ChartDashboards,
         "debug": ChartDebug,
         "defaultLBServiceIPAM": str,
+        "devices": str | list[str],
         "directRoutingSkipUnreachable": bool,
         "disableEndpointCRD": bool,
         "disableEnvoyVersionCheck": bool,
+        "disableIptablesFeederRules": list[str],
         "dnsPolicy": str,
+        "dnsPolicyUnloadOnShutdown": bool,
         "dnsProxy": ChartDnsProxy,
         "egressGateway": ChartEgressGateway,
+        "egressMasqueradeInterfaces": str,
         "enableCiliumEndpointSlice": bool,
         "enableCriticalPriorityClass": bool,
         "enableIPv4BIGTCP": bool,
         "enableIPv4Masquerade": bool,
         "enableIPv6BIGTCP": bool,
         "enableIPv6Masquerade": bool,
+        "enableIdentityMark": bool,
         "enableInternalTrafficPolicy": bool,
+        "enableK8sEndpointSlice": bool,
         "enableK8sTerminatingEndpoint": bool,
         "enableLBIPAM": bool,
         "enableMasqueradeRouteSource": bool,
@@ -2289,6 +2332,7 @@ ChartValues = TypedDict(
         "extraVolumeMounts": list[object],
         "extraVolumes": list[object],
         "forceDeviceDetection": bool,
+        "fragmentTracking": bool,
         "gatewayAPI": ChartGatewayAPI,
         "gke": ChartGke,
         "global": dict[str, object],
@@ -2308,6 +2352,7 @@ ChartValues = TypedDict(
         "installNoConntrackIptablesRules": bool,
         "ipMasqAgent": ChartIpMasqAgent,
         "ipam": ChartIpam,
+        "iptablesLockTimeout": str,
         "iptablesRandomFully": bool,
         "ipv4": ChartIpv4,
         "ipv4NativeRoutingCIDR": str,
@@ -2329,9 +2374,11 @@ ChartValues = TypedDict(
         "l2announcements": ChartL2announcements,
         "l2podAnnouncements": ChartL2podAnnouncements,
         "l7Proxy": bool,
+        "labels": str,
         "livenessProbe": ChartLivenessProbe,
         "loadBalancer": ChartLoadBalancer,
         "localRedirectPolicy": bool,
+        "logOptions": dict[str, object],
         "logSystemLoad": bool,
         "maglev": dict[str, object],
         "monitor": ChartMonitor,
@@ -2349,6 +2396,7 @@ ChartValues = TypedDict(
         "podAnnotations": dict[str, object],
         "podLabels": dict[str, object],
         "podSecurityContext": ChartPodSecurityContext,
+        "policyAuditMode": bool,
         "policyCIDRMatchMode": str | list[object] | None,
         "policyEnforcementMode": str,
         "pprof": ChartPprof,
@@ -2366,6 +2414,7 @@ ChartValues = TypedDict(
         "securityContext": ChartSecurityContext,
         "serviceAccounts": ChartServiceAccounts,
         "serviceNoBackendResponse": str,
+        "sessionAffinity": bool,
         "sleepAfterInit": bool,
         "socketLB": ChartSocketLB,
         "startupProbe": ChartStartupProbe,

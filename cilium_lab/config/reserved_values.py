@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping
-from typing import cast, get_type_hints
+from typing import cast
 
-from cilium_lab.config.chart_types import ChartValues
+from cilium_lab.config.chart_values import EXAMPLE
 from cilium_lab.config.errors import Problems
 
 _SEED = "the lab sets it for every stack"
@@ -50,21 +49,12 @@ RESERVED: Mapping[str, str] = {
 
 
 def refuse_reserved(given: Mapping[str, object], problems: Problems) -> None:
-    """Reports reserved values in `ciliumValues`, and top-level keys that the chart does not have."""
-    if not problems.sound("ciliumValues"):
-        return
-    known = sorted(get_type_hints(ChartValues))
-    example = {"bpf": {"mapDynamicSizeRatio": 0.005}}
-    for name in given:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            problems.add(f"ciliumValues.{name}", f"the chart has no such key{hint}", example, "ciliumValues")
+    """Reports values in `ciliumValues` that the program sets itself."""
     for path in _leaves(given):
         reserved = next((r for r in RESERVED if f"{path}.".startswith(f"{r}.") or f"{r}.".startswith(f"{path}.")), None)
         if reserved:
             problem = f"the program sets {reserved} itself: {RESERVED[reserved]}"
-            problems.add(f"ciliumValues.{path}", problem, example, "ciliumValues")
+            problems.add(f"ciliumValues.{path}", problem, EXAMPLE, "ciliumValues")
 
 
 def _leaves(tree: Mapping[str, object], prefix: str = "") -> Iterator[str]:

@@ -9,6 +9,7 @@ from typing import cast
 
 from cilium_lab.config import versions
 from cilium_lab.config.addons import ADDONS
+from cilium_lab.config.chart_values import refuse_unfit
 from cilium_lab.config.errors import Problems
 from cilium_lab.config.options import option_name
 from cilium_lab.config.reserved_values import refuse_reserved
@@ -39,7 +40,9 @@ def check(lab: LabConfig, problems: Problems) -> None:
     _node_ports(lab, problems)
     _addons(lab, problems)
     _probe(lab, problems)
-    refuse_reserved(lab.cilium_values, problems)
+    if lab.cilium_values and problems.sound("ciliumValues"):
+        refuse_reserved(lab.cilium_values, problems)
+        refuse_unfit(lab.cilium_values, problems)
 
 
 def _bridges(lab: LabConfig, p: Problems) -> None:

@@ -15,7 +15,7 @@ from cilium_lab.config import chart_types
 from cilium_lab.config.chart_types import ChartValues
 from cilium_lab.config.schema import IpamMode
 from tests.helpers.chart import chart
-from tools.chart_types import STRICTER, generate
+from tools.chart_types import MISSING, STRICTER, generate
 
 
 def test_the_file_is_current() -> None:
@@ -71,7 +71,14 @@ def test_generator(schema: dict[str, Any], kind: object) -> None:
 
 def test_generator_names_what_is_no_python_name() -> None:
     inner = {"type": "object", "properties": {"io.cilium/app": {"type": "string"}, "from": {"type": "integer"}}}
-    assert made(labels=inner)["labels"].__annotations__ == {"io.cilium/app": str, "from": int}
+    assert made(names=inner)["names"].__annotations__ == {"io.cilium/app": str, "from": int}
+
+
+def test_generator_tells_when_the_chart_gained_a_key_that_it_left_out() -> None:
+    assert made()["policyAuditMode"] is bool
+    assert "devices" in MISSING
+    with pytest.raises(ValueError, match="MISSING names a key that the chart's schema has by now: devices"):
+        generate(schema_with(devices={"type": "string"}))
 
 
 def test_generator_tells_when_the_chart_lost_a_key() -> None:
