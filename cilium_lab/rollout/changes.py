@@ -95,8 +95,9 @@ def created_after(desired: Desired, snapshot: Snapshot, node: str) -> str:
 
 
 def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Values by path; an object without members says nothing, and Helm may have left it out."""
     for name, value in tree.items():
-        if isinstance(value, Mapping) and value:
+        if isinstance(value, Mapping):
             yield from _leaves(cast(Mapping[str, Any], value), f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value

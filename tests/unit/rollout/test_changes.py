@@ -68,6 +68,7 @@ def test_another_chart_is_a_reason() -> None:
     [
         {},
         {"ipam": {"mode": "cluster-pool", "operator": {"clusterPoolIPv4PodCIDRList": ["172.20.0.0/16"]}}},
+        {"nodeSelector": {}, "l7Proxy": None},
         {"hubble": {"relay": {"rollOutPods": False}, "metrics": {"enabled": ["dns", "drop"]}}},
     ],
 )
