@@ -114,15 +114,18 @@ def kube_proxy(resources: Sequence[Resource], _options: Options) -> Iterator[Fin
 
 
 def rollout(resources: Sequence[Resource], _options: Options) -> Iterator[Finding]:
-    """Nothing that Helm does restarts an agent."""
+    """Nothing that Helm does restarts an agent, and each change of its configuration shows in its template."""
     for release in filter(is_cilium, resources):
         strategy = release.at("values.updateStrategy.type")
         if strategy != "OnDelete" and not isinstance(strategy, Unknown):
             yield Finding(
                 release.urn, f"updateStrategy.type is {strategy or 'RollingUpdate, the default'}, not OnDelete"
             )
-        if is_on(release, "rollOutCiliumPods"):
-            yield Finding(release.urn, "rollOutCiliumPods is on")
+        # in multi-pool no rollout of nodes carries settings, and the preview refuses their change
+        decides = [release.at(f"values.{name}") for name in ("rollOutCiliumPods", "ipam.mode")]
+        unknown = any(isinstance(value, Unknown) for value in decides)
+        if not unknown and not is_on(release, "rollOutCiliumPods") and decides[1] != "multi-pool":
+            yield Finding(release.urn, "rollOutCiliumPods is off, so that a changed setting reaches no running agent")
         for name in ("recreatePods", "forceUpdate"):
             if release.at(name) is True:
                 yield Finding(release.urn, f"the release's {name} is on")
@@ -181,9 +184,9 @@ RULES = (
     Rule(
         "cilium-agents-roll-by-migration",
         "resource",
-        "An agent that restarts with another configuration may drop the endpoints of its node; the migration "
-        "restarts one at a time and checks each.",
-        "keep updateStrategy.type OnDelete, and rollOutCiliumPods, recreatePods and forceUpdate off",
+        "An agent that restarts with another configuration may drop the endpoints of its node; the rollout of nodes "
+        "restarts one at a time and checks each. It knows who is behind by the checksum in the agents' template.",
+        "keep updateStrategy.type OnDelete, rollOutCiliumPods on, and recreatePods and forceUpdate off",
         rollout,
     ),
     Rule(

@@ -59,9 +59,10 @@ def change(checkout: Checkout, mode: str, log: Path) -> None:
     checkout.lab(*words, timeout=_LIMIT)
 
 
-def test_it_comes_up_a_third_time_in_the_mode_kubernetes_with_probes(
+def test_it_goes_on_in_the_mode_kubernetes_with_probes(
     checkout: Checkout, before: Machine, arguments: Arguments, known: list[Secret]
 ) -> None:
+    """The lab of test_life, or a new one where this file is run by itself."""
     up(checkout)
     known.extend(tokens(checkout))  # they do not live to the end
     assert all(cidr.startswith("192.168.") for held in pod_cidrs(checkout).values() for cidr in held)

@@ -56,7 +56,7 @@ CASES: list[Case] = [
     (PROXY, "embedded", value("kubeProxyReplacement", False), "kubeadm installs no kube-proxy"),
     (ROLL, "embedded", value("updateStrategy", None), "updateStrategy.type is RollingUpdate, the default"),
     (ROLL, "embedded", value("updateStrategy.type", "RollingUpdate"), "is RollingUpdate"),
-    (ROLL, "lab", value("rollOutCiliumPods", True), "rollOutCiliumPods is on"),
+    (ROLL, "lab", value("rollOutCiliumPods", False), "rollOutCiliumPods is off, so that a changed setting reaches no"),
     (ROLL, "embedded", setting(RELEASE, "recreatePods", True), "recreatePods is on"),
     (TYPED_VALUES, "embedded", value("bpf.mapDynamicSizeRatio", 0.005), "bpf.mapDynamicSizeRatio is none"),
     (TYPED_VALUES, "embedded", value("nonsense", 1), "nonsense is none"),

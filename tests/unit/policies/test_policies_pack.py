@@ -93,14 +93,14 @@ def test_the_studys_own_values_are_refused_by_name(pack: Pack, preview: bool) ->
 
 
 def test_a_rule_for_one_resource_names_it(pack: Pack, embedded: Recording) -> None:
-    found = pack.judge(embedded, with_values(rollOutCiliumPods=True))
-    assert [(v.policy, v.resource) for v in found if "rollOutCiliumPods is on" in v.message] == [
+    found = pack.judge(embedded, with_values(rollOutCiliumPods=False))
+    assert [(v.policy, v.resource) for v in found if "rollOutCiliumPods is off" in v.message] == [
         ("cilium-agents-roll-by-migration", "cilium-release")
     ]
 
 
 def test_levels_may_be_set(pack: Pack, embedded: Recording) -> None:
-    wrong = with_values(rollOutCiliumPods=True)
+    wrong = with_values(rollOutCiliumPods=False)
     name = "cilium-agents-roll-by-migration"
     pack.configure(**ENOUGH, cilium_agents_roll_by_migration=config(analyzer_pb2.ADVISORY))
     assert [v.mandatory for v in pack.judge(embedded, wrong) if v.policy == name] == [False]
