@@ -47,7 +47,7 @@ class Lab(pulumi.ComponentResource):
 
         machines = Fleet("fleet", config, paths, opts=child).machines
         Router("router", config, machines, opts=child)
-        cluster = Cluster("cluster", config, machines, opts=child)
+        cluster = Cluster("cluster", config, artifacts, machines, opts=child)
         kubeconfig = cluster.kubeconfig
 
         control_plane = machines[topology.control_plane.name].domain
@@ -62,8 +62,8 @@ class Lab(pulumi.ComponentResource):
         probe_hosts = probe.hosts if probe else None
         ready = inside(*cluster.nodes, *probe_objects)
         preflight = Preflight("preflight", config, artifacts, kubeconfig, RECORDS, probe_hosts, opts=ready)
-        passed, bundle = preflight.passed, paths.bundle
-        cilium = Cilium("cilium", config, artifacts, bundle, kubeconfig, passed, provider=provider, opts=inside())
+        passed = preflight.passed
+        cilium = Cilium("cilium", config, artifacts, kubeconfig, passed, provider=provider, opts=inside())
         migration = Migration("migration", preflight, opts=inside(*cilium.resources))
 
         migrated = inside(cilium, migration.done)

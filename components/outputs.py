@@ -105,6 +105,7 @@ def expectation(config: LabConfig, plan: AddonPlan) -> Expectation:
         nodes={host.name: str(host.address) for host in topology.nodes},
         control_plane=topology.control_plane.name,
         kubernetes_version=config.versions.kubernetes,
+        cilium_version=config.versions.cilium,
         router=topology.router.name,
         router_address=str(topology.router.address),
         router_study_address=links[0] if links else str(behind.address),

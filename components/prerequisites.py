@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pulumi
 
-from cilium_lab.artifacts.bundle import ONLINE, Artifacts, BundleError, mismatches, read
+from cilium_lab.artifacts.bundle import (
+    INDEX,
+    ONLINE,
+    Artifacts,
+    BundleError,
+    mismatches,
+    read,
+    release_folder,
+    with_release,
+)
 from cilium_lab.config.schema import LabConfig
 from cilium_lab.libvirt import inventory
 from cilium_lab.libvirt.conflicts import conflict_report, conflicts
@@ -56,7 +63,10 @@ def find_artifacts(config: LabConfig, paths: LocalPaths) -> Artifacts:
     if paths.bundle is None:
         return ONLINE
     try:
-        artifacts = read(Path(paths.bundle))
+        artifacts = read(paths.bundle)
+        release = release_folder(paths.bundle, config.versions.cilium)
+        if (release / INDEX).exists():
+            artifacts = with_release(artifacts, release)
     except BundleError as error:
         raise pulumi.RunError(str(error)) from None
     wrong = mismatches(config, artifacts)

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, NoReturn
 
-from cilium_lab.config.versions import PULUMI_PLUGINS
+from cilium_lab.config.versions import CILIUM, CILIUM_RELEASES, PULUMI_PLUGINS
 from cilium_lab.paths import CACHE, CURRENT, ROOT, STATE
 from labctl import access
 from labctl.command import LabError
@@ -223,5 +223,17 @@ def wants_virtual_machines() -> bool:
     Read as text, because this runs where nothing that reads YAML may be installed yet. At worst an image is built for
     nobody; at best the program does not have to refuse.
     """
+    return _says(r"machines?", "vm")
+
+
+def wanted_release() -> str:
+    """The release of Cilium that the stack's file names, read in the same way; the bundle's own where it names none of
+    those that can be built."""
+    further = (version for version in CILIUM_RELEASES if version != CILIUM)
+    return next((version for version in further if _says("cilium", re.escape(version))), CILIUM)
+
+
+def _says(key: str, value: str) -> bool:
+    """Whether the stack's file has a key with that value; both are regular expressions."""
     text = (ROOT / f"Pulumi.{EMBEDDED}.yaml").read_text()
-    return re.search(r"""^[^#]*\bmachines?["']?:\s*["']?vm\b""", text, re.MULTILINE) is not None
+    return re.search(rf"""^[^#]*\b{key}["']?:\s*["']?{value}(?![\w.])""", text, re.MULTILINE) is not None

@@ -146,7 +146,7 @@ class Session(ABC):
         """The same where the stack has changed since the files were written. Raises LabError."""
         self.refresh()
 
-    def check(self) -> int:
-        """Run every check with the access files as they are; the exit status is the checks'."""
+    def check(self, names: Sequence[str] = (), options: Sequence[str] = ()) -> int:
+        """Run every check, or those named, with the access files as they are; the exit status is the checks'."""
         files = (self.expectation, self.kubeconfig, self.ssh_config)
-        return self.run([self.python, "-m", "cilium_lab.checks", *files], folder=ROOT)
+        return self.run([self.python, "-m", "cilium_lab.checks", *options, *files, *names], folder=ROOT)

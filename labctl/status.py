@@ -14,15 +14,21 @@ from sandbox.sandbox import SandboxError
 
 
 def verify(arguments: Sequence[str]) -> int:
-    """Run every check on the running lab; on a workstation with KVM: --stack lab.
+    """Run every check on the running lab, or those named; on a workstation with KVM: --stack lab.
 
-    The checks compare with what the stack's outputs say now.
+    The checks compare with what the stack's outputs say now. The exit status is 1 if one fails, and 2 if no check has
+    such a name.
     """
     made = parser(verify)
     add_stack(made)
-    with find(made.parse_args(arguments).stack) as session:
+    made.add_argument("--json", action="store_true", help="one document with what was expected and seen")
+    made.add_argument("--list", action="store_true", help="the names of the checks alone")
+    made.add_argument("names", metavar="WORD", nargs="*", help="of a check's name: ./lab verify hubble 'pod CIDR'")
+    given = made.parse_args(arguments)
+    with find(given.stack) as session:
         session.refresh()
-        return session.check()
+        options = [word for word, wanted in (("--json", given.json), ("--list", given.list)) if wanted]
+        return session.check(given.names, options)
 
 
 def status(arguments: Sequence[str]) -> int:

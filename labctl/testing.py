@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from airgap import prerequisites
-from airgap.recipes import BUNDLE, TOOLCHAIN, VIRTUAL_MACHINES
+from airgap.recipes import BUNDLE, CHARTS, TOOLCHAIN, VIRTUAL_MACHINES
 from cilium_lab.paths import ROOT
 from labctl import lifecycle, venv
 from labctl.command import parser, split
@@ -29,7 +29,7 @@ def test(arguments: Sequence[str]) -> int:
     others = [word for word in words if word not in _KINDS]
     if kinds != ["unit"]:
         prerequisites.install()
-        lifecycle.build([*TOOLCHAIN, *BUNDLE, *(VIRTUAL_MACHINES if "vm" in kinds else ())])
+        lifecycle.build([*TOOLCHAIN, *BUNDLE, *CHARTS, *(VIRTUAL_MACHINES if "vm" in kinds else ())])
         venv.link_program_environment()
     return _pytest([ROOT / "tests" / kind for kind in kinds or _USUAL], others)
 

@@ -1,6 +1,6 @@
-"""Makes cilium_lab/config/chart_types.py from the values.schema.json of Cilium's chart.
+"""Makes a module of cilium_lab/config/chart_types from Cilium's chart: its values.schema.json and its templates.
 
-    python3 -m tools.chart_types CHART_FOLDER > cilium_lab/config/chart_types.py
+    python3 -m tools.chart_types CHART_FOLDER > cilium_lab/config/chart_types/v1_17.py
 
 The chart's schema names types only: it is open (unknown keys pass), it leaves some keys out, and it takes any
 text where a few words are meant. `STRICTER` says what this project allows at such places, `MISSING` what the chart's
@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import json
 import keyword
+import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 from typing import cast
 
@@ -22,6 +23,7 @@ STRICTER: Mapping[str, str] = {
     # Any text in the schema; the words are those of pkg/ipam/option/option.go that make sense without a
     # cloud.
     "ipam.mode": 'Literal["kubernetes", "cluster-pool", "multi-pool"]',
+    "kubeProxyReplacement": "bool",
     "routingMode": 'Literal["native", "tunnel"]',
     "tunnelProtocol": 'Literal["vxlan", "geneve"]',
     "updateStrategy.type": 'Literal["RollingUpdate", "OnDelete"]',
@@ -37,6 +39,7 @@ STRICTER: Mapping[str, str] = {
 
 MISSING: Mapping[str, str] = {
     "clusterHealthPort": "int",
+    "clustermesh.disableKubernetesHostAliases": "bool",
     "clustermesh.apiserver.metrics.serviceMonitor.namespace": "str",
     "clustermesh.apiserver.tls.auto.schedule": "str",
     "cni.configMap": "str",
@@ -55,10 +58,12 @@ MISSING: Mapping[str, str] = {
     "fragmentTracking": "bool",
     "hubble.eventBufferCapacity": "int",
     "hubble.eventQueueSize": "int",
+    "hubble.lostEventSendInterval": "str",
     "hubble.peerService.servicePort": "int",
     "hubble.relay.prometheus.serviceMonitor.namespace": "str",
     "hubble.relay.servicePort": "int",
     "iptablesLockTimeout": "str",
+    "k8s.apiServerURLs": "str",
     "k8s.serviceProxyName": "str",
     "kubeProxyReplacement": "bool",
     "l2announcements.leaseDuration": "str",
@@ -69,22 +74,26 @@ MISSING: Mapping[str, str] = {
     "loadBalancer.dsrDispatch": "str",
     "loadBalancer.mode": "str",
     "loadBalancer.protocolDifferentiation.enabled": "bool",
+    "loadBalancer.reflectorWaitTime": "str",
     "loadBalancer.serviceTopology": "bool",
     "loadBalancer.standalone": "bool",
     "logOptions": "dict[str, object]",
     "monitor.eventTypes": "list[str]",
     "monitor.resources": "dict[str, object]",
+    "nodeLabels": "str",
     "nodePort.directRoutingDevice": "str",
     "nodeinit.revertReconfigureKubelet": "bool",
+    "nonIdempotentAnnotations": "dict[str, str]",
     "operator.prometheus.serviceMonitor.namespace": "str",
     "policyAuditMode": "bool",
     "prometheus.serviceMonitor.namespace": "str",
     "sessionAffinity": "bool",
     "tls.caBundle.content": "str",
 }
-"""Path -> type of what the templates read and the schema leaves out: values.yaml has most of it as comments alone. Left
-out are azure, and what the chart refuses or has replaced (hostServices, tunnel, enableCnpStatusUpdates,
-enableK8sEventHandover); ipMasqAgent.config is the program's own."""
+"""Path -> type of what the templates of some release read and its schema leaves out: values.yaml has most of it as
+comments alone. Left out are azure, and what the chart refuses or has replaced (hostServices, tunnel,
+enableCnpStatusUpdates, enableK8sEventHandover, hubble.export.file...); ipMasqAgent.config is the program's own."""
+_READ = re.compile(r"\.Values\.([A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*)")
 _TYPE = "x-type"
 
 _SIMPLE = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "null": "None"}
@@ -102,30 +111,40 @@ from typing_extensions import TypedDict  # pydantic reads no other before Python
 '''
 
 
-def generate(schema: Schema) -> str:
-    """The text of the module: one TypedDict for each object of the schema, the root last (`ChartValues`)."""
+def values_read(chart: Path) -> frozenset[str]:
+    """The paths of all values that the chart's templates read."""
+    files = (file for file in (chart / "templates").rglob("*") if file.is_file())
+    return frozenset(path for file in files for path in _READ.findall(file.read_text(encoding="utf-8")))
+
+
+def generate(schema: Schema, read: Set[str]) -> str:
+    """The text of the module: one TypedDict for each object of the schema, the root last (`ChartValues`).
+
+    `read` are the paths of the values that the templates read.
+    """
     unused = set(STRICTER)
     classes: list[str] = []
-    root = _object(_with_missing(schema), (), classes, unused)
+    root = _object(_with_missing(schema, read), (), classes, unused)
     if unused:
         raise ValueError(f"STRICTER names keys that the chart's schema does not reach: {', '.join(sorted(unused))}")
     assert root == "ChartValues"
     return _HEADER + "\n".join(classes)
 
 
-def _with_missing(schema: Schema) -> Schema:
-    """The schema with what it leaves out. Raises ValueError if it has gained one of these keys."""
-    for path, kind in MISSING.items():
-        schema = _with(schema, path.split("."), {_TYPE: kind}, path)
+def _with_missing(schema: Schema, read: Set[str]) -> Schema:
+    """The schema with what it leaves out and the templates read."""
+    for path in MISSING.keys() & read:
+        schema = _with(schema, path.split("."), {_TYPE: MISSING[path]})
     return schema
 
 
-def _with(schema: Schema, steps: list[str], added: Schema, path: str) -> Schema:
+def _with(schema: Schema, steps: list[str], added: Schema) -> Schema:
+    """The schema itself where it has the path already."""
     properties = _properties(schema)
     name, rest = steps[0], steps[1:]
     if not rest and name in properties:
-        raise ValueError(f"MISSING names a key that the chart's schema has by now: {path}")
-    below = _with(cast(Schema, properties.get(name) or {"type": "object"}), rest, added, path) if rest else added
+        return schema
+    below = _with(cast(Schema, properties.get(name) or {"type": "object"}), rest, added) if rest else added
     return {**schema, "properties": dict(sorted({**properties, name: below}.items()))}
 
 
@@ -207,8 +226,9 @@ def main(argv: list[str]) -> int:
     if len(argv) != 2:
         print("usage: python3 -m tools.chart_types CHART_FOLDER", file=sys.stderr)
         return 2
-    schema = json.loads((Path(argv[1]) / "values.schema.json").read_text(encoding="utf-8"))
-    sys.stdout.write(generate(schema))
+    chart = Path(argv[1])
+    schema = json.loads((chart / "values.schema.json").read_text(encoding="utf-8"))
+    sys.stdout.write(generate(schema, values_read(chart)))
     return 0
 
 

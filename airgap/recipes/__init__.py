@@ -6,6 +6,8 @@ import importlib
 import pkgutil
 
 from airgap.builder.recipe import Recipe
+from airgap.recipes.cilium import of_release
+from cilium_lab.config.versions import CILIUM_RELEASES
 
 
 def _collect() -> tuple[Recipe, ...]:
@@ -19,5 +21,7 @@ RECIPES = _collect()
 TOOLCHAIN = ("pulumi", "plugin-kubernetes", "plugin-libvirt", "plugin-command")
 BUNDLE = ("bundle", "rootfs", "containerd-seed")
 """With TOOLCHAIN, what a lab needs."""
+CHARTS = tuple(of_release("chart", version) for version in CILIUM_RELEASES)
+"""What the tests hold the program's values against."""
 VIRTUAL_MACHINES = ("vm-image",)
 """What only a stack with virtual machines needs besides."""

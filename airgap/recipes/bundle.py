@@ -1,4 +1,5 @@
-"""The bundle: programs, CNI plugins, images, chart and monitoring material in one folder with an index.
+"""The bundle: programs, CNI plugins, images, chart and monitoring material in one folder with an index; and further
+releases of Cilium in folders of their own.
 
 Files are hard links to those of the artifacts, so the bundle takes no space of its own.
 """
@@ -12,10 +13,11 @@ from pathlib import Path
 
 from airgap.builder.digest import file_sha256, tree_files
 from airgap.builder.recipe import Recipe, Workspace, machine_arch
-from airgap.recipes.images import REFERENCES
+from airgap.recipes.cilium import of_release
+from airgap.recipes.images import REFERENCES, release_images
 from airgap.recipes.kubernetes import CNI, HOST_COMMANDS
 from airgap.recipes.tools import MISSING
-from cilium_lab.config.versions import BUNDLED
+from cilium_lab.config.versions import BUNDLED, CILIUM, CILIUM_RELEASES, release_name
 
 SCHEMA = 1
 PROGRAMS: Mapping[str, tuple[str, ...]] = {
@@ -31,17 +33,19 @@ PROGRAMS: Mapping[str, tuple[str, ...]] = {
 """Artifact -> the programs of it that a person or a host runs; the rest is inside images."""
 
 
-def index(folder: Path, files: Iterable[Path]) -> dict[str, object]:
-    """The content of index.json for these files below `folder`."""
+def index(
+    folder: Path, files: Iterable[Path], versions: Mapping[str, str], images: Mapping[str, str]
+) -> dict[str, object]:
+    """The content of index.json for these files below `folder`; `images` are full references by name."""
     listed = {
         str(path.relative_to(folder)): {"sha256": file_sha256(path), "size": path.stat().st_size} for path in files
     }
     return {
         "schema": SCHEMA,
         "arch": machine_arch(),
-        "versions": dict(BUNDLED),
+        "versions": dict(versions),
         "files": listed,
-        "images": [{"ref": ref, "file": f"images/{name}.tar"} for name, ref in sorted(REFERENCES.items())],
+        "images": [{"ref": ref, "file": f"images/{name}.tar"} for name, ref in sorted(images.items())],
         "missing": [{"name": name, "why": why} for name, why in MISSING],
     }
 
@@ -52,19 +56,41 @@ def _bundle(ws: Workspace) -> None:
             _link(ws.need(artifact) / name, ws.out / "bin" / name)
     for name in CNI:
         _link(ws.need("cni-plugins") / name, ws.out / "cni" / name)
-    for name in REFERENCES:
+    _link_images(ws, REFERENCES)
+    _link_tree(ws.need("chart") / "cilium", ws.out / "charts/cilium")
+    _link_tree(ws.need("monitoring") / "monitoring", ws.out / "monitoring")
+    _write(ws, index(ws.out, tree_files(ws.out), BUNDLED, REFERENCES))
+
+
+def _release(version: str) -> Recipe:
+    """A release of Cilium that is not the bundle's own: its images and its chart, made when a stack wants it."""
+    images, chart = release_images(version), of_release("chart", version)
+
+    def make(ws: Workspace) -> None:
+        _link_images(ws, images)
+        _link_tree(ws.need(chart) / "cilium", ws.out / "charts/cilium")
+        _write(ws, index(ws.out, tree_files(ws.out), {"cilium": version}, images))
+
+    return Recipe(release_name(version), make, needs=(chart, *(f"image-{name}" for name in images)), cost=3)
+
+
+def _link_images(ws: Workspace, names: Iterable[str]) -> None:
+    for name in names:
         _link(ws.need(f"image-{name}") / f"{name}.tar", ws.out / "images" / f"{name}.tar")
-    for name, folder, below in (("chart", "cilium", "charts/cilium"), ("monitoring", "monitoring", "monitoring")):
-        source = ws.need(name) / folder
-        for path in tree_files(source):
-            _link(path, ws.out / below / path.relative_to(source))
-    content = index(ws.out, tree_files(ws.out))
-    (ws.out / "index.json").write_text(json.dumps(content, indent=1) + "\n")
+
+
+def _link_tree(source: Path, target: Path) -> None:
+    for path in tree_files(source):
+        _link(path, target / path.relative_to(source))
 
 
 def _link(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     os.link(source, target)
+
+
+def _write(ws: Workspace, content: Mapping[str, object]) -> None:
+    (ws.out / "index.json").write_text(json.dumps(content, indent=1) + "\n")
 
 
 RECIPES = (
@@ -74,4 +100,5 @@ RECIPES = (
         needs=(*PROGRAMS, "cni-plugins", "chart", "monitoring", *(f"image-{name}" for name in REFERENCES)),
         cost=10,
     ),
+    *(_release(version) for version in CILIUM_RELEASES if version != CILIUM),
 )

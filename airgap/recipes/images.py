@@ -14,9 +14,10 @@ from pathlib import Path
 from airgap.builder.recipe import Recipe, Workspace
 from airgap.images.archive import Config, Entry, layer_from_entries, layer_from_tree, write_archive
 from airgap.recipes import cilium, debian
+from airgap.recipes.cilium import of_release
 from airgap.recipes.kubernetes import CONTROL_PLANE
 from cilium_lab.config import versions
-from cilium_lab.config.versions import own_image
+from cilium_lab.config.versions import CILIUM, CILIUM_RELEASES, own_image
 from cilium_lab.paths import ROOT
 
 _BPFTOOL = ROOT / "airgap/images/bpftool.sh"
@@ -84,6 +85,40 @@ def _kubernetes(program: str) -> Image:
     return Image(program, f"registry.k8s.io/{program}:v{versions.KUBERNETES}", path)
 
 
+def cilium_images(version: str) -> tuple[Image, Image]:
+    """The operator's and the relay's image of one release."""
+    programs = of_release("cilium", version)
+    operator = Image(
+        of_release(_OPERATOR, version),
+        f"quay.io/cilium/operator-generic:v{version}",
+        {f"usr/bin/{_OPERATOR}": (programs, _OPERATOR)},
+        Config(cmd=(f"/usr/bin/{_OPERATOR}",), env=("GOPS_CONFIG_DIR=/",)),
+    )
+    relay = Image(
+        of_release("hubble-relay", version),
+        f"quay.io/cilium/hubble-relay:v{version}",
+        {"usr/bin/hubble-relay": (programs, "hubble-relay")},
+        # Since 1.20 its chart mounts the root file system read-only, and an empty folder at /tmp.
+        Config(
+            entrypoint=("/usr/bin/hubble-relay",),
+            cmd=("serve",),
+            user=f"{_NONROOT}:{_NONROOT}",
+            env=("GOPS_CONFIG_DIR=/tmp",),
+        ),
+    )
+    return operator, relay
+
+
+def agent_image(version: str) -> tuple[str, str]:
+    """Name and reference of the agent's image of one release."""
+    return of_release("cilium", version), f"quay.io/cilium/cilium:v{version}"
+
+
+def release_images(version: str) -> dict[str, str]:
+    """Of one release: image name -> full reference."""
+    return {image.name: image.ref for image in cilium_images(version)} | dict([agent_image(version)])
+
+
 _PLAIN = (
     *map(_kubernetes, CONTROL_PLANE),
     Image(
@@ -105,19 +140,7 @@ _PLAIN = (
         {"pause": ("pause", "pause")},
         Config(entrypoint=("/pause",), user="65535:65535"),
     ),
-    Image(
-        _OPERATOR,
-        f"quay.io/cilium/operator-generic:v{versions.CILIUM}",
-        {f"usr/bin/{_OPERATOR}": ("cilium", _OPERATOR)},
-        Config(cmd=(f"/usr/bin/{_OPERATOR}",), env=("GOPS_CONFIG_DIR=/",)),
-    ),
-    Image(
-        "hubble-relay",
-        f"quay.io/cilium/hubble-relay:v{versions.CILIUM}",
-        {"usr/bin/hubble-relay": ("cilium", "hubble-relay")},
-        Config(entrypoint=("/usr/bin/hubble-relay",), cmd=("serve",), user=f"{_NONROOT}:{_NONROOT}"),
-        {"home/nonroot": Entry(mode=0o700, owner=_NONROOT)},
-    ),
+    *cilium_images(CILIUM),
     Image(
         "prometheus",
         versions.IMAGES["prometheus"].bundle,
@@ -149,9 +172,8 @@ _PLAIN = (
         Config(entrypoint=("local-path-provisioner",)),
     ),
 )
-_AGENT = ("cilium", f"quay.io/cilium/cilium:v{versions.CILIUM}")
 _DEBUG = ("debug", own_image("debug"))
-REFERENCES: Mapping[str, str] = {image.name: image.ref for image in _PLAIN} | dict((_AGENT, _DEBUG))
+REFERENCES: Mapping[str, str] = {image.name: image.ref for image in _PLAIN} | dict((agent_image(CILIUM), _DEBUG))
 """Image name (its recipe is `image-NAME`, its file `NAME.tar`) -> full reference."""
 
 
@@ -186,30 +208,36 @@ def _tree_entries(folder: Path, prefix: str) -> dict[str, Entry]:
     return {f"{prefix}/{path.relative_to(folder)}": Entry(path, 0o644) for path in files}
 
 
-def _agent(ws: Workspace) -> None:
-    programs, datapath = ws.need("cilium"), ws.need("cilium-datapath")
-    entries = {
-        **{f"usr/bin/{name}": Entry(programs / name) for name in _AGENT_PROGRAMS},
-        "usr/bin/cilium": Entry(link="cilium-dbg"),
-        "opt/cni/bin/cilium-cni": Entry(programs / "cilium-cni"),
-        "cni/loopback": Entry(ws.need("cni-plugins") / "loopback"),
-        "usr/local/bin/clang": Entry(link=f"/usr/lib/llvm-{_CLANG}/bin/clang"),
-        "usr/local/bin/bpftool": Entry(_BPFTOOL),
-        **{name: Entry(datapath / name) for name in cilium.SCRIPTS},
-        **_tree_entries(datapath / "bpf", "var/lib/cilium/bpf"),
-        "home/cilium": Entry(),
-        "etc/cni/net.d": Entry(),
-    }
-    base, own = ws.work / "base.tar", ws.work / "cilium.tar"
-    layer_from_tree(ws.need("base-tree") / "tree", base)
-    layer_from_entries(entries, own)
-    config = Config(
-        cmd=("/usr/bin/cilium-dbg",),
-        env=("HUBBLE_SERVER=unix:///var/run/cilium/hubble.sock", "INITSYSTEM=SYSTEMD"),
-        workdir="/home/cilium",
-    )
-    name, ref = _AGENT
-    write_archive(ws.out / f"{name}.tar", ref, config, [base, ws.need("cilium-system") / "layer.tar", own])
+def _agent(version: str) -> Recipe:
+    name, ref = agent_image(version)
+    programs_of, datapath_of = of_release("cilium", version), of_release("cilium-datapath", version)
+
+    def make(ws: Workspace) -> None:
+        programs, datapath = ws.need(programs_of), ws.need(datapath_of)
+        entries = {
+            **{f"usr/bin/{program}": Entry(programs / program) for program in _AGENT_PROGRAMS},
+            "usr/bin/cilium": Entry(link="cilium-dbg"),
+            "opt/cni/bin/cilium-cni": Entry(programs / "cilium-cni"),
+            "cni/loopback": Entry(ws.need("cni-plugins") / "loopback"),
+            "usr/local/bin/clang": Entry(link=f"/usr/lib/llvm-{_CLANG}/bin/clang"),
+            "usr/local/bin/bpftool": Entry(_BPFTOOL),
+            **{script: Entry(datapath / script) for script in cilium.SCRIPTS},
+            **_tree_entries(datapath / "bpf", "var/lib/cilium/bpf"),
+            "home/cilium": Entry(),
+            "etc/cni/net.d": Entry(),
+        }
+        base, own = ws.work / "base.tar", ws.work / "cilium.tar"
+        layer_from_tree(ws.need("base-tree") / "tree", base)
+        layer_from_entries(entries, own)
+        config = Config(
+            cmd=("/usr/bin/cilium-dbg",),
+            env=("HUBBLE_SERVER=unix:///var/run/cilium/hubble.sock", "INITSYSTEM=SYSTEMD"),
+            workdir="/home/cilium",
+        )
+        write_archive(ws.out / f"{name}.tar", ref, config, [base, ws.need("cilium-system") / "layer.tar", own])
+
+    needs = ("base-tree", "cilium-system", programs_of, datapath_of, "cni-plugins")
+    return Recipe(f"image-{name}", make, inputs=(_BPFTOOL,), needs=needs, cost=12)
 
 
 def _debug(ws: Workspace) -> None:
@@ -227,12 +255,7 @@ def _debug(ws: Workspace) -> None:
 RECIPES = (
     *map(_plain, _PLAIN),
     Recipe("cilium-system", _agent_system, inputs=(debian.IN_TREE,), needs=("base-tree",), cost=45),
-    Recipe(
-        "image-cilium",
-        _agent,
-        inputs=(_BPFTOOL,),
-        needs=("base-tree", "cilium-system", "cilium", "cilium-datapath", "cni-plugins"),
-        cost=12,
-    ),
+    *map(_agent, CILIUM_RELEASES),
+    *(_plain(image) for version in CILIUM_RELEASES if version != CILIUM for image in cilium_images(version)),
     Recipe("image-debug", _debug, inputs=(debian.IN_TREE,), needs=("base-tree",), cost=30),
 )

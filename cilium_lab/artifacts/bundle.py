@@ -1,14 +1,19 @@
-"""What the chosen source of artifacts has. A bundle says so in its index; online everything can be had."""
+"""What the chosen source of artifacts has. A bundle says so in its index; online everything can be had.
+
+A bundle holds the study's release of Cilium. Another one lies beside it in a folder of its own, with an index as the
+bundle has, and is made when a stack wants it.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
 from cilium_lab.config.schema import LabConfig
+from cilium_lab.config.versions import CILIUM_RELEASES, release_name
 
 INDEX = "index.json"
 SCHEMA = 1
@@ -19,6 +24,15 @@ class BundleError(Exception):
 
 
 @dataclass(frozen=True)
+class Archive:
+    """A docker-archive of one image, and its sha256 in 64 hexadecimal digits."""
+
+    image: str
+    file: Path
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Artifacts:
     """`images` are the full references that can be had, None for all; `missing` tells why something is not there."""
 
@@ -26,6 +40,10 @@ class Artifacts:
     versions: Mapping[str, str] | None = None
     missing: Mapping[str, str] | None = None
     arch: str | None = None
+    chart: Path | None = None
+    """The folder of Cilium's chart; None: it comes from upstream's repository."""
+    archives: tuple[Archive, ...] = ()
+    """Images of a release beside the bundle, which hosts do not have from the bundle."""
 
     def has_image(self, reference: str) -> bool:
         """Whether an image of that exact reference can be had."""
@@ -58,14 +76,42 @@ def from_index(index: Mapping[str, object]) -> Artifacts:
     )
 
 
+def release_folder(bundle: Path, version: str) -> Path:
+    """Where a release of Cilium lies that is not the bundle's own."""
+    return bundle.parent / release_name(version)
+
+
 def read(folder: Path) -> Artifacts:
     """The bundle in a folder. Raises `BundleError` when there is none."""
+    return replace(from_index(_index(folder, "./lab build, or set bundlePath")), chart=_chart(folder))
+
+
+def with_release(bundle: Artifacts, folder: Path) -> Artifacts:
+    """A bundle with the release of Cilium in that folder instead of its own. Raises `BundleError` for a bad one."""
+    index = _index(folder, f"./lab build {folder.name}")
+    release = from_index(index)
+    files = cast(Mapping[str, Mapping[str, str]], index["files"])
+    images = cast(Sequence[Mapping[str, str]], index["images"])
+    return replace(
+        bundle,
+        images=(bundle.images or frozenset()) | (release.images or frozenset()),
+        versions={**(bundle.versions or {}), **(release.versions or {})},
+        chart=_chart(folder),
+        archives=tuple(Archive(i["ref"], folder / i["file"], files[i["file"]]["sha256"]) for i in images),
+    )
+
+
+def _chart(folder: Path) -> Path:
+    return folder / "charts" / "cilium"
+
+
+def _index(folder: Path, remedy: str) -> Mapping[str, object]:
     path = folder / INDEX
     try:
-        return from_index(json.loads(path.read_text(encoding="utf-8")))
+        return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise BundleError(
-            f"the bundle cannot be read\n  expected: {path}\n  seen: {error}\n  next: ./lab build, or set bundlePath"
+            f"the bundle cannot be read\n  expected: {path}\n  seen: {error}\n  next: {remedy}"
         ) from error
 
 
@@ -74,9 +120,18 @@ def mismatches(lab: LabConfig, artifacts: Artifacts) -> list[str]:
     found: list[str] = []
     if artifacts.arch is not None and artifacts.arch != lab.arch:
         found.append(f"arch is {lab.arch}, but the bundle is for {artifacts.arch}")
-    wanted = {"kubernetes": lab.versions.kubernetes, "cilium": lab.versions.cilium}
-    for name, version in wanted.items():
-        held = (artifacts.versions or {}).get(name, version)
-        if held.removeprefix("v") != version:
-            found.append(f"versions.{name} is {version}, but the bundle holds {held}")
+    held = artifacts.versions or {}
+    if _differs(held, "kubernetes", lab.versions.kubernetes):
+        found.append(f"versions.kubernetes is {lab.versions.kubernetes}, but the bundle holds {held['kubernetes']}")
+    if _differs(held, "cilium", lab.versions.cilium):
+        wanted = lab.versions.cilium
+        if wanted in CILIUM_RELEASES:
+            remedy = f"next: ./lab build {release_name(wanted)} (./lab up does so)"
+        else:
+            remedy = f"releases that can be built: {', '.join(CILIUM_RELEASES)}"
+        found.append(f"versions.cilium is {wanted}, but the bundle holds {held['cilium']}; {remedy}")
     return found
+
+
+def _differs(held: Mapping[str, str], name: str, wanted: str) -> bool:
+    return held.get(name, wanted).removeprefix("v") != wanted

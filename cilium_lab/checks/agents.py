@@ -27,7 +27,7 @@ def agent_modes(want: Expectation, lab: Lab) -> Result:
     newest template of its DaemonSet, and invariant I5 of a migration holds: it runs on its CiliumNode's first pod CIDR,
     and the operator reports no error.
     """
-    expected = _modes("True", want.routing, want.masquerade, want.ipam_mode)
+    expected = _modes(want.cilium_version, "True", want.routing, want.masquerade, want.ipam_mode)
     running = lab.agents()
     wrong = [f"{node} has no ready agent" for node in want.nodes if node not in running]
     views: dict[str, AgentView] = {}
@@ -54,7 +54,8 @@ def agent_modes(want: Expectation, lab: Lab) -> Result:
 
 
 def describe_agent(status: dict[str, Any], ipam_mode: str) -> str:
-    """An agent's modes in the words of an Expectation. `status` is `cilium-dbg status -o json`."""
+    """An agent's release and modes in the words of an Expectation. `status` is `cilium-dbg status -o json`."""
+    version = str(status.get("cilium", {}).get("msg", "")).partition(" ")[0] or "unknown"
     replacement = status.get("kube-proxy-replacement", {}).get("mode", "unknown")
     routing = status.get("routing", {})
     mode = str(routing.get("inter-host-routing-mode", "unknown")).lower()
@@ -62,11 +63,12 @@ def describe_agent(status: dict[str, Any], ipam_mode: str) -> str:
         mode = str(routing.get("tunnel-protocol", mode)).lower()
     masquerading = status.get("masquerading", {})
     masquerade = str(masquerading.get("mode", "unknown")).lower() if masquerading.get("enabled") else "no"
-    return _modes(replacement, mode, masquerade, ipam_mode)
+    return _modes(version, replacement, mode, masquerade, ipam_mode)
 
 
-def _modes(replacement: str, routing: str, masquerade: str, ipam: str) -> str:
-    return f"kube-proxy replacement {replacement}, routing {routing}, masquerading {masquerade}, IPAM {ipam}"
+def _modes(version: str, replacement: str, routing: str, masquerade: str, ipam: str) -> str:
+    modes = f"kube-proxy replacement {replacement}, routing {routing}, masquerading {masquerade}, IPAM {ipam}"
+    return f"Cilium {version}, {modes}"
 
 
 def hubble_shows_flows(want: Expectation, lab: Lab) -> Result:

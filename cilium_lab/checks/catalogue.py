@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from cilium_lab.checks import addons, agents, cluster, hosts, traffic
@@ -49,3 +49,14 @@ def catalogue(want: Expectation, lab: Lab) -> tuple[Condition, ...]:
     if want.pages:
         checks.append(check("further pages answer", addons.pages_answer))
     return tuple(checks)
+
+
+def named(checks: Sequence[Condition], names: Sequence[str]) -> tuple[Condition, ...]:
+    """The checks whose name holds one of these words, whatever their case, in their order; all without any.
+
+    Raises KeyError with the first word that no check's name holds.
+    """
+    for name in names:
+        if not any(name.lower() in check.name.lower() for check in checks):
+            raise KeyError(name)
+    return tuple(check for check in checks if not names or any(name.lower() in check.name.lower() for name in names))

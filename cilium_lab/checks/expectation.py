@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from cilium_lab.config.versions import CILIUM
+
 
 @dataclass(frozen=True)
 class Expectation:
@@ -43,6 +45,8 @@ class Expectation:
     masquerade: str
     """bpf or iptables."""
     debug_image: str
+    cilium_version: str = CILIUM
+    """Of every agent, x.y.z. A stack of an earlier version of this program does not tell it."""
     workloads: tuple[str, ...] = ()
     """What the stack brings: `Deployment default/webpod`. Those of Cilium's chart are known by its release."""
     sample_pool: str | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from cilium_lab.kube.conditions import Clock, Condition, Result, assess, poll
 from cilium_lab.tables import line
@@ -69,6 +69,12 @@ def run_checks(
         broken = broken or not result.ok
         tell(str(outcomes[-1]))
     return Summary(tuple(outcomes))
+
+
+def to_json(summary: Summary) -> dict[str, object]:
+    """The summary as a document: whether all hold, and each check with what was expected and seen."""
+    outcomes = [{"name": one.name, "seconds": round(one.seconds, 1), **asdict(one.result)} for one in summary.outcomes]
+    return {"ok": summary.ok, "checks": outcomes}
 
 
 def _ignore(_seconds: float, _result: Result) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import difflib
 import functools
 from collections.abc import Iterator, Mapping
+from types import ModuleType
 from typing import Any, cast
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from typing_extensions import is_typeddict
 
-from cilium_lab.config import chart_types
+from cilium_lab.config.chart_types import of_version
 from cilium_lab.config.errors import Problems
 
 EXAMPLE = {"bpf": {"mapDynamicSizeRatio": 0.005}}
@@ -45,14 +46,15 @@ _KUBERNETES = frozenset(
 """What the templates copy into objects as it is: the schema names only the members of the chart's own defaults."""
 
 
-def refuse_unfit(given: Mapping[str, object], problems: Problems) -> None:
-    """Reports every key that the chart does not have, and every value of another type, by its path.
+def refuse_unfit(given: Mapping[str, object], version: str, problems: Problems) -> None:
+    """Reports every key that the chart of that version (x.y.z) does not have, and every value of another type, by its
+    path.
 
     Values are not shown, for they may be secrets. A null stands for the chart's own value, as in Helm.
     """
     told = [error.key for error in problems.errors]
     try:
-        _adapter().validate_python(_without_null(given))
+        _adapter(of_version(version)).validate_python(_without_null(given))
     except ValidationError as error:
         for path, one in _by_path(given, error):
             key = f"{_OPTION}.{'.'.join(path)}"
@@ -61,19 +63,19 @@ def refuse_unfit(given: Mapping[str, object], problems: Problems) -> None:
             if any(f"{key}.".startswith(f"{other}.") or f"{other}.".startswith(f"{key}.") for other in told):
                 continue  # it may not be set at all
             if one["type"] == "extra_forbidden":
-                problem = f"the chart has no such key{_hint(path)}"
+                problem = f"the chart of {version} has no such key{_hint(of_version(version), path)}"
             else:
                 problem = f"{one['msg'][0].lower()}{one['msg'][1:]}, and it is {type(one['input']).__name__}"
             problems.add(key, problem, EXAMPLE, _OPTION)
 
 
 @functools.cache
-def _adapter() -> TypeAdapter[chart_types.ChartValues]:
+def _adapter(types: ModuleType) -> TypeAdapter[Mapping[str, object]]:
     """The types are plain ones for the type checker; here they become closed and strict."""
-    for kind in vars(chart_types).values():
+    for kind in vars(types).values():
         if is_typeddict(kind):
             kind.__pydantic_config__ = ConfigDict(extra="forbid", strict=True)
-    return TypeAdapter(chart_types.ChartValues)
+    return TypeAdapter(types.ChartValues)
 
 
 def _without_null(tree: Mapping[str, object]) -> dict[str, object]:
@@ -112,11 +114,11 @@ def _member(place: object, step: str | int) -> object:
     return _NONE
 
 
-def _hint(path: tuple[str, ...]) -> str:
-    kind: Any = chart_types.ChartValues
+def _hint(types: ModuleType, path: tuple[str, ...]) -> str:
+    kind: Any = types.ChartValues
     for step in path[:-1]:
         kind = kind.__annotations__.get(step) if is_typeddict(kind) else None
-        kind = getattr(chart_types, kind.__forward_arg__, None) if hasattr(kind, "__forward_arg__") else kind
+        kind = getattr(types, kind.__forward_arg__, None) if hasattr(kind, "__forward_arg__") else kind
     known = sorted(kind.__annotations__) if is_typeddict(kind) else []
     near = difflib.get_close_matches(path[-1], known, n=1, cutoff=0.5)
     return f"; did you mean {'.'.join([*path[:-1], near[0]])}?" if near else ""

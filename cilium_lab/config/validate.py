@@ -9,6 +9,7 @@ from typing import cast
 
 from cilium_lab.config import versions
 from cilium_lab.config.addons import ADDONS
+from cilium_lab.config.chart_types import MINORS
 from cilium_lab.config.chart_values import refuse_unfit
 from cilium_lab.config.errors import Problems
 from cilium_lab.config.options import option_name
@@ -42,7 +43,8 @@ def check(lab: LabConfig, problems: Problems) -> None:
     _probe(lab, problems)
     if lab.cilium_values and problems.sound("ciliumValues"):
         refuse_reserved(lab.cilium_values, problems)
-        refuse_unfit(lab.cilium_values, problems)
+        if problems.sound("versions.cilium"):
+            refuse_unfit(lab.cilium_values, lab.versions.cilium, problems)
 
 
 def _bridges(lab: LabConfig, p: Problems) -> None:
@@ -163,8 +165,9 @@ def _datapath(lab: LabConfig, p: Problems) -> None:
 
 def _versions(lab: LabConfig, p: Problems) -> None:
     cilium, kubernetes = lab.versions.cilium, lab.versions.kubernetes
-    if p.sound("versions.cilium") and not cilium.startswith("1.17."):
-        p.add("versions.cilium", f"{cilium}: values and migration are made for 1.17", versions.CILIUM)
+    if p.sound("versions.cilium") and cilium.rpartition(".")[0] not in MINORS:
+        known = f"values and rollout are made for {', '.join(MINORS)}"
+        p.add("versions.cilium", f"{cilium}: {known}", versions.CILIUM)
     if p.sound("versions.kubernetes"):
         major, minor, _ = (int(part) for part in kubernetes.split("."))
         if major != 1 or not 31 <= minor <= 33:

@@ -33,10 +33,37 @@ CIS_BENCHMARK = "cis-1.12"
 
 # Cilium
 CILIUM = "1.17.6"
-CILIUM_COMMIT = "ee3ca4a7e998 2025-07-15T00:00:00+00:00"
-"""Commit and date, which every Cilium program prints after its version."""
-CILIUM_ENVOY = "7c2edb0b44cf95f326d628b837fcdd845102ba68"
-"""The commit of the Envoy build that the agent of this release expects."""
+"""The study's release: what a lab runs unless the configuration names another one."""
+
+
+@dataclass(frozen=True)
+class CiliumRelease:
+    """A release of Cilium that can be built from the Go module proxy."""
+
+    version: str
+    commit: str
+    """Commit and date, which every Cilium program prints after its version. The proxy does not tell every commit."""
+    envoy: str
+    """The commit of the Envoy build that its agent expects (images/cilium/Dockerfile)."""
+
+
+CILIUM_RELEASES: Mapping[str, CiliumRelease] = {
+    release.version: release
+    for release in (
+        CiliumRelease(CILIUM, "ee3ca4a7e998 2025-07-15T00:00:00+00:00", "7c2edb0b44cf95f326d628b837fcdd845102ba68"),
+        CiliumRelease("1.17.16", "unknown 2026-05-13T16:12:21+00:00", "b87d1e32f522b33bd51701c6476d199326f01496"),
+        CiliumRelease("1.18.11", "617b6b49b579 2026-06-16T10:45:18+00:00", "a7f42a3390781539911b5b9107881b35ecc4e752"),
+        CiliumRelease("1.19.7", "unknown 2026-08-18T08:34:44+00:00", "07e8503ff34b9190d7bbe4e57d4e185c4ef8b1de"),
+        CiliumRelease("1.20.2", "unknown 2026-09-15T20:03:11+00:00", "cbec91f666af0bf742da986d43832932dbb26b82"),
+    )
+}
+"""By version, in their order: the study's, and the newest patch of each minor release that the proxy serves."""
+
+
+def release_name(version: str) -> str:
+    """What `./lab build` calls a release that is not the study's, which is in the bundle; also its folder's name."""
+    return f"cilium-release-{version}"
+
 
 # Tools of people, and the add-ons' programs
 HELM = "3.18.6"

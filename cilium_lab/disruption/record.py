@@ -98,6 +98,8 @@ class RunRecord:
     """File -> lines that were not whole, such as the last one of a writer that was killed."""
     missing: tuple[str, ...] = ()
     """Files that are not there or not whole."""
+    reasons: tuple[str, ...] = ()
+    """Why nodes were rolled out beside a change of the mode: `debug.enabled true -> false`."""
 
 
 def utc_now() -> datetime.datetime:
@@ -149,9 +151,10 @@ class RunDirectory:
         """Whether an event was written: the probes of a run begin before its first one."""
         return (self.path / EVENTS).exists()
 
-    def change(self, before: str, after: str) -> None:
-        """From which mode to which; a run that was reversed keeps where it came from."""
-        self._write(RUN, {"from": before, **self.run, "to": after})
+    def change(self, before: str, after: str, reasons: Sequence[str] = ()) -> None:
+        """From which mode to which, and why nodes are rolled out besides; a run that was reversed keeps where it came
+        from."""
+        self._write(RUN, {"from": before, "reasons": list(reasons), **self.run, "to": after})
 
     def event(self, stage: str, node: str, what: str, seconds: float, detail: str) -> None:
         """Add an event that ended now and took so many seconds."""
@@ -244,6 +247,7 @@ def read_record(directory: Path) -> RunRecord:
         kind=str(run.get("kind", "")),
         origin=str(run.get("from", "")),
         goal=str(run.get("to", "")),
+        reasons=tuple(map(str, run.get("reasons", ()))),
         begun=_time(run["begun"]),
         ended=_time(ended) if ended else None,
         outcome=str(run.get("outcome") or ""),

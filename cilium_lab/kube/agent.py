@@ -12,8 +12,15 @@ from typing import Any
 from cilium_lab.kube.objects import AgentView, Route
 
 _MARK = "=====cilium-lab====="
-_FORWARDED = ("Success", "Interface", "Interface Decrypted", "Interface Decrypting", "Interface Encrypting")
-"""Codes below DropMin of pkg/monitor/api/drop.go: they count packets that were forwarded."""
+_FORWARDED = (
+    "Success",
+    "Interface",
+    "Interface Decrypted",
+    "Interface Decrypting",
+    "Interface Encrypting",
+    "LB: sock cgroup: Reverse entry delete succeeded",  # since 1.19
+)
+"""Codes below DropMin of pkg/monitor/api/drop.go that count no packet that was lost."""
 
 
 class Query(Flag):

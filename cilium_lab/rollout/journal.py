@@ -74,7 +74,8 @@ class Journal:
                     f"the probes cannot be started: {error}\n  next: mend that, or set migration.probe to false"
                 ) from error
         with self._writing():
-            self._folder.change(origin(desired, snapshot) if snapshot else "", desired.mode)
+            before, why = (origin(desired, snapshot), reasons(desired, snapshot)) if snapshot else ("", ())
+            self._folder.change(before, desired.mode, why)
             probes = "probes run" if self._probing else "no probes"
             name = Name.JOURNAL_CONTINUES if continued else Name.JOURNAL_BEGINS
             self._folder.event(Stage.PREFLIGHT, "", name, waiter.clock.now() - started, probes)

@@ -12,6 +12,7 @@ from cilium_lab.rollout.health import NOTED
 from cilium_lab.rollout.invariants import violated
 from cilium_lab.rollout.outcomes import Way, departures, held
 from cilium_lab.rollout.plan import LIVE, Goal, pod_cidr_goal
+from cilium_lab.rollout.releases import too_far
 from cilium_lab.rollout.request import SERVICE_RANGE, Desired
 
 KNOWN = (*LIVE, "multi-pool")
@@ -116,6 +117,9 @@ def fixed(desired: Desired, snapshot: Snapshot) -> Failures:
                     f"set {option} back to {made_with}, or destroy the lab and bring it up again",
                 )
             )
+    step = too_far(desired, snapshot)
+    if step:
+        found.append(PreflightFailure(*step))
     listed = changes(desired, snapshot)
     routing = [change for change in listed if change.path in ROUTING]
     for change in routing[:1]:  # where the mode changes, the protocol comes or goes with it

@@ -23,7 +23,7 @@ import json
 from collections.abc import Iterable
 from ipaddress import IPv4Network
 
-from cilium_lab.config.chart_types import ChartIpam
+from cilium_lab.config.chart_types.v1_17 import ChartIpam
 from cilium_lab.config.schema import LabConfig
 
 MASQUERADE_CONFIG_MAP = "ip-masq-agent"

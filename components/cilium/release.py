@@ -10,7 +10,6 @@ import os
 import subprocess
 import tempfile
 from ipaddress import IPv4Network
-from pathlib import Path
 
 import pulumi
 import pulumi_kubernetes as kubernetes
@@ -47,16 +46,13 @@ class Cilium(pulumi.ComponentResource):
         name: str,
         config: LabConfig,
         artifacts: Artifacts,
-        bundle: Path | None,
         kubeconfig: pulumi.Output[str],
         passed: pulumi.Output[Passed],
         *,
         provider: kubernetes.Provider,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """`bundle` is the folder of a bundle, which holds the chart; None takes it from upstream's repository.
-
-        `passed` is the preflight's answer. It names the ranges besides the configuration's own that nodes still have
+        """`passed` is the preflight's answer. It names the ranges besides the configuration's own that nodes still have
         pod CIDRs of, so that no range with a pod is masqueraded or dropped.
         """
         super().__init__("cilium-lab:cilium:Cilium", name, None, opts)
@@ -77,9 +73,9 @@ class Cilium(pulumi.ComponentResource):
             f"{name}-release",
             name=_NAME,
             namespace=NAMESPACE,
-            chart=str(bundle / "charts" / "cilium") if bundle else "cilium",
-            version=None if bundle else config.versions.cilium,
-            repository_opts=None if bundle else {"repo": _REPOSITORY},
+            chart=str(artifacts.chart or "cilium"),
+            version=None if artifacts.chart else config.versions.cilium,
+            repository_opts=None if artifacts.chart else {"repo": _REPOSITORY},
             values=_values(config, artifacts, in_use),
             # Another one after each preflight. Else a release that was killed half way and then reversed would look to
             # Pulumi as if nothing had changed since the last update that ended well.

@@ -13,7 +13,7 @@ from typing import cast
 
 from cilium_lab.artifacts.bundle import ONLINE, Artifacts
 from cilium_lab.config.addons import HUBBLE_UI
-from cilium_lab.config.chart_types import ChartHubble, ChartOperator, ChartValues
+from cilium_lab.config.chart_types.v1_17 import ChartHubble, ChartOperator, ChartValues
 from cilium_lab.config.schema import LabConfig
 from cilium_lab.config.topology import API_SERVER_PORT
 from components.cilium import ipam

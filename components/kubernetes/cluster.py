@@ -18,6 +18,7 @@ from functools import partial
 import pulumi
 from pulumi_command import remote
 
+from cilium_lab.artifacts.bundle import Artifacts
 from cilium_lab.config.schema import LabConfig
 from cilium_lab.config.topology import Host
 from components.kubernetes import hardening
@@ -32,20 +33,21 @@ from components.kubernetes.documents import (
 from components.machines.files import File, pack
 from components.machines.keys import new_key_pair
 from components.machines.machine import Machine
-from components.nodes.artifacts import install_artifacts
+from components.nodes.artifacts import import_images, install_artifacts
 
 
 class Cluster(pulumi.ComponentResource):
     """A running cluster without a network plug-in. `kubeconfig` is a secret."""
 
     kubeconfig: pulumi.Output[str]
-    nodes: list[remote.Command]
-    """The last steps of each node: it has joined the cluster."""
+    nodes: list[pulumi.Resource]
+    """The last steps of each node: it has joined the cluster, and has the images of Cilium's release."""
 
     def __init__(
         self,
         name: str,
         config: LabConfig,
+        artifacts: Artifacts,
         machines: Mapping[str, Machine],
         *,
         opts: pulumi.ResourceOptions | None = None,
@@ -114,6 +116,11 @@ class Cluster(pulumi.ComponentResource):
             )
             configured = self._set_kubelet(machines[host.name], settings, joined)
             self.nodes += [member, configured]
+
+        if artifacts.archives:
+            for host in config.topology.nodes:
+                machine, after = machines[host.name], prepared[host.name]
+                self.nodes.append(import_images(machine, artifacts.archives, parent=self, depends_on=after))
 
         read = control_plane.run("kubeconfig", "kubeconfig.sh", secret=True, parent=self, depends_on=[init])
         self.kubeconfig = pulumi.Output.secret(read.stdout)

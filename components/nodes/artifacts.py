@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import pulumi
-from pulumi_command import remote
+from collections.abc import Sequence
+from functools import partial
+from shlex import join
 
+import pulumi
+from pulumi_command import local, remote
+
+from cilium_lab.artifacts.bundle import Archive
 from cilium_lab.config.schema import LabConfig, Versions
 from cilium_lab.config.versions import REPOSITORIES, TOOLS, Arch
 from components.machines.container_domain import BUNDLE
+from components.machines.files import File, pack
 from components.machines.machine import Machine
 
 PACKAGES = (
@@ -39,6 +45,33 @@ def install_artifacts(machine: Machine, config: LabConfig, *, parent: pulumi.Res
         parent=parent,
         depends_on=[_open_firewall(machine, config, parent)],
     )
+
+
+def import_images(
+    machine: Machine, archives: Sequence[Archive], *, parent: pulumi.Resource, depends_on: pulumi.Resource
+) -> local.Command:
+    """Give a node's containerd images that lie on this machine beside the bundle, over SSH: a running host sees the
+    bundle that it was started with, and no other folder of this machine.
+    """
+    listed = "".join(f"{one.image} {one.file} {one.sha256}\n" for one in archives)
+    address, access = str(machine.host.address), machine.access
+    return local.Command(
+        f"{machine.host.name}-images",
+        create=join(["components/scripts/local/import-images.sh", address, listed]),
+        stdin=pulumi.Output.secret(
+            pulumi.Output.all(access.user.private, access.host.public).apply(partial(_way_in, address))
+        ),
+        # a host that is replaced starts from nothing
+        triggers=[machine.domain.id],
+        logging=local.Logging.STDERR,
+        add_previous_output_in_env=False,
+        opts=pulumi.ResourceOptions(parent=parent, depends_on=[depends_on], deleted_with=machine.domain),
+    )
+
+
+def _way_in(address: str, keys: list[str]) -> str:
+    private, host = keys
+    return pack({"key": File(private.strip() + "\n"), "known_hosts": File(f"{address} {host.strip()}\n")})
 
 
 def install_router_packages(machine: Machine, config: LabConfig, *, parent: pulumi.Resource) -> list[remote.Command]:

@@ -6,12 +6,16 @@ import argparse
 import random
 from collections.abc import Sequence
 
+from cilium_lab.config.versions import CILIUM_RELEASES
 from cilium_lab.disruption.thresholds import sentence
-from labctl.bench import kills, migration, settings
+from labctl.bench import kills, migration, settings, upgrade
 from labctl.bench.stack import Stack
 from labctl.command import add_stack, parser
 from labctl.embedded import EMBEDDED
 from labctl.stacks import find
+
+RELEASES = tuple({version.rpartition(".")[0]: version for version in CILIUM_RELEASES}.values())[1:]
+"""The newest of each minor release after the study's."""
 
 
 def bench(arguments: Sequence[str]) -> int:
@@ -25,6 +29,8 @@ def bench(arguments: Sequence[str]) -> int:
             return kills.bench(stack, given.count, given.each, _seed(given))
         if given.what == "settings":
             return settings.bench(stack, kills=given.kills, seed=_seed(given))
+        if given.what == "upgrade":
+            return upgrade.bench(stack, given.releases or RELEASES, helm=given.helm)
         return migration.bench(stack, given.rounds, busy=given.busy, manual=given.manual)
 
 
@@ -48,6 +54,9 @@ def _parser() -> argparse.ArgumentParser:
     changed = what.add_parser("settings", help="debug, masquerade and MTU, each there and back under all probes")
     changed.add_argument("--kills", action="store_true", help="each run is killed at a random moment, and finished")
     changed.add_argument("--seed", type=int, help="of the moments, to repeat a run")
+    upgraded = what.add_parser("upgrade", help="Cilium from release to release and back under all probes")
+    upgraded.add_argument("releases", metavar="RELEASE", nargs="*", help=f"one after the other ({' '.join(RELEASES)})")
+    upgraded.add_argument("--helm", action="store_true", help="and the first step by helm upgrade beside it")
     return made
 
 

@@ -116,8 +116,8 @@ def only_range(expected: Expectation) -> str:
 
 def _there_and_back(stack: Stack, ranges: Mapping[str, str]) -> Iterator[tuple[str, Path]]:
     """(name, directory of the record) of each way; `ranges` is mode -> pod range. Raises BenchError."""
-    yield "by hand", _by_hand(stack, "there", (HOME, AWAY), ranges[AWAY])
-    yield "by hand, back", _by_hand(stack, "back", (AWAY, HOME), ranges[HOME])
+    for name, way, modes in (("by hand", "there", (HOME, AWAY)), ("by hand, back", "back", (AWAY, HOME))):
+        yield name, by_hand(stack, f"manual-{way}", modes, [_SCRIPT, way, _CHART, modes[1], ranges[modes[1]]])
     for node, routes in _dead_routes(stack.session, ranges[AWAY]).items():
         print(f"left on {node} by the procedure by hand, and removed: {'; '.join(routes)}", flush=True)
 
@@ -134,17 +134,25 @@ def _dead_routes(session: Session, pod_range: str) -> dict[str, list[str]]:
     return {node: routes for node, routes in found.items() if routes}
 
 
-def _by_hand(stack: Stack, way: str, modes: tuple[str, str], pod_range: str) -> Path:
+def by_hand(stack: Stack, name: str, modes: tuple[str, str], words: Sequence[str | Path]) -> Path:
+    """Run a procedure under all probes: a command whose lines "STEP NAME" tell where it is. The record's directory.
+
+    `modes` are the IPAM modes before and after it. Raises BenchError if it fails.
+    """
     directory = RunDirectory.new(RECORDS, Kind.MANUAL)
     directory.change(*modes)
     session = stack.session
     document = _document(session, stack.expectation())
     _probes(session, "begin", directory, document)
-    log = stack.folder / f"manual-{way}.log"
+    log = stack.folder / f"{name}.log"
     with log.open("w") as stream:
-        words = session.command([_SCRIPT, way, _CHART, modes[1], pod_range], Path("/"))
         process = subprocess.Popen(
-            words, env=session.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stream, text=True
+            session.command(words, Path("/")),
+            env=session.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=stream,
+            text=True,
         )
         try:
             follow(process, directory, stream)
@@ -154,7 +162,7 @@ def _by_hand(stack: Stack, way: str, modes: tuple[str, str], pod_range: str) -> 
     _probes(session, "end", directory, document)
     directory.end(DONE if code == 0 else f"exit status {code}")
     if code:
-        raise BenchError(f"the manual procedure ({way}) ended with {code}: {log}")
+        raise BenchError(f"the procedure by hand ({name}) ended with {code}: {log}")
     return directory.path
 
 

@@ -7,7 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -85,16 +85,18 @@ class Stack:
         """An option by its path, for the next `up`."""
         self._config("--path", path, value)
 
-    def start(self, log: Path, mark: str = "") -> subprocess.Popen[bytes]:
-        """`pulumi up` in a process group of its own; its processes, and theirs, carry the mark in their environment."""
+    def start(self, log: Path, mark: str = "", words: Sequence[str] = ()) -> subprocess.Popen[bytes]:
+        """`pulumi up` in a process group of its own; its processes, and theirs, carry the mark in their environment.
+
+        `words` are further ones of `pulumi up`.
+        """
         if isinstance(self.session, Embedded):
             self.session.release_dead_locks()
-        words = self.session.pulumi(
-            "up", "--yes", "--skip-preview", "--stack", self.session.stack, "--config-file", str(self._file)
-        )
+        named = ("--stack", self.session.stack, "--config-file", str(self._file))
+        command = self.session.pulumi("up", "--yes", "--skip-preview", *named, *words)
         with log.open("wb") as stream:
             return subprocess.Popen(
-                self.session.command(words),
+                self.session.command(command),
                 env={**self.session.environment(), _MARK: mark},
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
@@ -102,10 +104,10 @@ class Stack:
                 start_new_session=True,
             )
 
-    def up(self, name: str) -> None:
-        """`pulumi up` to its end. Raises BenchError."""
+    def up(self, name: str, *words: str) -> None:
+        """`pulumi up` with these words, to its end. Raises BenchError."""
         log = self.folder / f"{name}.log"
-        if self.start(log).wait():
+        if self.start(log, words=words).wait():
             last = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
             raise BenchError(f"pulumi up ({name}) failed; all of it: {log}\n{last}")
 

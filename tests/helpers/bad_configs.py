@@ -235,7 +235,7 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"versions": {"kubernetes": "1.30.0"}}, "versions.kubernetes", "1.31 or later"),
     ({"versions": {"kubernetes": "1.40.0"}}, "versions.kubernetes", "1.31 or later"),
     ({"versions": {"kubernetes": "2.32.0"}}, "versions.kubernetes", "1.31 or later"),
-    ({"versions": {"cilium": "1.18.0"}}, "versions.cilium", "made for 1.17"),
+    ({"versions": {"cilium": "1.16.0"}}, "versions.cilium", "made for 1.17, 1.18, 1.19, 1.20"),
     ({"versions": {"cilium": "stable"}}, "versions.cilium", "not a version"),
     ({"versions": {"k9s": "latest"}}, "versions.k9s", "not a version"),
     ({"images": {"webpod": "traefik/whoami"}}, "images.webpod", "full image reference"),

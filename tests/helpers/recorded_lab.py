@@ -15,7 +15,7 @@ from google.protobuf import json_format
 from pulumi_policy.deserialize import deserialize_properties
 from pulumi_policy.proxy import unknown_checking_proxy
 
-from cilium_lab.artifacts.bundle import ONLINE, Artifacts
+from cilium_lab.artifacts.bundle import ONLINE, Archive, Artifacts
 from cilium_lab.config.images import default_images
 from cilium_lab.config.load import parse
 from components.lab import Lab
@@ -53,10 +53,15 @@ class Exports(pulumi.ComponentResource):
         self.register_outputs(outputs)
 
 
-def record_lab(stack: str, *, preview: bool = False, held_back: str = "", **config: Any) -> Recording:
-    """The stack's lab with its configuration and `config`; in a preview nothing has a result yet."""
+def record_lab(
+    stack: str, *, preview: bool = False, held_back: str = "", archives: tuple[Archive, ...] = (), **config: Any
+) -> Recording:
+    """The stack's lab with its configuration and `config`; in a preview nothing has a result yet.
+
+    `archives` are images of a release of Cilium beside the bundle.
+    """
     lab = parse({**stack_config(stack), **config})
-    held = bundle(held_back) if lab.artifacts == "bundle" else ONLINE
+    held = replace(bundle(held_back), archives=archives) if lab.artifacts == "bundle" else ONLINE
     with (
         patch("components.lab.find_artifacts", lambda *_: held),
         # The lab is the same, whatever this machine lacks,

@@ -144,6 +144,7 @@ class Summary:
     kind: str
     origin: str
     goal: str
+    reasons: tuple[str, ...]
     begun: float
     ended: float | None
     outcome: str
@@ -172,6 +173,7 @@ def summarise(record: RunRecord) -> Summary:
         kind=record.kind,
         origin=record.origin,
         goal=record.goal,
+        reasons=record.reasons,
         begun=record.begun,
         ended=record.ended,
         outcome=record.outcome,

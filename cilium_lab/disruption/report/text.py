@@ -52,7 +52,7 @@ def headline(summary: Summary) -> str:
 def route(summary: Summary) -> str:
     """From which mode to which, or in which one settings were changed."""
     if _of_settings(summary):
-        return f"settings in {summary.goal}"
+        return f"{', '.join(summary.reasons) or 'settings'} in {summary.goal}"
     return f"{summary.origin or '?'} -> {summary.goal or '?'}"
 
 

@@ -25,7 +25,7 @@ def test_the_index_is_one_that_the_program_reads(
     monkeypatch.setattr(platform, "machine", lambda: machine)
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/kubelet").write_bytes(b"kubelet")
-    content = index(tmp_path, [tmp_path / "bin/kubelet"])
+    content = index(tmp_path, [tmp_path / "bin/kubelet"], BUNDLED, REFERENCES)
     assert content["files"] == {
         "bin/kubelet": {"sha256": hashlib.sha256(b"kubelet").hexdigest(), "size": 7},
     }

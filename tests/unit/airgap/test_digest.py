@@ -17,6 +17,9 @@ import pytest
 
 from airgap.builder.digest import described_code
 from airgap.recipes import RECIPES
+from airgap.recipes.cilium import of_release
+from cilium_lab.config.versions import CILIUM as STUDY
+from cilium_lab.config.versions import CILIUM_RELEASES
 
 ROOT = Path(__file__).parents[3]
 _PRINT_KEYS = """
@@ -34,7 +37,13 @@ GO = {
     "pause", "pulumi", "pulumi-language-python", "plugin-kubernetes", "plugin-libvirt", "plugin-command", "helm",
     "prometheus", "k9s", "http-echo", "local-path", "probe", "kube-bench",
 }  # fmt: skip
+RELEASES = [version for version in CILIUM_RELEASES if version != STUDY]
+GO |= {of_release(name, version) for name in ("cilium", "cilium-datapath", "chart") for version in RELEASES}
 """Recipes that run the go command."""
+ONLY_READ = {"monitoring", "pause"} | {
+    of_release(name, version) for name in ("cilium-datapath", "chart") for version in CILIUM_RELEASES
+}
+"""Those of them that compile no Go."""
 CILIUM = {"cilium", "image-cilium", "image-cilium-operator-generic", "image-hubble-relay", "containerd-seed", "bundle"}
 
 
@@ -69,7 +78,7 @@ def users(names: set[str]) -> set[str]:
     ("file", "old", "new", "changed"),
     [
         ("builder/golang.py", '"CGO_ENABLED": "0"', '"CGO_ENABLED": "1"', users(GO)),
-        ("builder/golang.py", '"-trimpath", ', "", users(GO - {"cilium-datapath", "chart", "monitoring", "pause"})),
+        ("builder/golang.py", '"-trimpath", ', "", users(GO - ONLY_READ)),
         ("builder/golang.py", '"""What every Go command runs with.', '"""What all Go commands run with.', set[str]()),
         ("builder/recipe.py", "    if self.stop.is_set():", "    # why\n        if  self.stop.is_set():", set[str]()),
         ("recipes/kubernetes.py", '"host-local": "ipam/host-local",', "", users({"cni-plugins"})),
@@ -77,9 +86,9 @@ def users(names: set[str]) -> set[str]:
         ("recipes/kubernetes.py", "def _etcd(", 'UNUSED = 1\n"""A note."""\n\n\ndef _etcd(', set[str]()),
         ("recipes/debian.py", '"Acquire::Languages": "none",', "", users({"base-tree"})),
         ("recipes/in-tree.sh", "SOURCE_DATE_EPOCH=1", "SOURCE_DATE_EPOCH=2", users({"base-tree", "termshark"})),
-        ("images/archive.py", '"cilium-lab bundle"', '"the bundle"', {"bundle", "containerd-seed"} | {
+        ("images/archive.py", '"cilium-lab bundle"', '"the bundle"', users({
             recipe.name for recipe in RECIPES if recipe.name.startswith("image-")
-        }),
+        })),
         ("modules/etcd/go.mod", "module ", "// changed\nmodule ", users({"etcd"})),
     ],
 )  # fmt: skip

@@ -11,6 +11,7 @@ import pytest
 
 from airgap.recipes import vm_image
 from airgap.recipes.rootfs import masked_units
+from cilium_lab.config.versions import CILIUM, CILIUM_RELEASES
 from components.machines.local_paths import IMAGE
 from labctl import embedded
 
@@ -89,3 +90,23 @@ def test_an_image_is_built_for_stacks_that_ask_for_a_machine(
     (tmp_path / f"Pulumi.{embedded.EMBEDDED}.yaml").write_text(text)
     monkeypatch.setattr(embedded, "ROOT", tmp_path)
     assert embedded.wants_virtual_machines() == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("config: {}\n", False),
+        ("config:\n  cilium-lab:versions:\n    cilium: VERSION\n", True),
+        ('config:\n  cilium-lab:versions: {"cilium": "VERSION"}\n', True),
+        ("config:\n  cilium-lab:versions:\n    # cilium: VERSION\n    hubble: VERSION\n", False),
+        ("config:\n  cilium-lab:versions:\n    cilium: VERSION1\n", False),
+        (f"config:\n  cilium-lab:versions:\n    cilium: {CILIUM}\n", False),
+    ],
+)
+@pytest.mark.parametrize("version", [version for version in CILIUM_RELEASES if version != CILIUM])
+def test_a_release_is_built_for_stacks_that_name_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, named: bool, version: str
+) -> None:
+    (tmp_path / f"Pulumi.{embedded.EMBEDDED}.yaml").write_text(text.replace("VERSION", version))
+    monkeypatch.setattr(embedded, "ROOT", tmp_path)
+    assert embedded.wanted_release() == (version if named else CILIUM)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pulumi
 import pytest
 
-from cilium_lab.artifacts.bundle import ONLINE, BundleError, from_index, mismatches, read
+from cilium_lab.artifacts.bundle import ONLINE, Archive, Artifacts, BundleError, from_index, mismatches, read
 from cilium_lab.config.images import default_images
 from cilium_lab.config.load import parse
-from cilium_lab.config.versions import CILIUM, KUBERNETES
+from cilium_lab.config.versions import CILIUM, CILIUM_RELEASES, KUBERNETES
 from components.machines.local_paths import local_paths
 from components.prerequisites import find_artifacts
 
@@ -53,6 +54,62 @@ def test_what_does_not_fit_is_named() -> None:
     ]
 
 
+NEXT = next(version for version in CILIUM_RELEASES if version != CILIUM)
+
+
+def test_a_release_that_is_not_there_is_named_with_the_command_that_makes_it() -> None:
+    lab = parse({"artifacts": "bundle", "versions": {"cilium": NEXT}})
+    (told,) = mismatches(lab, from_index(INDEX))
+    assert told.startswith(f"versions.cilium is {NEXT}, but the bundle holds {CILIUM}")
+    assert f"./lab build cilium-release-{NEXT}" in told
+
+
+def test_a_release_that_nobody_can_build_is_told_which_there_are() -> None:
+    (told,) = mismatches(parse({"artifacts": "bundle", "versions": {"cilium": "1.18.1"}}), from_index(INDEX))
+    assert "can be built: " + ", ".join(CILIUM_RELEASES) in told
+
+
+def bundle_with_release(tmp_path: Path) -> Path:
+    """A bundle with a release of Cilium beside it; returns the bundle's folder."""
+    image = f"quay.io/cilium/cilium:v{NEXT}"
+    release = {
+        **INDEX,
+        "versions": {"cilium": NEXT},
+        "files": {"images/cilium.tar": {"sha256": "ab" * 32, "size": 1}},
+        "images": [{"ref": image, "file": "images/cilium.tar"}],
+    }
+    for folder, index in (("bundle", INDEX), (f"cilium-release-{NEXT}", release)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "index.json").write_text(json.dumps(index))
+    return tmp_path / "bundle"
+
+
+def found(bundle: Path, **raw: Any) -> Artifacts:
+    config = parse({"machines": "container", "artifacts": "bundle", "bundlePath": str(bundle), **raw})
+    return find_artifacts(config, local_paths(config))
+
+
+def test_the_program_takes_the_release_that_the_stack_wants(tmp_path: Path) -> None:
+    bundle = bundle_with_release(tmp_path)
+    release = found(bundle, versions={"cilium": NEXT})
+    folder = tmp_path / f"cilium-release-{NEXT}"
+    assert release.chart == folder / "charts" / "cilium"
+    archive = Archive(f"quay.io/cilium/cilium:v{NEXT}", folder / "images" / "cilium.tar", "ab" * 32)
+    assert release.archives == (archive,)
+    assert release.has_image(archive.image)
+    assert release.versions == {"kubernetes": KUBERNETES, "cilium": NEXT}
+    own = found(bundle)
+    assert own.archives == ()
+    assert own.chart == bundle / "charts" / "cilium"
+
+
+def test_a_release_that_cannot_be_read_ends_the_program(tmp_path: Path) -> None:
+    bundle = bundle_with_release(tmp_path)
+    (tmp_path / f"cilium-release-{NEXT}" / "index.json").write_text("{")
+    with pytest.raises(pulumi.RunError, match=f"next: ./lab build cilium-release-{NEXT}"):
+        found(bundle, versions={"cilium": NEXT})
+
+
 def test_another_schema_is_refused() -> None:
     with pytest.raises(BundleError, match="schema 2"):
         from_index({**INDEX, "schema": 2})
@@ -62,7 +119,7 @@ def test_reading_a_folder(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"lab build"):
         read(tmp_path)
     (tmp_path / "index.json").write_text(json.dumps(INDEX))
-    assert read(tmp_path) == from_index(INDEX)
+    assert read(tmp_path) == replace(from_index(INDEX), chart=tmp_path / "charts" / "cilium")
     (tmp_path / "index.json").write_text("{")
     with pytest.raises(BundleError, match=r"index\.json"):
         read(tmp_path)

@@ -28,6 +28,7 @@ from tests.helpers.fake_lab import (
 from tests.helpers.simulated_api import MARK
 
 STATUS: dict[str, Any] = {
+    "cilium": {"state": "Ok", "msg": f"{WANT.cilium_version} (v{WANT.cilium_version}-0123abcd)"},
     "kube-proxy-replacement": {"mode": "True"},
     "routing": {"inter-host-routing-mode": "Native", "intra-host-routing-mode": "BPF"},
     "masquerading": {"enabled": True, "mode": "BPF", "ip-masq-agent": True},
@@ -79,6 +80,7 @@ def test_agent_modes() -> None:
         agent_says(ipam=LAST, routing={"inter-host-routing-mode": "Tunnel", "tunnel-protocol": "vxlan"}),
         agent_says(ipam=LAST, masquerading={"enabled": True, "mode": "iptables"}),
         agent_says(ipam=LAST, masquerading={"mode": "BPF"}),
+        agent_says(ipam=LAST, cilium={"state": "Ok", "msg": "1.16.0 (v1.16.0-0123abcd)"}),
         f"\n{MARK}\n".join(["{}", "", "[]", "null", "null"]),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -131,6 +132,46 @@ def test_a_lab_that_is_not_right_is_reported_check_by_check(tmp_path: Path, monk
     assert "ok SECONDS  no kube-proxy: none among 0 pods and DaemonSets" in lines
     assert str(summary).startswith("1 of 16 checks hold")
     assert all(method == "GET" for method, _path in kubectl.requests)
+
+
+def main(tmp_path: Path, *names: str, options: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+    """The program on an API server without objects, and hosts that refuse."""
+    KubectlStandIn(tmp_path, [answer(200, {"items": []})])
+    (tmp_path / "ssh").write_text("#!/bin/sh\necho refused >&2\nexit 255\n")
+    (tmp_path / "ssh").chmod(0o755)
+    files = {"expectation": WANT.to_json(), "kubeconfig": "{}", "ssh-config": ""}
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    words = [sys.executable, "-m", "cilium_lab.checks", *options, "--", *(tmp_path / name for name in files), *names]
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    return subprocess.run(words, cwd=Path(__file__).parents[3], env=environment, capture_output=True, text=True)
+
+
+def test_one_check_by_a_word_of_its_name_as_a_document(tmp_path: Path) -> None:
+    done = main(tmp_path, "KUBE-PROXY", options=("--json",))
+    assert (done.returncode, done.stderr) == (0, "")
+    document = json.loads(done.stdout)
+    (check,) = document["checks"]
+    assert document["ok"]
+    assert (check["name"], check["ok"]) == ("no kube-proxy", True)
+    assert check["seen"] == "none among 0 pods and DaemonSets"
+
+
+def test_the_names_alone_and_nothing_is_run(tmp_path: Path) -> None:
+    done = main(tmp_path, "pod cidr", "hubble", options=("--list",))
+    assert done.returncode == 0
+    assert done.stdout.splitlines() == [
+        "each node has its own pod CIDR",
+        "pod addresses lie in their node's pod CIDR",
+        "Hubble shows the flows",
+    ]
+
+
+def test_a_word_of_no_check_is_refused_with_the_names(tmp_path: Path) -> None:
+    done = main(tmp_path, "hubble", "nothing like it")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "seen: 'nothing like it'" in done.stderr
+    assert "Hubble shows the flows" in done.stderr
 
 
 def test_without_kubectl_the_next_step_is_named(tmp_path: Path) -> None:

@@ -13,10 +13,11 @@ import pytest
 import yaml
 
 from cilium_lab.artifacts.bundle import ONLINE, Artifacts
+from cilium_lab.config.chart_values import refuse_unfit
 from cilium_lab.config.errors import Problems
 from cilium_lab.config.load import parse
 from cilium_lab.config.reserved_values import RESERVED, refuse_reserved
-from cilium_lab.config.versions import CILIUM, KUBERNETES
+from cilium_lab.config.versions import CILIUM, CILIUM_RELEASES, KUBERNETES
 from cilium_lab.paths import CURRENT
 from components.cilium.values import HUBBLE_METRICS, merge, values
 from tests.helpers.chart import chart
@@ -176,14 +177,20 @@ def test_merge_leaves_its_arguments_alone() -> None:
     assert under == {"a": {"b": 1}}
 
 
+@pytest.mark.parametrize("version", CILIUM_RELEASES)
 @pytest.mark.parametrize("stack", STACKS)
 @pytest.mark.parametrize("mode", MODES)
-def test_the_chart_takes_them(mode: str, stack: str) -> None:
+def test_the_chart_takes_them(mode: str, stack: str, version: str) -> None:
+    """By the chart's own schema, and by the types that are made of it, which are closed."""
     raw, artifacts = STACKS[stack]
-    schema = json.loads((chart() / "values.schema.json").read_text())
+    schema = json.loads((chart(version) / "values.schema.json").read_text())
     # Through JSON, as they go to Helm.
-    rendered = json.loads(json.dumps(values(parse({**raw, **MODES[mode]}), artifacts)))
+    lab = parse({**raw, **MODES[mode], "versions": {"cilium": version}})
+    rendered = json.loads(json.dumps(values(lab, artifacts)))
     jsonschema.Draft7Validator(schema).validate(rendered)
+    problems = Problems()
+    refuse_unfit(rendered, version, problems)
+    assert problems.errors == []
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -211,6 +218,7 @@ def test_what_is_reserved_is_set_or_must_stay_unset() -> None:
         assert used != (reserved in unset), reserved
 
 
+@pytest.mark.parametrize("version", CILIUM_RELEASES)
 @pytest.mark.parametrize(
     ("mode", "settings"),
     [
@@ -224,14 +232,17 @@ def test_what_is_reserved_is_set_or_must_stay_unset() -> None:
         ("geneve", {"routing-mode": "tunnel", "tunnel-protocol": "geneve"}),
     ],
 )
-def test_helm_makes_the_agents_settings_of_them(mode: str, settings: dict[str, str], tmp_path: Path) -> None:
+def test_helm_makes_the_agents_settings_of_them(
+    mode: str, settings: dict[str, str], version: str, tmp_path: Path
+) -> None:
     helm = shutil.which("helm", path=str(CURRENT / "bundle" / "bin")) or shutil.which("helm")
     if helm is None:
         pytest.skip("no helm here: neither built (./lab build) nor installed")
     file = tmp_path / "values.json"
-    file.write_text(json.dumps(values(parse(MODES[mode]))))
-    arguments = ["template", "cilium", chart(), "--namespace", "kube-system", "--kube-version", KUBERNETES, "-f", file]
-    done = subprocess.run([helm, *arguments], capture_output=True, text=True, check=True)
+    file.write_text(json.dumps(values(parse({**MODES[mode], "versions": {"cilium": version}}))))
+    cluster = ["--namespace", "kube-system", "--kube-version", KUBERNETES]
+    arguments = [helm, "template", "cilium", chart(version), *cluster, "-f", file]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=True)
     documents = [document for document in yaml.safe_load_all(done.stdout) if document]
     (config,) = [d["data"] for d in documents if d["kind"] == "ConfigMap" and d["metadata"]["name"] == "cilium-config"]
     assert {key: " ".join(config[key].split()) for key in settings} == settings

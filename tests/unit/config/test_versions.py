@@ -44,6 +44,7 @@ def test_no_two_files_have_one_sum() -> None:
 
 
 UPSTREAM = {
+    **{f"cilium {version}": version for version in pins.CILIUM_RELEASES},
     "the cilium command": pins.TOOLS["cilium"].version,
     "containerd": pins.CONTAINERD,
     "kube-bench": pins.KUBE_BENCH,
@@ -94,7 +95,10 @@ def test_a_version_that_stands_elsewhere_is_found() -> None:
 
 
 MODULES = {
-    "cilium": ("github.com/cilium/cilium", pins.CILIUM),
+    **{
+        "cilium" if version == pins.CILIUM else f"cilium-{version}": ("github.com/cilium/cilium", version)
+        for version in pins.CILIUM_RELEASES
+    },
     "cni-plugins": ("github.com/containernetworking/plugins", pins.CNI_PLUGINS),
     "coredns": ("github.com/coredns/coredns", pins.COREDNS),
     "cri-tools": ("sigs.k8s.io/cri-tools", pins.CRICTL),

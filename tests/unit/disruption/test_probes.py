@@ -105,7 +105,7 @@ class Times:
 
 def test_a_record_is_kept_line_by_line(tmp_path: Path) -> None:
     directory = RunDirectory.new(tmp_path, Kind.STAGED, now=Times())
-    directory.change("kubernetes", "cluster-pool")
+    directory.change("kubernetes", "cluster-pool", ["MTU unset -> 1400"])
     directory.event(Stage.MOVE_NODE, "k8s-w1", Name.BEGINS, 0.0, "why")
     directory.addresses("before", {"k8s-w1": {}})
     directory.lines("pod", LINES)
@@ -119,6 +119,7 @@ def test_a_record_is_kept_line_by_line(tmp_path: Path) -> None:
         "kind": "staged",
         "from": "kubernetes",
         "to": "kubernetes",
+        "reasons": ["MTU unset -> 1400"],
         "begun": "2026-01-01T10:00:01.500Z",
         "ended": "2026-01-01T10:00:04.500Z",
         "outcome": "done",

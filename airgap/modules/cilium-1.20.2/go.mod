@@ -1,0 +1,5 @@
+module cilium-lab/cilium
+
+go 1.24.0
+
+require github.com/cilium/cilium v1.20.2

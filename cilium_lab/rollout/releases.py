@@ -1,0 +1,58 @@
+"""From which release of Cilium to which a live cluster can go: one minor release at a time, up or back.
+
+Upstream tests and supports no larger step (Documentation/operations/upgrade.rst, "only upgrade between consecutive
+minor releases", and the same for a rollback). Patch releases of one minor release may be changed in any order.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from cilium_lab.config.versions import CILIUM_RELEASES
+from cilium_lab.kube.objects import Snapshot
+from cilium_lab.rollout.request import Desired
+
+_TAG = re.compile(r":v(\d+\.\d+\.\d+)(?:@|$)")
+_AGENT = "cilium-agent"
+
+
+def running(snapshot: Snapshot) -> Mapping[str, str]:
+    """Who runs which release, x.y.z: Helm's record, and each agent whose image tells it by its tag."""
+    found = {"Helm's release": snapshot.release.version} if snapshot.release else {}
+    for node in snapshot.nodes:
+        agent = snapshot.agent(node.name)
+        containers = agent.spec.get("containers", ()) if agent else ()
+        tags = [_TAG.search(str(one.get("image", ""))) for one in containers if one.get("name") == _AGENT]
+        found |= {f"the agent of {node.name}": tag[1] for tag in tags if tag}
+    return found
+
+
+def too_far(desired: Desired, snapshot: Snapshot) -> tuple[str, str] | None:
+    """What is too large a step, and the way round; None where the desired release can be reached from all of them."""
+    for who, version in running(snapshot).items():
+        between = release_between(version, desired.chart) if desired.chart else ""
+        if between:
+            return (
+                f"versions.cilium {version} -> {desired.chart} cannot be done in one step: {who} is of {version}, and "
+                "Cilium is upgraded, and rolled back, one minor release at a time",
+                f"set versions.cilium to {between}, run `pulumi up`, and then go on from there",
+            )
+    return None
+
+
+def release_between(now: str, wanted: str) -> str:
+    """The release (x.y.z) that has to come first; empty where one step leads from one to the other."""
+    steps = _minor(wanted) - _minor(now)
+    return _next(now, 1 if steps > 0 else -1) if abs(steps) > 1 else ""
+
+
+def _minor(version: str) -> int:
+    return int(version.split(".")[1])
+
+
+def _next(version: str, step: int) -> str:
+    """The newest release that is known of the next minor one, else its name: 1.21.x."""
+    wanted = _minor(version) + step
+    known = [other for other in CILIUM_RELEASES if _minor(other) == wanted]
+    return known[-1] if known else f"1.{wanted}.x"
