@@ -46,3 +46,8 @@ def markdown(head: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
 
 def _escaped(cell: object) -> str:
     return " ".join(str(cell).split("\n")).replace("|", r"\|")
+
+
+def duration(seconds: float) -> str:
+    """A number of seconds as a person says it: 50 s, 3 min."""
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

@@ -12,12 +12,10 @@ from airgap.builder.builder import Builder
 from airgap.builder.recipe import Built
 from airgap.builder.report import Progress, table
 from airgap.recipes import BUNDLE, RECIPES, TOOLCHAIN, VIRTUAL_MACHINES
-from cilium_lab.checks.expectation import Expectation
 from cilium_lab.config.versions import CILIUM, release_name
 from cilium_lab.paths import CURRENT, STATE
-from cilium_lab.rollout.releases import release_between
 from labctl import venv
-from labctl.command import LabError, parser, split
+from labctl.command import parser, split
 from labctl.embedded import EMBEDDED, Embedded, forget_salt, wanted_release, wants_virtual_machines
 from labctl.figures import Figures
 from labctl.status import pages
@@ -70,7 +68,6 @@ def open_sandbox(session: Embedded, figures: Figures) -> None:
         if emulated:
             prerequisites.install(prerequisites.VIRTUAL_MACHINES)
     release = wanted_release()
-    _refuse_large_step(session, release)
     with figures.step("building"):
         further = () if release == CILIUM else (release_name(release),)
         built = build([*TOOLCHAIN, *BUNDLE, *(VIRTUAL_MACHINES if emulated else ()), *further])
@@ -80,20 +77,6 @@ def open_sandbox(session: Embedded, figures: Figures) -> None:
     with figures.step("opening the sandbox"):
         _start(session)
         session.prepare()
-
-
-def _refuse_large_step(session: Embedded, release: str) -> None:
-    """The preview would refuse it as well, after minutes of building. Raises LabError."""
-    if not session.expectation.exists():
-        return
-    now = Expectation.from_json(session.expectation.read_text()).cilium_version
-    between = release_between(now, release)
-    if between:
-        raise LabError(
-            expected=f"a release of Cilium one minor release from {now}, which the lab was last brought to",
-            seen=f"versions.cilium is {release}",
-            next=f"./lab pulumi config set --path versions.cilium {between}, ./lab up, and then go on from there",
-        )
 
 
 def build(wanted: Sequence[str]) -> list[Built]:

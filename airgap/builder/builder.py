@@ -16,13 +16,14 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from airgap.builder.digest import file_sha256, recipe_key, tree_files
+from airgap.builder.estimate import Work
 from airgap.builder.recipe import BuildError, Built, Recipe, Workspace, machine_arch
 from airgap.builder.report import Progress
 from cilium_lab.paths import CACHE, CURRENT
@@ -109,9 +110,9 @@ class Builder:
         lacking = set(self.missing(order))
         done = {name: self._load(name) for name in order if name not in lacking}
         todo = sorted((name for name in order if name not in done), key=self._chain, reverse=True)
-        self._progress.start(len(todo), len(done))
         failures: dict[str, str] = {}
-        with ThreadPoolExecutor(_AT_A_TIME) as pool, self._interruptible():
+        telling = self._progress.building(self._work(todo), len(done), _AT_A_TIME)
+        with telling, ThreadPoolExecutor(_AT_A_TIME) as pool, self._interruptible():
             running: dict[Future[Built], str] = {}
             while todo or running:
                 for name in [name for name in todo if all(need in done for need in self._recipes[name].needs)]:
@@ -136,6 +137,15 @@ class Builder:
         for name in wanted:
             _link(CURRENT / name, done[name].folder)
         return [done[name] for name in order]
+
+    def _work(self, todo: Collection[str]) -> Work:
+        """What is left to make. A recipe that was made before, under another key, is expected to take as long again."""
+        seconds: dict[str, float] = {}
+        for name in todo:
+            records = sorted(ARTIFACTS.glob(f"{name}-*.json"), key=lambda path: path.stat().st_mtime)
+            known = [path for path in records if (entry := _ENTRY.fullmatch(path.name)) and entry["name"] == name]
+            seconds[name] = json.loads(known[-1].read_text())["seconds"] if known else self._recipes[name].cost
+        return Work(seconds, {name: frozenset(self._recipes[name].needs) & set(todo) for name in todo})
 
     def _closure(self, wanted: Sequence[str]) -> list[str]:
         seen: dict[str, None] = {}
@@ -169,7 +179,7 @@ class Builder:
         with _lock(ARTIFACTS / f"{recipe.name}.lock"):
             if _record(folder).exists():  # another process made it while this one waited
                 return self._load(recipe.name)
-            self._progress.started(recipe.name, recipe.cost)
+            self._progress.started(recipe.name)
             out, work = _beside(folder, "partial"), _beside(folder, "work")
             for stale in (out, folder):
                 shutil.rmtree(stale, ignore_errors=True)

@@ -2,66 +2,127 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from typing import TextIO
 
+from airgap.builder import estimate
+from airgap.builder.estimate import Work
 from airgap.builder.recipe import Built
+from cilium_lab.tables import duration
 
 _HEARTBEAT = 30.0
-"""Seconds without a line after which the recipes that run are named again."""
+"""Seconds without a line after which a log is told how far the build is."""
+_ERASE = "\r\x1b[K"
+_NOTHING = Work({}, {})
 
 
 class Progress:
-    """One line when a recipe starts, ends or fails, and a heartbeat in between."""
+    """A line when a recipe starts, ends or fails; and how far the build is, with the time left.
 
-    def __init__(self, stream: TextIO = sys.stderr) -> None:
+    On a terminal that is one line at the bottom which moves every second; in a log a line after half a minute in which
+    nothing else was printed.
+    """
+
+    def __init__(self, stream: TextIO = sys.stderr, clock: Callable[[], float] = time.monotonic) -> None:
         self._stream = stream
-        self._begun = time.monotonic()
+        self._clock = clock
+        self._moves = stream.isatty()
+        self._begun = self._printed = clock()
+        self._work, self._at_a_time = _NOTHING, 1
         self._running: dict[str, float] = {}
-        self._total = self._ended = 0
-        self._printed = time.monotonic()
+        self._took: dict[str, float] = {}
+        self._failed: set[str] = set()
         self._lock = threading.Lock()
 
-    def start(self, todo: int, cached: int) -> None:
-        """Print how many artifacts have to be made, and how many are in the cache."""
-        self._total, self._ended = todo, 0
-        if todo:
-            self._print(f"{todo} artifacts to build, {cached} in the cache")
-            threading.Thread(target=self._beat, daemon=True).start()
+    @contextmanager
+    def building(self, work: Work, cached: int, at_a_time: int) -> Generator[None]:
+        """Tell how much has to be made and how much is in the cache, and how far it is until the end."""
+        self._work, self._at_a_time = work, at_a_time
+        if not work.seconds:
+            yield
+            return
+        about = duration(estimate.left(work, (), {}, at_a_time))
+        self._print(f"{len(work.seconds)} artifacts to build, {cached} in the cache, about {about}")
+        over = threading.Event()
+        beat = threading.Thread(target=self._beat, args=(over,), daemon=True)
+        beat.start()
+        try:
+            yield
+        finally:
+            over.set()
+            beat.join()
+            self._erase()
 
-    def started(self, name: str, cost: int) -> None:
-        """A recipe begins; `cost` is the expected number of core-seconds."""
-        self._running[name] = time.monotonic()
-        self._print(f"building {name} (about {cost} s of one core)")
+    def started(self, name: str) -> None:
+        """A recipe begins."""
+        self._running[name] = self._clock()
+        self._print(f"building {name} (about {duration(self._work.seconds[name])})")
 
     def finished(self, name: str, seconds: float, size: int) -> None:
         """An artifact is in the cache."""
-        self._running.pop(name, None)
-        self._ended += 1
-        self._print(f"[{self._ended}/{self._total}] {name}: {seconds:.0f} s, {megabytes(size)}")
+        if self._running.pop(name, None) is not None:
+            self._took[name] = seconds
+        else:  # another process has made it
+            self._took[name] = self._work.seconds[name]
+        self._print(f"[{self._ended}/{len(self._work.seconds)}] {name}: {seconds:.0f} s, {megabytes(size)}")
 
     def failed(self, name: str, reason: str) -> None:
         """An artifact could not be made; the others go on."""
         self._running.pop(name, None)
-        self._ended += 1
-        self._print(f"[{self._ended}/{self._total}] {name} FAILED: {reason}")
+        self._failed.add(name)
+        self._print(f"[{self._ended}/{len(self._work.seconds)}] {name} FAILED: {reason}")
+
+    def line(self) -> str:
+        """How far it is: artifacts, percent of the expected time, time left, and what is being built."""
+        now = self._clock()
+        # Copied, because recipes begin and end in threads of their own.
+        running = {name: now - since for name, since in dict(self._running).items()}
+        took = dict(self._took)
+        done = {*took, *set(self._failed)}
+        work = self._work.at(estimate.speed(self._work, took))
+        percent = 100 * estimate.fraction(work, done, running)
+        seconds = estimate.left(work, done, running, self._at_a_time)
+        ages = ", ".join(f"{name} {duration(since)}" for name, since in sorted(running.items()))
+        far = f"{self._ended} of {len(work.seconds)}, {percent:.0f} %"
+        return f"{far}, about {duration(seconds)} left{f'; building {ages}' if ages else ''}"
+
+    @property
+    def _ended(self) -> int:
+        return len(self._took) + len(self._failed)
 
     def _print(self, text: str) -> None:
         with self._lock:
-            minutes, seconds = divmod(int(time.monotonic() - self._begun), 60)
-            print(f"{minutes:3d}:{seconds:02d}  {text}", file=self._stream, flush=True)
-            self._printed = time.monotonic()
+            erase = _ERASE if self._moves else ""
+            print(f"{erase}{self._stamp()}  {text}", file=self._stream, flush=True)
+            self._printed = self._clock()
 
-    def _beat(self) -> None:
-        while self._ended < self._total:
-            time.sleep(1)
-            if self._running and time.monotonic() - self._printed > _HEARTBEAT:
-                now = time.monotonic()
-                ages = [f"{name} ({now - since:.0f} s)" for name, since in sorted(self._running.items())]
-                self._print("still building " + ", ".join(ages))
+    def _stamp(self) -> str:
+        minutes, seconds = divmod(int(self._clock() - self._begun), 60)
+        return f"{minutes:3d}:{seconds:02d}"
+
+    def _beat(self, over: threading.Event) -> None:
+        while not over.wait(1.0):
+            if self._moves:
+                self._draw()
+            elif self._clock() - self._printed > _HEARTBEAT:
+                self._print(self.line())
+
+    def _draw(self) -> None:
+        width = shutil.get_terminal_size().columns
+        with self._lock:
+            self._stream.write(_ERASE + f"{self._stamp()}  {self.line()}"[: width - 1])
+            self._stream.flush()
+
+    def _erase(self) -> None:
+        if self._moves:
+            with self._lock:
+                self._stream.write(_ERASE)
+                self._stream.flush()
 
 
 def megabytes(size: int) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import cast
 
 from cilium_lab.config.schema import LabConfig
-from cilium_lab.config.versions import CILIUM_RELEASES, release_name
+from cilium_lab.config.versions import CILIUM, CILIUM_RELEASES, release_name
 
 INDEX = "index.json"
 SCHEMA = 1
@@ -125,12 +125,14 @@ def mismatches(lab: LabConfig, artifacts: Artifacts) -> list[str]:
         found.append(f"versions.kubernetes is {lab.versions.kubernetes}, but the bundle holds {held['kubernetes']}")
     if _differs(held, "cilium", lab.versions.cilium):
         wanted = lab.versions.cilium
-        if wanted in CILIUM_RELEASES:
-            remedy = f"next: ./lab build {release_name(wanted)} (./lab up does so)"
-        else:
-            remedy = f"releases that can be built: {', '.join(CILIUM_RELEASES)}"
-        found.append(f"versions.cilium is {wanted}, but the bundle holds {held['cilium']}; {remedy}")
+        found.append(f"versions.cilium is {wanted}, but the bundle holds {held['cilium']}; {_remedy(wanted)}")
     return found
+
+
+def _remedy(version: str) -> str:
+    if version not in CILIUM_RELEASES:
+        return f"releases that can be built: {', '.join(CILIUM_RELEASES)}"
+    return f"next: ./lab build{'' if version == CILIUM else f' {release_name(version)}'} (./lab up does so)"
 
 
 def _differs(held: Mapping[str, str], name: str, wanted: str) -> bool:

@@ -31,6 +31,9 @@ JSON = "application/json"
 BUDGET = "DisruptionBudget"
 """The cause of an eviction's 429 that a disruption budget is the reason of (policy/v1, DisruptionBudgetCause)."""
 _PAUSE = 1.0
+_END = "=====end====="
+"""What every script in a container prints last."""
+_WHOLE_TRIES = 3
 _START = 15.0
 """Seconds until the proxy listens."""
 _UNTIL_PARENT_ENDS = """\
@@ -79,7 +82,10 @@ class Api(Protocol):
         ...
 
     def execute(self, namespace: str, pod: str, container: str, script: str) -> str:
-        """Standard output of a shell script in a container; an empty name is the pod's default container."""
+        """Standard output of a shell script in a container; an empty name is the pod's default container.
+
+        The script is run again where a part of its output is lost.
+        """
         ...
 
 
@@ -229,8 +235,20 @@ class KubectlApi:
 
     def execute(self, namespace: str, pod: str, container: str, script: str) -> str:
         chosen = ("-c", container) if container else ()
-        words = [*self._command, "exec", "-n", namespace, pod, *chosen, "--", "sh", "-c", script]
+        # kubectl may end well before the last lines of a program have arrived (kubernetes#124571). So the shell prints
+        # a mark at the end, and what comes without it is run again.
+        whole = f"( {script}\n)\nstatus=$?\nprintf %s {_END}\nexit $status"
+        words = [*self._command, "exec", "-n", namespace, pod, *chosen, "--", "sh", "-c", whole]
         shown = f"kubectl exec -n {namespace} {pod}"
+        printed = ""
+        for _ in range(_WHOLE_TRIES):
+            printed = self._run(words, shown)
+            if printed.endswith(_END):
+                return printed.removesuffix(_END)
+        raise ApiError(shown, 0, f"the end of what it printed did not arrive, {_WHOLE_TRIES} times: {printed[-100:]!r}")
+
+    def _run(self, words: Sequence[str], shown: str) -> str:
+        """Standard output of a command; `shown` is what an error calls it."""
         seconds = seconds_left(self._timeout)
         try:
             done = subprocess.run(
@@ -241,7 +259,8 @@ class KubectlApi:
         except OSError as error:
             raise ApiError(shown, 0, f"cannot be started: {error}; install kubectl") from error
         if done.returncode:
-            raise ApiError(shown, 0, f"exit status {done.returncode}: {(done.stderr or done.stdout).strip()[-300:]}")
+            said = (done.stderr or done.stdout.removesuffix(_END)).strip()
+            raise ApiError(shown, 0, f"exit status {done.returncode}: {said[-300:]}")
         return done.stdout
 
 

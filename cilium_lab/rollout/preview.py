@@ -15,8 +15,8 @@ from cilium_lab.rollout.health import baseline, notes
 from cilium_lab.rollout.outcomes import MOVES, RECREATED, Departure, Way, departures
 from cilium_lab.rollout.plan import rollout_order
 from cilium_lab.rollout.preflight import fixed, nodes_of_new_cidr, nodes_to_move, preflight_failures
-from cilium_lab.rollout.progress import duration
 from cilium_lab.rollout.request import Desired
+from cilium_lab.tables import duration
 
 _SECONDS = 5.0
 """A cluster that does not answer within this is reported as such: a preview must not hang on it."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cilium_lab.kube.conditions import Clock, Tell
+from cilium_lab.tables import duration
 
 
 @dataclass
@@ -32,8 +33,3 @@ class Rollouts:
         if words != self._last:
             self._last = words
             self.tell(f"{words}, about {duration(here + later)} left")
-
-
-def duration(seconds: float) -> str:
-    """In words: 50 s, 3 min."""
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

@@ -31,20 +31,15 @@ def running(snapshot: Snapshot) -> Mapping[str, str]:
 def too_far(desired: Desired, snapshot: Snapshot) -> tuple[str, str] | None:
     """What is too large a step, and the way round; None where the desired release can be reached from all of them."""
     for who, version in running(snapshot).items():
-        between = release_between(version, desired.chart) if desired.chart else ""
-        if between:
+        steps = _minor(desired.chart) - _minor(version) if desired.chart else 0
+        if abs(steps) > 1:
+            between = _next(version, 1 if steps > 0 else -1)
             return (
                 f"versions.cilium {version} -> {desired.chart} cannot be done in one step: {who} is of {version}, and "
                 "Cilium is upgraded, and rolled back, one minor release at a time",
                 f"set versions.cilium to {between}, run `pulumi up`, and then go on from there",
             )
     return None
-
-
-def release_between(now: str, wanted: str) -> str:
-    """The release (x.y.z) that has to come first; empty where one step leads from one to the other."""
-    steps = _minor(wanted) - _minor(now)
-    return _next(now, 1 if steps > 0 else -1) if abs(steps) > 1 else ""
 
 
 def _minor(version: str) -> int:

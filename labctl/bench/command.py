@@ -30,7 +30,9 @@ def bench(arguments: Sequence[str]) -> int:
         if given.what == "settings":
             return settings.bench(stack, kills=given.kills, seed=_seed(given))
         if given.what == "upgrade":
-            return upgrade.bench(stack, given.releases or RELEASES, helm=given.helm)
+            return upgrade.bench(
+                stack, given.releases or RELEASES, helm=given.helm, kills=given.kills, seed=_seed(given)
+            )
         return migration.bench(stack, given.rounds, busy=given.busy, manual=given.manual)
 
 
@@ -52,11 +54,12 @@ def _parser() -> argparse.ArgumentParser:
     killed.add_argument("--each", type=_positive, default=1, help="kills in one migration, one after the other (1)")
     killed.add_argument("--seed", type=int, help="of the moments, to repeat a run")
     changed = what.add_parser("settings", help="debug, masquerade and MTU, each there and back under all probes")
-    changed.add_argument("--kills", action="store_true", help="each run is killed at a random moment, and finished")
-    changed.add_argument("--seed", type=int, help="of the moments, to repeat a run")
     upgraded = what.add_parser("upgrade", help="Cilium from release to release and back under all probes")
     upgraded.add_argument("releases", metavar="RELEASE", nargs="*", help=f"one after the other ({' '.join(RELEASES)})")
     upgraded.add_argument("--helm", action="store_true", help="and the first step by helm upgrade beside it")
+    for one in (changed, upgraded):
+        one.add_argument("--kills", action="store_true", help="each run is killed at a random moment, and finished")
+        one.add_argument("--seed", type=int, help="of the moments, to repeat a run")
     return made
 
 

@@ -38,12 +38,14 @@ from cilium_lab.kube.objects import Snapshot
 from cilium_lab.rollout.invariants import addresses_in_pod_cidrs
 from cilium_lab.tables import line
 from labctl.bench.judge import Outcome, missed, outcome
-from labctl.bench.migration import AWAY, HOME, only_new, staged_run
+from labctl.bench.migration import AWAY, HOME, only_new, show, staged_run
 from labctl.bench.stack import Stack, marked
 from labctl.session import Session
 
 _LONGEST = 600.0
 """Seconds after which a run that comes to no event is not waited for any more."""
+LONGEST_RUN = 120.0
+"""Seconds after which a change of one option is killed at the latest: a rollout of three nodes takes about as long."""
 _TRIES = 2
 """Kills planned for each that is wanted: a run may have ended before its moment comes."""
 _BEFORE = 6.0
@@ -201,6 +203,24 @@ def _happened(moment: KillMoment) -> bool:
     directory = RunDirectory.unfinished(RECORDS, Kind.STAGED)
     events = read_events(directory.path)[0] if directory else None
     return moment.after in [(event.stage, event.node, event.what) for event in events or ()]
+
+
+def killed_run(stack: Stack, option: str, value: str, name: str, seconds: float) -> Outcome:
+    """One change of an option by a `pulumi up` that is killed after so many seconds, and finished by another one."""
+    before = set(finished(RECORDS))
+    stack.set(option, value)
+    mark = f"killed-{os.getpid()}-{len(before)}"
+    log = name.replace(" ", "-")
+    process = stack.start(stack.folder / f"killed-{log}.log", mark)
+    try:
+        process.wait(seconds)
+        words = f"ended before {seconds:.1f} s"
+    except subprocess.TimeoutExpired:
+        words = f"killed after {seconds:.1f} s ({kill_all(mark)} processes)"
+        process.wait()
+    print(f"{name}: {words}", flush=True)
+    stack.up(f"after-{log}")
+    return show(name, only_new(before, name))
 
 
 def kill_all(mark: str) -> int:

@@ -134,13 +134,15 @@ def _dead_routes(session: Session, pod_range: str) -> dict[str, list[str]]:
     return {node: routes for node, routes in found.items() if routes}
 
 
-def by_hand(stack: Stack, name: str, modes: tuple[str, str], words: Sequence[str | Path]) -> Path:
+def by_hand(
+    stack: Stack, name: str, modes: tuple[str, str], words: Sequence[str | Path], reasons: Sequence[str] = ()
+) -> Path:
     """Run a procedure under all probes: a command whose lines "STEP NAME" tell where it is. The record's directory.
 
-    `modes` are the IPAM modes before and after it. Raises BenchError if it fails.
+    `modes` are the IPAM modes before and after it, `reasons` what it is for besides. Raises BenchError if it fails.
     """
     directory = RunDirectory.new(RECORDS, Kind.MANUAL)
-    directory.change(*modes)
+    directory.change(*modes, reasons)
     session = stack.session
     document = _document(session, stack.expectation())
     _probes(session, "begin", directory, document)

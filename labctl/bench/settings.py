@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import random
-import time
 from dataclasses import dataclass
 
-from cilium_lab.disruption.record import RECORDS, finished
 from labctl.bench.judge import Outcome, side_by_side
-from labctl.bench.kills import kill_all
-from labctl.bench.migration import HOME, floor_run, judge_all, only_new, show, staged_run
+from labctl.bench.kills import LONGEST_RUN, killed_run
+from labctl.bench.migration import HOME, floor_run, judge_all, staged_run
 from labctl.bench.stack import Stack
-
-_LONGEST = 120.0
-"""Seconds after which a run is killed at the latest: a whole rollout of three nodes takes about as long."""
 
 
 @dataclass(frozen=True)
@@ -51,24 +45,8 @@ def bench(stack: Stack, *, kills: bool, seed: int) -> int:
         for value in (setting.there, setting.back):
             name = f"{setting.path} {value}"
             if kills:
-                runs.append(_killed_run(stack, setting.path, value, name, chance.uniform(0.0, _LONGEST)))
+                runs.append(killed_run(stack, setting.path, value, name, chance.uniform(0.0, LONGEST_RUN)))
             else:
                 runs.append(staged_run(stack, setting.path, value, name))
     print(f"\n{side_by_side([*([floor] if floor else []), *runs])}")
     return judge_all(runs, floor)
-
-
-def _killed_run(stack: Stack, path: str, value: str, name: str, seconds: float) -> Outcome:
-    before = set(finished(RECORDS))
-    stack.set(path, value)
-    mark = f"settings-{os.getpid()}-{len(before)}"
-    process = stack.start(stack.folder / f"killed-{name.replace(' ', '-')}.log", mark)
-    end = time.monotonic() + seconds
-    while process.poll() is None and time.monotonic() < end:
-        time.sleep(0.1)
-    killed = kill_all(mark) if process.poll() is None else 0
-    process.wait()
-    words = f"killed after {seconds:.1f} s ({killed} processes)" if killed else f"ended before {seconds:.1f} s"
-    print(f"{name}: {words}", flush=True)
-    stack.up(f"after-{name.replace(' ', '-')}")
-    return show(name, only_new(before, name))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from pathlib import Path
 
 from cilium_lab.config.versions import CILIUM, release_name
 from cilium_lab.paths import CURRENT
 from labctl.bench.judge import Outcome, side_by_side
+from labctl.bench.kills import LONGEST_RUN, killed_run
 from labctl.bench.migration import HOME, by_hand, floor_run, judge_all, show, staged_run
 from labctl.bench.stack import Stack
 from labctl.embedded import Embedded
@@ -17,28 +19,38 @@ _OPTION = "versions.cilium"
 _SCRIPT = Path(__file__).with_name("helm-upgrade.sh")
 
 
-def bench(stack: Stack, releases: Sequence[str], *, helm: bool) -> int:
+def bench(stack: Stack, releases: Sequence[str], *, helm: bool, kills: bool, seed: int) -> int:
     """Prints a table for each run and one for all; 1 if a run by the rollout of nodes exceeds a threshold.
 
     `releases` are one minor release apart, oldest first, after the study's. With `helm` the first step is made once
     more, beforehand, as upstream's guide makes it: the chart's RollingUpdate restarts agents, and nothing is drained.
+    With `kills` each run is killed at a random moment and finished by the next one: then only failures count.
     """
+    chance = random.Random(seed)
+    if kills:
+        print(f"seed {seed}: ./lab bench upgrade --kills --seed {seed} {' '.join(releases)}", flush=True)
+
+    def step(release: str, name: str) -> Outcome:
+        if kills:
+            return killed_run(stack, _OPTION, release, name, chance.uniform(0.0, LONGEST_RUN))
+        return staged_run(stack, _OPTION, release, name)
+
     if isinstance(stack.session, Embedded):
         build([release_name(release) for release in releases])
     stack.mode(HOME)
     stack.set(_OPTION, CILIUM)
     stack.up("begin")
-    floor = floor_run(stack)
+    floor = None if kills else floor_run(stack)
     beside: list[Outcome] = []
     runs: list[Outcome] = []
     if helm:
         beside.append(_by_helm(stack, releases[0]))
         stack.up("taken-over")  # the agents are as the stack says, so no node is rolled out
-        runs.append(staged_run(stack, _OPTION, CILIUM, f"back to {CILIUM}"))
-    runs += [staged_run(stack, _OPTION, release, f"to {release}") for release in releases]
+        runs.append(step(CILIUM, f"back to {CILIUM}"))
+    runs += [step(release, f"to {release}") for release in releases]
     way_back = [*reversed(releases[:-1]), CILIUM]
-    runs += [staged_run(stack, _OPTION, release, f"back to {release}") for release in way_back]
-    print(f"\n{side_by_side([floor, *beside, *runs])}")
+    runs += [step(release, f"back to {release}") for release in way_back]
+    print(f"\n{side_by_side([*([floor] if floor else []), *beside, *runs])}")
     return judge_all(runs, floor)
 
 
@@ -48,4 +60,5 @@ def _by_helm(stack: Stack, release: str) -> Outcome:
     stack.up("images", "--target", "**-images")
     chart = CURRENT / release_name(release) / "charts" / "cilium"
     name = f"to {release} by helm upgrade"
-    return show(name, by_hand(stack, "helm-upgrade", (HOME, HOME), [_SCRIPT, chart]))
+    why = f"{_OPTION} {CILIUM} -> {release}"
+    return show(name, by_hand(stack, "helm-upgrade", (HOME, HOME), [_SCRIPT, chart], [why]))

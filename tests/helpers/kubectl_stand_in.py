@@ -59,7 +59,13 @@ if words[0] == "proxy":
     socketserver.ThreadingUnixStreamServer(path, Handler).serve_forever()
 else:
     note(words=words)
-    sys.exit(subprocess.run(words[words.index("--") + 1:]).returncode)
+    cut = FOLDER / "cut"  # how many answers lose their end
+    left = int(cut.read_text()) if cut.exists() else 0
+    done = subprocess.run(words[words.index("--") + 1:], stdout=subprocess.PIPE if left else None, text=True)
+    if left:
+        cut.write_text(str(left - 1))
+        print(done.stdout[: len(done.stdout) // 3], end="")
+    sys.exit(done.returncode)
 """
 
 

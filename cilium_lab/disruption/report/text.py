@@ -62,7 +62,7 @@ def _of_settings(summary: Summary) -> bool:
 
 def way(summary: Summary) -> str:
     """How it was done."""
-    if _of_settings(summary):
+    if _of_settings(summary) and summary.kind == Kind.STAGED:
         return "rollout of nodes"
     names: dict[str, str] = {
         Kind.STAGED: "staged migration",

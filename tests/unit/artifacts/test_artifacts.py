@@ -64,6 +64,12 @@ def test_a_release_that_is_not_there_is_named_with_the_command_that_makes_it() -
     assert f"./lab build cilium-release-{NEXT}" in told
 
 
+def test_the_studys_release_is_in_a_new_bundle() -> None:
+    earlier = from_index({**INDEX, "versions": {"cilium": NEXT}})
+    (told,) = mismatches(parse({"artifacts": "bundle"}), earlier)
+    assert told.endswith(f"the bundle holds {NEXT}; next: ./lab build (./lab up does so)")
+
+
 def test_a_release_that_nobody_can_build_is_told_which_there_are() -> None:
     (told,) = mismatches(parse({"artifacts": "bundle", "versions": {"cilium": "1.18.1"}}), from_index(INDEX))
     assert "can be built: " + ", ".join(CILIUM_RELEASES) in told

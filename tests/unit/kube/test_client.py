@@ -103,6 +103,24 @@ def test_a_script_in_a_container(tmp_path: Path) -> None:
             api.execute("default", "web-1", "main", "echo gone >&2; exit 3")
 
 
+def test_a_script_whose_output_has_lost_its_end_is_run_again(tmp_path: Path) -> None:
+    with serving(tmp_path) as (api, kubectl):
+        (tmp_path / "cut").write_text("2")
+        assert api.execute("default", "web-1", "main", "seq 100") == "".join(f"{number}\n" for number in range(1, 101))
+        assert len([note for note in kubectl.notes if "words" in note]) == 3
+        (tmp_path / "cut").write_text("9")
+        with pytest.raises(ApiError, match="the end of what it printed did not arrive, 3 times"):
+            api.execute("default", "web-1", "main", "seq 100")
+
+
+def test_a_script_that_fails_is_not_run_again_and_its_mark_is_no_part_of_the_error(tmp_path: Path) -> None:
+    with serving(tmp_path) as (api, kubectl):
+        with pytest.raises(ApiError) as raised:
+            api.execute("default", "web-1", "main", "echo half; false")
+        assert str(raised.value).endswith("exit status 1: half")
+        assert len([note for note in kubectl.notes if "words" in note]) == 1
+
+
 def test_a_proxy_that_fails_is_reported_in_its_own_words(tmp_path: Path) -> None:
     program = tmp_path / "kubectl"
     program.write_text("#!/bin/sh\necho 'error: no such host' >&2\nexit 1\n")
