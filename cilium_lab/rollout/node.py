@@ -21,14 +21,19 @@ from cilium_lab.rollout.drain import Drain, Progress
 from cilium_lab.rollout.health import expected, unsettled, words
 from cilium_lab.rollout.invariants import endpoints_ready, routes_complete
 from cilium_lab.rollout.outcomes import CANARY_LABEL, RECREATED, Way, leaving
+from cilium_lab.rollout.releases import minor, release_of
 from cilium_lab.rollout.request import Desired, Limits
 from cilium_lab.rollout.trial import Trial
 
 SYNCED = "CiliumNodes caches synced with Kubernetes"
-"""The operator logs this after it was elected, before it reads the pod CIDRs (operator/cmd/cilium_node.go)."""
+"""Until 1.18 the operator logs this once elected, before it reads the pod CIDRs (operator/cmd/cilium_node.go)."""
+LEADS = "Leading the operator HA deployment"
+"""Since 1.19 the last line before that which it logs in every mode (operator/cmd/root.go)."""
 _OPERATOR = "cilium-operator"
 _SETTLE = 1.5
 """Seconds from there to an error in a CiliumNode's status: its writes are at least one second apart (podcidr.go)."""
+_STARTS = 3.0
+"""Seconds from LEADS until it reads the pod CIDRs: it fills its store of pods before."""
 
 
 class Agents:
@@ -59,7 +64,8 @@ class Agents:
         uids = frozenset(pod.uid for pod in old)
         synced = Condition(Name.OPERATOR_SYNCED, lambda: self._operator_synced(uids), self._limits.operator)
         self._waiter.wait(synced)
-        self._waiter.clock.sleep(_SETTLE)
+        later = any(_line(pod) == LEADS for pod in self._cluster.pods() if _is_operator(pod))
+        self._waiter.clock.sleep(_SETTLE + (_STARTS if later else 0.0))
 
     def no_operator_error(self) -> Result:
         """No CiliumNode carries an error."""
@@ -96,10 +102,17 @@ class Agents:
         found = [pod for pod in self._cluster.pods() if _is_operator(pod) and pod.uid not in gone]
         ready = [pod for pod in found if pod.ready]
         # Of several operators one leads, and only that one reads the pod CIDRs.
-        if not any(SYNCED in self._cluster.log(pod, _OPERATOR) for pod in ready):
+        if not any(_line(pod) in self._cluster.log(pod, _OPERATOR) for pod in ready):
             seen = ", ".join(f"{pod.name} {'' if pod.ready else 'not '}ready" for pod in found) or "no new operator"
-            return unmet(expected=f"a new operator that logs {SYNCED!r}", seen=seen, next="the operator's log")
+            line = _line(found[0]) if found else SYNCED
+            return unmet(expected=f"a new operator that logs {line!r}", seen=seen, next="the operator's log")
         return met(", ".join(pod.name for pod in ready))
+
+
+def _line(operator: Pod) -> str:
+    """What an operator of that release logs before it reads the pod CIDRs."""
+    version = release_of(operator, _OPERATOR)
+    return LEADS if version and minor(version) >= 19 else SYNCED
 
 
 def _is_operator(pod: Pod) -> bool:

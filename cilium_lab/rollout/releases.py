@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 
 from cilium_lab.config.versions import CILIUM_RELEASES
-from cilium_lab.kube.objects import Snapshot
+from cilium_lab.kube.objects import Pod, Snapshot
 from cilium_lab.rollout.request import Desired
 
 _TAG = re.compile(r":v(\d+\.\d+\.\d+)(?:@|$)")
@@ -22,16 +22,23 @@ def running(snapshot: Snapshot) -> Mapping[str, str]:
     found = {"Helm's release": snapshot.release.version} if snapshot.release else {}
     for node in snapshot.nodes:
         agent = snapshot.agent(node.name)
-        containers = agent.spec.get("containers", ()) if agent else ()
-        tags = [_TAG.search(str(one.get("image", ""))) for one in containers if one.get("name") == _AGENT]
-        found |= {f"the agent of {node.name}": tag[1] for tag in tags if tag}
+        version = release_of(agent, _AGENT) if agent else ""
+        if version:
+            found[f"the agent of {node.name}"] = version
     return found
+
+
+def release_of(pod: Pod, container: str) -> str:
+    """The release of a pod's container by the tag of its image, x.y.z; empty where the tag is of another form."""
+    images = (str(one.get("image", "")) for one in pod.spec.get("containers", ()) if one.get("name") == container)
+    tags = [_TAG.search(image) for image in images]
+    return next((tag[1] for tag in tags if tag), "")
 
 
 def too_far(desired: Desired, snapshot: Snapshot) -> tuple[str, str] | None:
     """What is too large a step, and the way round; None where the desired release can be reached from all of them."""
     for who, version in running(snapshot).items():
-        steps = _minor(desired.chart) - _minor(version) if desired.chart else 0
+        steps = minor(desired.chart) - minor(version) if desired.chart else 0
         if abs(steps) > 1:
             between = _next(version, 1 if steps > 0 else -1)
             return (
@@ -42,12 +49,13 @@ def too_far(desired: Desired, snapshot: Snapshot) -> tuple[str, str] | None:
     return None
 
 
-def _minor(version: str) -> int:
+def minor(version: str) -> int:
+    """17 of 1.17.3."""
     return int(version.split(".")[1])
 
 
 def _next(version: str, step: int) -> str:
     """The newest release that is known of the next minor one, else its name: 1.21.x."""
-    wanted = _minor(version) + step
-    known = [other for other in CILIUM_RELEASES if _minor(other) == wanted]
+    wanted = minor(version) + step
+    known = [other for other in CILIUM_RELEASES if minor(other) == wanted]
     return known[-1] if known else f"1.{wanted}.x"

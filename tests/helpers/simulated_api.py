@@ -109,7 +109,10 @@ class SimulatedApi:
     def text(self, path: str) -> str:
         self._live()
         pod = self._find(path.split("/")[4], path.split("/")[6])
-        said = "CiliumNodes caches synced with Kubernetes" if self.cluster.is_ready(pod) else "starting"
+        # Since 1.19 there is no such line (operator/cmd/cilium_node.go)
+        early = int(self.cluster.release.split(".")[1]) < 19
+        read = "CiliumNodes caches synced with Kubernetes" if early else "Leading the operator HA deployment"
+        said = read if self.cluster.is_ready(pod) else "starting"
         return f'last line of {pod.name}\n{said}\nlevel=debug msg="chatter of {pod.name}"\n'
 
     def execute(self, namespace: str, pod: str, container: str, script: str) -> str:
@@ -263,6 +266,9 @@ class SimulatedApi:
         labels = {"f:metadata": {"f:labels": {f"f:{name}": {} for name in pod.labels}}}
         meta["managedFields"] = [{"manager": pod.manager, "operation": "Apply", "fieldsV1": {**fields, **labels}}]
         containers = [{"name": "main", "image": "tools:1", "terminationMessagePath": "/dev/termination-log"}]
+        if pod.owner == ("Deployment", "cilium-operator"):
+            image = f"quay.io/cilium/operator-generic:v{self.cluster.release}"
+            containers = [{"name": "cilium-operator", "image": image}]
         spec = {**pod.spec, "hostNetwork": pod.host, "containers": containers}
         if pod.node:
             spec["nodeName"] = pod.node

@@ -89,6 +89,8 @@ class SimulatedCluster:
         self.operator_mode = mode
         self.settings = ""
         """Of the agents, besides the mode."""
+        self.release = "1.17.0"
+        """Of the operator's image."""
         self.helm: dict[str, Any] = {}
         """Helm's record of the release: the values that it was given."""
         self.masquerade = ["172.20.0.0/16", "192.168.0.0/16"]

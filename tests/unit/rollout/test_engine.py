@@ -129,6 +129,17 @@ def test_nodes_that_keep_their_pod_cidr_are_rolled_out_as_all_others() -> None:
     assert cluster.noticed == []
 
 
+@pytest.mark.parametrize("release", ["1.18.9", "1.19.0"])
+def test_operators_of_later_releases_are_waited_for_by_what_they_log(release: str) -> None:
+    cluster = SimulatedCluster()
+    cluster.release = release
+    configure(cluster, "cluster-pool")
+    done, told = migrate(cluster, desired("cluster-pool"))
+    assert done, "\n".join(told)
+    assert cluster.pod_cidrs == NEW
+    settled(cluster)
+
+
 def changes_of_a_whole_run() -> int:
     cluster = SimulatedCluster()
     configure(cluster, "cluster-pool")
