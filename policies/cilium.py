@@ -121,10 +121,8 @@ def rollout(resources: Sequence[Resource], _options: Options) -> Iterator[Findin
             yield Finding(
                 release.urn, f"updateStrategy.type is {strategy or 'RollingUpdate, the default'}, not OnDelete"
             )
-        # in multi-pool no rollout of nodes carries settings, and the preview refuses their change
-        decides = [release.at(f"values.{name}") for name in ("rollOutCiliumPods", "ipam.mode")]
-        unknown = any(isinstance(value, Unknown) for value in decides)
-        if not unknown and not is_on(release, "rollOutCiliumPods") and decides[1] != "multi-pool":
+        unknown = isinstance(release.at("values.rollOutCiliumPods"), Unknown)
+        if not unknown and not is_on(release, "rollOutCiliumPods"):
             yield Finding(release.urn, "rollOutCiliumPods is off, so that a changed setting reaches no running agent")
         for name in ("recreatePods", "forceUpdate"):
             if release.at(name) is True:

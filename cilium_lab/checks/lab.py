@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from ipaddress import IPv4Network
 from typing import Any
 from urllib.parse import urlencode
 
@@ -38,7 +36,7 @@ class Lab:
 
     def cilium_nodes(self) -> dict[str, CiliumNode]:
         """By name. In multi-pool a node's pod CIDRs are what it has allocated from each pool."""
-        return {node.name: node for node in map(_cilium_node, self.items(f"{_CILIUM}/ciliumnodes"))}
+        return {node.name: node for node in map(decode.cilium_node, self.items(f"{_CILIUM}/ciliumnodes"))}
 
     def workloads(self, namespace: str = "") -> dict[str, list[dict[str, Any]]]:
         """Kind -> its objects, in one namespace or in all."""
@@ -66,10 +64,3 @@ class Lab:
     def in_pod(self, pod: str, script: str) -> str:
         """The same in the first container of a pod of the default namespace."""
         return self.api.execute("default", pod, "", script)
-
-
-def _cilium_node(item: dict[str, Any]) -> CiliumNode:
-    node = decode.cilium_node(item)
-    pools: list[dict[str, Any]] = item["spec"].get("ipam", {}).get("pools", {}).get("allocated") or []
-    listed: list[list[str]] = [pool.get("cidrs") or [] for pool in pools]
-    return replace(node, pod_cidrs=(*node.pod_cidrs, *(IPv4Network(cidr) for cidrs in listed for cidr in cidrs)))

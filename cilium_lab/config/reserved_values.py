@@ -23,6 +23,7 @@ RESERVED: Mapping[str, str] = {
     "autoDirectNodeRoutes": "it follows from routingMode",
     "installNoConntrackIptablesRules": "it follows from routingMode",
     "bpf.masquerade": "the option masquerade decides it",
+    "extraConfig.enable-cluster-pool-to-multi-pool-migration": "it follows from ipamMode",
     "endpointRoutes.enabled": _SEED,
     "endpointHealthChecking.enabled": _SEED,
     "healthChecking": _SEED,

@@ -161,6 +161,10 @@ class Migration(Options):
         " that may be deleted and re-created, with a new address, in their node's rollout.",
         examples=[["default/mine"]],
     )
+    one_way: bool = Field(
+        default=False,
+        description="A change that has no way back on a live cluster is meant: from cluster-pool to multi-pool.",
+    )
     jobs: JobsPolicy = Field(
         default="wait",
         description="Running pods of Jobs: waited for within limits.jobs, a reason to refuse, or deleted with their"

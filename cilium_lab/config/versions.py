@@ -60,6 +60,15 @@ CILIUM_RELEASES: Mapping[str, CiliumRelease] = {
 """By version, in their order: the study's, and the newest patch of each minor release that the proxy serves."""
 
 
+POOLED_SINCE = 20
+"""The minor release of Cilium 1 since which its operator turns pod CIDRs of cluster-pool into those of a pool."""
+
+
+def minor(version: str) -> int:
+    """17 of 1.17.3."""
+    return int(version.split(".")[1])
+
+
 def release_name(version: str) -> str:
     """What `./lab build` calls a release that is not the study's, which is in the bundle; also its folder's name."""
     return f"cilium-release-{version}"

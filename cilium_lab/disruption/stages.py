@@ -33,7 +33,7 @@ class Name(StrEnum):
     JOURNAL_BEGINS = "journal begins"
     JOURNAL_CONTINUES = "journal continues"
     AGENTS_READY = "nodes and agents ready"
-    NOT_LIVE = "no migration"
+    POOLED = "pod CIDRs are of the default pool"
     """The desired mode is none that a live cluster can be migrated to."""
     NON_MASQUERADE = "non-masquerade CIDRs"
     OPERATOR_CONFIGURED = "operator configured"

@@ -75,10 +75,14 @@ def _taints(items: Iterable[Object]) -> Iterator[Taint]:
 
 
 def cilium_node(item: Object) -> CiliumNode:
-    """A CiliumNode (cilium.io/v2)."""
+    """A CiliumNode (cilium.io/v2). In multi-pool its pod CIDRs are what it has allocated from each pool."""
     error = item.get("status", {}).get("ipam", {}).get("operator-status", {}).get("error", "")
-    pod_cidrs = tuple(_networks(item["spec"].get("ipam", {}).get("podCIDRs") or []))
-    return CiliumNode(item["metadata"]["name"], pod_cidrs, str(error))
+    ipam = item["spec"].get("ipam", {})
+    own = tuple(_networks(ipam.get("podCIDRs") or []))
+    allocated: list[dict[str, Any]] = ipam.get("pools", {}).get("allocated") or []
+    listed: list[list[str]] = [pool.get("cidrs") or [] for pool in allocated]
+    pooled = tuple(_networks(cidr for cidrs in listed for cidr in cidrs))
+    return CiliumNode(item["metadata"]["name"], (*own, *pooled), str(error), pooled=bool(pooled) and not own)
 
 
 def pods(items: Iterable[Object]) -> tuple[Pod, ...]:

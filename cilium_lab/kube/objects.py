@@ -48,6 +48,8 @@ class CiliumNode:
     name: str
     pod_cidrs: tuple[IPv4Network, ...]
     error: str = ""
+    pooled: bool = False
+    """They are of pools (the mode multi-pool), and none is the node's own."""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ ROUTING = ("routingMode", "tunnelProtocol")
 """Nodes of different ones do not reach each other's pods."""
 MASQUERADING = ("bpf.masquerade", "ipMasqAgent.enabled")
 _NATIVE_RANGE = "ipv4NativeRoutingCIDR"
-_FOLLOWS_THE_MODE = ("ipam.", "k8s.requireIPv4PodCIDR.")
+_FOLLOWS_THE_MODE = ("ipam.", "k8s.requireIPv4PodCIDR.", "extraConfig.enable-cluster-pool-to-multi-pool-migration.")
 _OTHER_WORKLOADS = ("hubble.relay.", "hubble.ui.", "operator.replicas.")
 """Values that no agent reads. Most of the operator's stand in cilium-config, which all agents read."""
 _LAST = "~"
@@ -73,7 +73,13 @@ def reasons(desired: Desired, snapshot: Snapshot) -> tuple[str, ...]:
 
 def is_behind(desired: Desired, snapshot: Snapshot, node: str) -> bool:
     """Whether the node's agent runs with another configuration or image than it should, or will when Helm has run."""
-    return snapshot.is_behind(node) or bool(reasons(desired, snapshot))
+    return snapshot.is_behind(node) or bool(reasons(desired, snapshot)) or _mode_changes(desired, snapshot)
+
+
+def _mode_changes(desired: Desired, snapshot: Snapshot) -> bool:
+    """Before Helm has run: then agents of the mode are of an earlier template."""
+    now = snapshot.configured
+    return snapshot.release is not None and now is not None and now.mode != desired.mode
 
 
 def may_be_down(desired: Desired, snapshot: Snapshot, node: str) -> bool:

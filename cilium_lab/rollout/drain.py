@@ -38,7 +38,9 @@ Progress = Callable[[int, int], None]
 """Gets how many pods have left, and of how many."""
 
 
-def survey(desired: Desired, cluster: Cluster, snapshot: Snapshot, moving: Mapping[str, IPv4Network]) -> Snapshot:
+def survey(
+    desired: Desired, cluster: Cluster, snapshot: Snapshot, moving: Mapping[str, IPv4Network | None]
+) -> Snapshot:
     """The snapshot with all that `departures` of these nodes (node -> its next pod CIDR) needs."""
     found = cluster.survey(snapshot)
     groups = {
@@ -76,7 +78,7 @@ class Drain:
         cluster: Cluster,
         waiter: Waiter,
         node: str,
-        pod_cidr: IPv4Network,
+        pod_cidr: IPv4Network | None,
         before: Baseline,
         stamp: Callable[[], str],
         progress: Progress,

@@ -21,7 +21,7 @@ from cilium_lab.rollout.drain import survey
 from cilium_lab.rollout.health import expected, not_excused, unsettled
 from cilium_lab.rollout.node import Agents, NodeRollout
 from cilium_lab.rollout.outcomes import CANARY_LABEL, departures
-from cilium_lab.rollout.plan import LIVE, Step, plan
+from cilium_lab.rollout.plan import MULTI_POOL, Step, plan
 from cilium_lab.rollout.preflight import ranges_in_use
 from cilium_lab.rollout.progress import Rollouts
 from cilium_lab.rollout.request import Desired
@@ -76,9 +76,6 @@ class Engine:
         self._wait_for_non_masquerade_cidrs()
         self._waiter.stage = Stage.OPERATOR
         self._waiter.wait(Condition(Name.OPERATOR_CONFIGURED, self._operator_configured, self._limits.operator))
-        if self._desired.mode not in LIVE:
-            self._waiter.report(Name.NOT_LIVE, "", 0.0, f"{self._desired.mode} is only available from the first day on")
-            return ()
         done: list[Step] = []
         snapshot = self._cluster.observe(EVERYTHING)
         if plan(self._desired, snapshot):
@@ -108,7 +105,7 @@ class Engine:
 
     def _expect(self, snapshot: Snapshot) -> Rollouts:
         """How long each node's rollout is expected to take."""
-        moving = {s.node: s.pod_cidrs[0][1][0] for s in plan(self._desired, snapshot) if s.stage == Stage.MOVE_NODE}
+        moving = {s.node: s.pod_cidr for s in plan(self._desired, snapshot) if s.stage == Stage.MOVE_NODE}
         surveyed = survey(self._desired, self._cluster, snapshot, moving)
         expected = {
             name: estimates.node(departures(surveyed, self._desired, name, cidr)) for name, cidr in moving.items()
@@ -234,7 +231,7 @@ class Engine:
                     self._stamp,
                     partial(self._rollouts.draining, step.node),
                 )
-                rollout.run(step.pod_cidrs[0][1][0])
+                rollout.run(step.pod_cidr)
             case _:
                 raise AssertionError(f"{step.stage} is no stage of a plan")
 
@@ -246,6 +243,8 @@ class Engine:
                 if node.error:
                     self._cluster.clear_error(node.name)
         self._wait_for_no_operator_error()
+        if self._desired.mode == MULTI_POOL:
+            self._waiter.wait(Condition(Name.POOLED, self._agents.pooled, self._limits.operator))
 
     def _wait_for_no_operator_error(self) -> None:
         self._waiter.wait(Condition(Name.OPERATOR_WITHOUT_ERROR, self._agents.no_operator_error, self._limits.operator))

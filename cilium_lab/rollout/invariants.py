@@ -47,14 +47,20 @@ TOLERATED_DROPS = (
 
 
 def pod_cidrs_disjoint(snapshot: Snapshot, ranges: Iterable[IPv4Network], mask_size: int) -> Violations:
-    """I1: pod CIDRs are pairwise disjoint, inside the ranges, of the right size, and every node has one."""
+    """I1: pod CIDRs are pairwise disjoint, inside the ranges, of the right size, and every node has one.
+
+    Those of pools are of whatever size and range their pool says.
+    """
     allowed = tuple(ranges)
     found: list[Violation] = []
     listed = [(name, cidr) for name, node in sorted(snapshot.cilium_nodes.items()) for cidr in node.pod_cidrs]
     for (name, cidr), (other, second) in combinations(listed, 2):
         if cidr.overlaps(second):
             found.append(Violation("I1", name, f"a pod CIDR that overlaps no other, {other} has {second}", str(cidr)))
+    pooled = {name for name, node in snapshot.cilium_nodes.items() if node.pooled}
     for name, cidr in listed:
+        if name in pooled:
+            continue
         if cidr.prefixlen != mask_size or not any(cidr.subnet_of(wide) for wide in allowed):
             found.append(Violation("I1", name, f"a /{mask_size} of {_join(allowed)}", str(cidr)))
     for node in snapshot.nodes:
@@ -129,7 +135,7 @@ def agents_as_expected(snapshot: Snapshot, modes: Mapping[str, str]) -> Violatio
         if view.mode != modes.get(name):
             found.append(Violation("I5", name, f"an agent in {modes.get(name)}", view.mode))
         first = snapshot.pod_cidrs(name)[:1]
-        if first != ((view.pod_cidr,) if view.pod_cidr else ()):
+        if view.mode != "multi-pool" and first != ((view.pod_cidr,) if view.pod_cidr else ()):
             found.append(Violation("I5", name, f"an agent on {_join(first)}", str(view.pod_cidr)))
     return tuple(found)
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from ipaddress import IPv4Network
 from typing import Any
 
+from cilium_lab.config.versions import minor
 from cilium_lab.disruption.stages import Name
 from cilium_lab.kube.agent import Query
 from cilium_lab.kube.cluster import Cluster
@@ -21,7 +22,7 @@ from cilium_lab.rollout.drain import Drain, Progress
 from cilium_lab.rollout.health import expected, unsettled, words
 from cilium_lab.rollout.invariants import endpoints_ready, routes_complete
 from cilium_lab.rollout.outcomes import CANARY_LABEL, RECREATED, Way, leaving
-from cilium_lab.rollout.releases import minor, release_of
+from cilium_lab.rollout.releases import release_of
 from cilium_lab.rollout.request import Desired, Limits
 from cilium_lab.rollout.trial import Trial
 
@@ -44,8 +45,9 @@ class Agents:
         self._waiter = waiter
         self._limits = limits
 
-    def restart(self, node: str, mode: str, pod_cidr: IPv4Network) -> None:
-        """Restart a node's agent and wait until it runs in `mode` on `pod_cidr`. Raises ConditionTimeout."""
+    def restart(self, node: str, mode: str, pod_cidr: IPv4Network | None) -> None:
+        """Restart a node's agent and wait until it runs in `mode`, on `pod_cidr` if that is given. Raises
+        ConditionTimeout."""
         old = self._agent(node)
         if old is not None:
             self._cluster.delete_pod(old)
@@ -66,6 +68,17 @@ class Agents:
         self._waiter.wait(synced)
         later = any(_line(pod) == LEADS for pod in self._cluster.pods() if _is_operator(pod))
         self._waiter.clock.sleep(_SETTLE + (_STARTS if later else 0.0))
+
+    def pooled(self) -> Result:
+        """The operator has put every node's pod CIDR into the default pool (multi-pool.rst, step 3)."""
+        left = [name for name, node in sorted(self._cluster.cilium_nodes().items()) if not node.pooled]
+        if left:
+            return unmet(
+                expected="every node's pod CIDR among spec.ipam.pools.allocated of its CiliumNode",
+                seen=f"not yet: {', '.join(left)}",
+                next="`kubectl get ciliumpodippools`, and the operator's log",
+            )
+        return met("every node's pod CIDR is of a pool")
 
     def no_operator_error(self) -> Result:
         """No CiliumNode carries an error."""
@@ -88,14 +101,15 @@ class Agents:
             return unmet(expected="a new ready agent", seen=seen, next="`kubectl describe pod`, its init containers")
         return met(agent.name)
 
-    def _reports(self, node: str, mode: str, pod_cidr: IPv4Network) -> Result:
+    def _reports(self, node: str, mode: str, pod_cidr: IPv4Network | None) -> Result:
         agent = self._agent(node)
         if agent is None:
             return unmet(expected="an agent", seen="none", next="`kubectl -n kube-system get pods -o wide`")
         view = self._cluster.view(agent, Query.STATUS)
-        seen = f"{view.mode} on {view.pod_cidr}"
-        if view.mode != mode or view.pod_cidr != pod_cidr:
-            return unmet(expected=f"{mode} on {pod_cidr}", seen=seen, next="cilium-config and the node's CiliumNode")
+        seen = f"{view.mode} on {view.pod_cidr}" if pod_cidr else str(view.mode)
+        if view.mode != mode or (pod_cidr and view.pod_cidr != pod_cidr):
+            expected = f"{mode} on {pod_cidr}" if pod_cidr else mode
+            return unmet(expected=expected, seen=seen, next="cilium-config and the node's CiliumNode")
         return met(seen)
 
     def _operator_synced(self, gone: frozenset[str]) -> Result:
@@ -145,8 +159,8 @@ class NodeRollout:
         self._known: set[str] = set()
         """Groups of the pods that there were before the drain: others have their own makers to wait for them."""
 
-    def run(self, pod_cidr: IPv4Network) -> None:
-        """From wherever an earlier run left the node, to pods on `pod_cidr` alone."""
+    def run(self, pod_cidr: IPv4Network | None) -> None:
+        """From wherever an earlier run left the node, to pods on `pod_cidr` alone, or on whatever it is given."""
         drain = Drain(
             self._desired,
             self._cluster,
@@ -181,7 +195,8 @@ class NodeRollout:
         groups = frozenset(one.pod.group for one in departed if one.way in RECREATED)
         limit = estimates.back_limit(self._limits, departed)
         self._wait(Name.PODS_BACK, lambda: self._pods_back(pod_cidr, daemons, groups, left_at), limit)
-        self._cluster.set_pod_cidrs(self._node, (pod_cidr,))
+        if pod_cidr:
+            self._cluster.set_pod_cidrs(self._node, (pod_cidr,))
         self._wait(Name.ROUTES, self._routes, self._limits.routes)
         self._end()
 
@@ -194,13 +209,13 @@ class NodeRollout:
         canary = without(self._desired.canary, self._before.unanswered)
         return Trial(canary, self._cluster, self._waiter, self._node, self._limits.canary)
 
-    def _restart_agent(self, pod_cidr: IPv4Network) -> None:
+    def _restart_agent(self, pod_cidr: IPv4Network | None) -> None:
         snapshot = self._cluster.snapshot()
         agent = snapshot.agent(self._node)
         view = self._cluster.view(agent) if agent and agent.ready else None
-        here = (self._desired.mode, pod_cidr)
-        if view is None or (view.mode, view.pod_cidr) != here or snapshot.is_behind(self._node):
-            if self._desired.mode == "cluster-pool":
+        here = view is not None and view.mode == self._desired.mode and pod_cidr in (None, view.pod_cidr)
+        if not here or snapshot.is_behind(self._node):
+            if pod_cidr and self._desired.mode == "cluster-pool":
                 others = tuple(other for other in snapshot.pod_cidrs(self._node) if other != pod_cidr)
                 self._cluster.set_pod_cidrs(self._node, (pod_cidr, *others))
             self._agents.restart(self._node, self._desired.mode, pod_cidr)
@@ -241,7 +256,7 @@ class NodeRollout:
             for item in self._cluster.pod_objects(manifest["metadata"]["namespace"])
         )
 
-    def _delete_cut_off(self, pod_cidr: IPv4Network) -> frozenset[tuple[str, str]]:
+    def _delete_cut_off(self, pod_cidr: IPv4Network | None) -> frozenset[tuple[str, str]]:
         """Delete what a restart of the agent has cut off: older pods outside `pod_cidr` or without an endpoint.
 
         Their controllers re-create them; returned are the DaemonSets, which have to do that on this node.
@@ -260,13 +275,14 @@ class NodeRollout:
         return frozenset((namespace, name) for namespace, (kind, name) in owners if kind == "DaemonSet")
 
     def _pods_back(
-        self, pod_cidr: IPv4Network, daemons: frozenset[tuple[str, str]], groups: frozenset[str], since: float
+        self, pod_cidr: IPv4Network | None, daemons: frozenset[tuple[str, str]], groups: frozenset[str], since: float
     ) -> Result:
         """`groups` are those of which pods were re-created in place; `since` is when the last of them had left."""
         snapshot = self._cluster.snapshot()
+        cidrs = (pod_cidr,) if pod_cidr else snapshot.pod_cidrs(self._node)
         mine = [pod for pod in snapshot.pods if pod.node == self._node and pod.on_pod_network]
         here = [pod for pod in mine if CANARY_LABEL not in pod.labels]
-        late = [f"{pod.key} ({words(pod)})" for pod in here if not self._back(pod, pod_cidr)]
+        late = [f"{pod.key} ({words(pod)})" for pod in here if not self._back(pod, cidrs)]
         there = {(pod.namespace, pod.owner[1]) for pod in here if pod.owner}
         late += [f"DaemonSet {namespace}/{name}" for namespace, name in sorted(daemons - there)]
         for workload in unsettled(snapshot, self._before, groups):
@@ -276,17 +292,19 @@ class NodeRollout:
         late += [str(v) for v in endpoints_ready(snapshot) if v.subject in keys]
         if late:
             return unmet(
-                expected=f"every pod of {self._node} ready with an address of {pod_cidr}, as before",
+                expected=f"every pod of {self._node} ready with an address of {_join(cidrs)}, as before",
                 seen=", ".join(late),
                 next="`kubectl describe pod`, and the agent's log",
             )
         away = f", {len(groups)} workloads re-created in place in {self._waiter.clock.now() - since:.0f} s"
-        return met(f"{len(here)} pods on {pod_cidr}{away if groups else ''}")
+        return met(f"{len(here)} pods on {_join(cidrs)}{away if groups else ''}")
 
-    def _back(self, pod: Pod, pod_cidr: IPv4Network) -> bool:
+    def _back(self, pod: Pod, cidrs: tuple[IPv4Network, ...]) -> bool:
+        address = pod.address
+        inside = address is not None and any(address in cidr for cidr in cidrs)
         if not pod.ready and not pod.terminating and (self._before.excuses(pod) or self._is_new(pod)):
-            return pod.address is None or pod.address in pod_cidr
-        return pod.ready and not pod.terminating and pod.address is not None and pod.address in pod_cidr
+            return address is None or inside
+        return pod.ready and not pod.terminating and inside
 
     def _is_new(self, pod: Pod) -> bool:
         return bool(pod.owner) and pod.group not in self._known
@@ -304,3 +322,7 @@ class NodeRollout:
         """The node was uncordoned before: a run that ends between the two does its rollout again."""
         state = self._cluster.state()
         self._cluster.write_state(replace(state, nodes=tuple(name for name in state.nodes if name != self._node)))
+
+
+def _join(cidrs: Iterable[IPv4Network]) -> str:
+    return ", ".join(map(str, cidrs)) or "none"

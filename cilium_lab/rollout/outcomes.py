@@ -65,15 +65,15 @@ class Departure:
     """Seconds that its successor, once it is ready, has to stay so before it counts."""
 
 
-def leaving(snapshot: Snapshot, node: str, pod_cidr: IPv4Network, after: str) -> tuple[Pod, ...]:
-    """The pods of `node` that have no address of `pod_cidr`, or were created before `after`."""
+def leaving(snapshot: Snapshot, node: str, pod_cidr: IPv4Network | None, after: str) -> tuple[Pod, ...]:
+    """The pods of `node` that have no address of `pod_cidr` (None: any will do), or were created before `after`."""
     return tuple(
         pod
         for pod in snapshot.pods
         if pod.node == node
         and pod.on_pod_network
         and CANARY_LABEL not in pod.labels
-        and (pod.address is None or pod.address not in pod_cidr or pod.created < after)
+        and (pod.address is None or bool(pod_cidr and pod.address not in pod_cidr) or pod.created < after)
     )
 
 
@@ -82,7 +82,7 @@ def is_dns(pod: Pod) -> bool:
     return pod.labels.get("k8s-app") == "kube-dns"
 
 
-def departures(survey: Snapshot, desired: Desired, node: str, pod_cidr: IPv4Network) -> tuple[Departure, ...]:
+def departures(survey: Snapshot, desired: Desired, node: str, pod_cidr: IPv4Network | None) -> tuple[Departure, ...]:
     """How every pod leaves `node`, in the order in which they leave. `survey` is one of `Cluster.survey`."""
     board = Board(survey.nodes, survey.pods, survey.claims, survey.namespaces).cordoned(node, on=True)
     saved = {pod_key(manifest) for manifest in survey.state.pods}

@@ -15,10 +15,12 @@ from cilium_lab.disruption.stages import Stage
 from cilium_lab.kube.objects import Node, Snapshot
 from cilium_lab.rollout.request import Desired
 
-LIVE = ("kubernetes", "cluster-pool")
-"""The modes between which a live cluster can be migrated."""
-Goal = dict[str, IPv4Network]
-"""Node -> the pod CIDR that it shall have."""
+ONE_EACH = ("kubernetes", "cluster-pool")
+"""The modes in which each node has one pod CIDR, and between which a live cluster goes either way."""
+MULTI_POOL = "multi-pool"
+"""The mode in which a node gets pod CIDRs of every pool as it needs them; no way leads out of it."""
+Goal = dict[str, IPv4Network | None]
+"""Node -> the pod CIDR that it shall have; None: those that it is given, in the mode multi-pool."""
 
 
 @dataclass(frozen=True)
@@ -31,14 +33,17 @@ class Step:
     """Empty: not about one node."""
     pod_cidrs: tuple[tuple[str, tuple[IPv4Network, ...]], ...] = ()
 
+    @property
+    def pod_cidr(self) -> IPv4Network | None:
+        """Of a node's rollout: what its pods shall have addresses of; None: of whatever the node is given."""
+        return next((cidr for _, cidrs in self.pod_cidrs for cidr in cidrs), None)
+
     def __str__(self) -> str:
         return f"stage {self.stage} {self.node}: {self.reason}".replace(" :", ":")
 
 
 def plan(desired: Desired, snapshot: Snapshot) -> tuple[Step, ...]:
     """All steps, in order. `snapshot.views` must hold every agent. Empty: the cluster is as desired."""
-    if desired.mode not in LIVE:
-        return ()
     goal = pod_cidr_goal(desired, snapshot)
     known = snapshot.views.keys() | {*snapshot.state.nodes}
     order = [node.name for node in rollout_order(snapshot.nodes) if node.name in goal and node.name in known]
@@ -59,15 +64,19 @@ def rollout_order(nodes: tuple[Node, ...]) -> list[Node]:
     return sorted(nodes, key=lambda node: (node.control_plane, node.name))
 
 
-def has_to_move(desired: Desired, snapshot: Snapshot, name: str, pod_cidr: IPv4Network) -> bool:
+def has_to_move(desired: Desired, snapshot: Snapshot, name: str, pod_cidr: IPv4Network | None) -> bool:
     """Whether a node is not as it should be: its agent is behind, in another mode or on another pod CIDR, a pod of it
     has another address, or its rollout has not ended."""
     saved = {str(pod["spec"]["nodeName"]) for pod in snapshot.state.pods}
     if name in snapshot.state.nodes or name in saved or snapshot.is_behind(name):
         return True
     view = snapshot.views[name]
-    if (view.mode, view.pod_cidr) != (desired.mode, pod_cidr):
+    if view.mode != desired.mode:
         return True
+    return pod_cidr is not None and (view.pod_cidr != pod_cidr or _astray(snapshot, name, pod_cidr))
+
+
+def _astray(snapshot: Snapshot, name: str, pod_cidr: IPv4Network) -> bool:
     return any(
         pod.node == name and pod.on_pod_network and pod.address is not None and pod.address not in pod_cidr
         for pod in snapshot.pods
@@ -82,12 +91,12 @@ def pod_cidr_goal(desired: Desired, snapshot: Snapshot) -> Goal:
 
     In `kubernetes` it is the controller manager's. In `cluster-pool` a node keeps a pod CIDR of the pool that it has,
     also one that an earlier run has put beside its old one; else it gets the lowest free one, nodes by name, so that
-    another run comes to the same answer. In any other mode nodes keep what they have.
+    another run comes to the same answer. In multi-pool the operator decides it.
     """
     if desired.mode == "kubernetes":
         return {node.name: node.pod_cidr for node in snapshot.nodes if node.pod_cidr}
-    if desired.mode != "cluster-pool":
-        return {node.name: snapshot.pod_cidrs(node.name)[0] for node in snapshot.nodes if snapshot.pod_cidrs(node.name)}
+    if desired.mode == MULTI_POOL:
+        return {node.name: None for node in snapshot.nodes}
     found: Goal = {}
     used = [cidr for node in snapshot.cilium_nodes.values() for cidr in node.pod_cidrs]
     for name in sorted(node.name for node in snapshot.nodes):
@@ -129,35 +138,34 @@ def _operator(desired: Desired, snapshot: Snapshot) -> tuple[Step, ...]:
 
 
 def _drop_cidrs(snapshot: Snapshot, names: list[str], goal: Goal) -> tuple[Step, ...]:
-    return tuple(
-        Step(
-            Stage.DROP_CIDR,
-            f"drops {', '.join(str(cidr) for cidr in cidrs if cidr != goal[name])}",
-            name,
-            ((name, (goal[name],)),),
-        )
-        for name in names
-        if (cidrs := snapshot.pod_cidrs(name)) and cidrs != (goal[name],)
-    )
+    found: list[Step] = []
+    for name in names:
+        wanted, cidrs = goal[name], snapshot.pod_cidrs(name)
+        if wanted and cidrs and cidrs != (wanted,):
+            dropped = ", ".join(str(cidr) for cidr in cidrs if cidr != wanted)
+            found.append(Step(Stage.DROP_CIDR, f"drops {dropped}", name, ((name, (wanted,)),)))
+    return tuple(found)
 
 
 def _add_cidrs(snapshot: Snapshot, moving: list[str], goal: Goal) -> tuple[Step, ...]:
     """All at once, so that the operator restarts once."""
-    lacking = [name for name in moving if goal[name] not in snapshot.pod_cidrs(name)]
+    lacking = {name: cidr for name in moving if (cidr := goal[name]) and cidr not in snapshot.pod_cidrs(name)}
     if not lacking:
         return ()
-    pod_cidrs = tuple((name, (*snapshot.pod_cidrs(name), goal[name])) for name in lacking)
-    words = ", ".join(f"{name} {goal[name]}" for name in lacking)
+    pod_cidrs = tuple((name, (*snapshot.pod_cidrs(name), cidr)) for name, cidr in lacking.items())
+    words = ", ".join(f"{name} {cidr}" for name, cidr in lacking.items())
     return (Step(Stage.ADD_CIDR, f"new pod CIDRs beside the old ones: {words}", pod_cidrs=pod_cidrs),)
 
 
-def _move_node(desired: Desired, snapshot: Snapshot, name: str, pod_cidr: IPv4Network) -> Step:
+def _move_node(desired: Desired, snapshot: Snapshot, name: str, pod_cidr: IPv4Network | None) -> Step:
     view = snapshot.views.get(name)
+    after = ((name, (pod_cidr,) if pod_cidr else ()),)
+    kept = str(pod_cidr) if pod_cidr else "what its node has of the pools"
     if view is None:
-        return Step(Stage.MOVE_NODE, f"its agent does not run, {pod_cidr}", name, ((name, (pod_cidr,)),))
+        return Step(Stage.MOVE_NODE, f"its agent does not run, {kept}", name, after)
     mode = f", {view.mode} -> {desired.mode}" if view.mode != desired.mode else ""
-    begun = f"its rollout to {pod_cidr} has not ended"
     way = f"{view.pod_cidr} -> {pod_cidr}"
-    if view.pod_cidr == pod_cidr:
-        way = f"its agent is behind, {pod_cidr} stays" if snapshot.is_behind(name) else begun
-    return Step(Stage.MOVE_NODE, f"{way}{mode}", name, ((name, (pod_cidr,)),))
+    if pod_cidr is None or view.pod_cidr == pod_cidr:
+        begun = f"its rollout to {kept} has not ended"
+        way = f"its agent is behind, {kept} stays" if snapshot.is_behind(name) or mode else begun
+    return Step(Stage.MOVE_NODE, f"{way}{mode}", name, after)

@@ -6,16 +6,17 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 from itertools import combinations
 
+from cilium_lab.config.versions import POOLED_SINCE, minor
 from cilium_lab.kube.objects import Snapshot, State
-from cilium_lab.rollout.changes import MASQUERADING, ROUTING, changes, is_behind, may_be_down, reasons
+from cilium_lab.rollout.changes import MASQUERADING, ROUTING, changes, is_behind, may_be_down
 from cilium_lab.rollout.health import NOTED
 from cilium_lab.rollout.invariants import violated
 from cilium_lab.rollout.outcomes import Way, departures, held
-from cilium_lab.rollout.plan import LIVE, Goal, pod_cidr_goal
-from cilium_lab.rollout.releases import too_far
+from cilium_lab.rollout.plan import MULTI_POOL, ONE_EACH, Goal, pod_cidr_goal
+from cilium_lab.rollout.releases import running, too_far
 from cilium_lab.rollout.request import SERVICE_RANGE, Desired
 
-KNOWN = (*LIVE, "multi-pool")
+KNOWN = (*ONE_EACH, MULTI_POOL)
 
 
 @dataclass(frozen=True)
@@ -40,10 +41,12 @@ def preflight_failures(desired: Desired, snapshot: Snapshot) -> Failures:
     `snapshot` is a survey where nodes are to move (`drain.survey`).
     """
     found = (*_modes(desired, snapshot), *_ranges(desired, snapshot), *fixed(desired, snapshot))
-    if snapshot.configured is None or found or desired.mode not in LIVE:
+    if snapshot.configured is None or found:
         return found
     found = (*_health(desired, snapshot), *_pod_cidrs(desired, snapshot))
-    interrupted = snapshot.state != State() or any(len(node.pod_cidrs) > 1 for node in snapshot.cilium_nodes.values())
+    interrupted = snapshot.state != State() or any(
+        len(node.pod_cidrs) > 1 and not node.pooled for node in snapshot.cilium_nodes.values()
+    )
     if not found and not interrupted:
         found = _already_wrong(desired, snapshot)
     return (*found, *_workloads(desired, snapshot, nodes_to_move(desired, snapshot)))
@@ -66,7 +69,7 @@ def nodes_of_new_cidr(desired: Desired, snapshot: Snapshot) -> Goal:
     return {
         name: cidr
         for name, cidr in pod_cidr_goal(desired, snapshot).items()
-        if (view[name].pod_cidr if name in view else next(iter(snapshot.pod_cidrs(name)), None)) != cidr
+        if cidr and (view[name].pod_cidr if name in view else next(iter(snapshot.pod_cidrs(name)), None)) != cidr
     }
 
 
@@ -74,6 +77,8 @@ def ranges_in_use(desired: Desired, snapshot: Snapshot) -> tuple[IPv4Network, ..
     """Pod CIDRs of nodes outside every range of the configuration: a pool list that lacks one makes the operator
     reject the node's pod CIDR, and traffic to its pods is masqueraded."""
     known = desired.non_masquerade_cidrs
+    if desired.mode == MULTI_POOL:  # pools say themselves which ranges they have
+        return ()
     used = {cidr for node in snapshot.cilium_nodes.values() for cidr in node.pod_cidrs}
     return tuple(sorted(cidr for cidr in used if not any(cidr.subnet_of(wide) for wide in known)))
 
@@ -89,15 +94,34 @@ def _modes(desired: Desired, snapshot: Snapshot) -> Failures:
                     f"use one of {', '.join(KNOWN)}",
                 ),
             )
-    if now != desired.mode and "multi-pool" in (now, desired.mode):
-        return (
-            PreflightFailure(
-                f"{now} -> {desired.mode} cannot be done on a live cluster: multi-pool has no pod CIDR per node that "
-                "an agent could keep, it would drop every endpoint",
-                "destroy the lab and bring it up in the wanted mode",
-            ),
-        )
+    if now != desired.mode and MULTI_POOL in (now, desired.mode):
+        return _to_pools(now, desired, snapshot)
     return ()
+
+
+def _to_pools(now: str, desired: Desired, snapshot: Snapshot) -> Failures:
+    """Into multi-pool leads one documented way (cluster-pool-to-multi-pool.rst), and none out of it."""
+    if desired.mode != MULTI_POOL:
+        what = f"{now} -> {desired.mode} cannot be done on a live cluster: nothing leads out of {MULTI_POOL}"
+        return (PreflightFailure(what, "destroy the lab and bring it up in the wanted mode"),)
+    if now != "cluster-pool":
+        what = f"{now} -> {MULTI_POOL} cannot be done in one step: only pod CIDRs of cluster-pool become a pool's"
+        return (PreflightFailure(what, "migrate to cluster-pool first, and from there to multi-pool"),)
+    found: list[PreflightFailure] = []
+    releases = {desired.chart, *running(snapshot).values()} - {""}
+    early = sorted(version for version in releases if minor(version) < POOLED_SINCE)
+    if early:
+        what = f"{now} -> {MULTI_POOL} needs Cilium 1.{POOLED_SINCE}, and the lab has {', '.join(early)}"
+        found.append(PreflightFailure(what, "upgrade it first, by versions.cilium, one minor release at a time"))
+    if not desired.one_way:
+        what = f"{now} -> {MULTI_POOL} has no way back on a live cluster"
+        found.append(PreflightFailure(what, "if that is meant: set migration.oneWay to true"))
+    for name, node in sorted(snapshot.cilium_nodes.items()):
+        outside = [cidr for cidr in node.pod_cidrs if not any(cidr.subnet_of(pool) for pool in desired.pools)]
+        if outside:
+            what = f"{name} has {', '.join(map(str, outside))}, which no range of clusterPool.cidrs holds"
+            found.append(PreflightFailure(what, "add its range, or bring the lab to clusterPool.cidrs first"))
+    return tuple(found)
 
 
 def fixed(desired: Desired, snapshot: Snapshot) -> Failures:
@@ -136,15 +160,6 @@ def fixed(desired: Desired, snapshot: Snapshot) -> Failures:
                 "masquerade and the nodes' pod CIDRs cannot change in one step: iptables spares one range, so pods of "
                 "two would see node addresses of each other",
                 "set masquerade to bpf, run `pulumi up`, then change ipamMode or clusterPool",
-            )
-        )
-    named = reasons(desired, snapshot)
-    if named and desired.mode not in LIVE:
-        found.append(
-            PreflightFailure(
-                f"Cilium's settings cannot change on a live cluster in the mode {desired.mode}: {', '.join(named)}; a "
-                "node has no pod CIDR of its own there, and the rollout of nodes needs one",
-                "set them back, or destroy the lab and bring it up again",
             )
         )
     return tuple(found)
@@ -205,7 +220,8 @@ def _pod_cidrs(desired: Desired, snapshot: Snapshot) -> Failures:
     found: list[PreflightFailure] = []
     for node in snapshot.nodes:
         pod_cidrs = snapshot.pod_cidrs(node.name)
-        for cidr in pod_cidrs:
+        pooled = node.name in snapshot.cilium_nodes and snapshot.cilium_nodes[node.name].pooled
+        for cidr in () if pooled else pod_cidrs:
             if cidr.prefixlen != desired.mask_size:
                 found.append(
                     PreflightFailure(

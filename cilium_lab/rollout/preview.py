@@ -47,9 +47,11 @@ def _head(desired: Desired, snapshot: Snapshot, order: list[str]) -> str:
     changing = nodes_of_new_cidr(desired, snapshot)
     why = "; ".join(reasons(desired, snapshot))
     if not changing:
-        what = mode if mode == desired.mode else f"{mode} -> {desired.mode}"
-        why = why or "their agents run with an earlier configuration"
-        return f"{what}; {len(order)} nodes are rolled out, one at a time: {', '.join(order)}; because of {why}"
+        same = mode == desired.mode
+        what = mode if same else f"{mode} -> {desired.mode}"
+        why = why or ("their agents run with an earlier configuration" if same else "")
+        nodes = f"{len(order)} nodes are rolled out, one at a time: {', '.join(order)}"
+        return f"{what}; {nodes}; because of {why}" if why else f"{what}; {nodes}"
     nodes = ", ".join(f"{name} -> {changing[name]}" if name in changing else name for name in order)
     head = f"{mode} -> {desired.mode}; {len(order)} nodes get a new pod CIDR, one at a time: {nodes}"
     return f"{head}; and {why}" if why else head

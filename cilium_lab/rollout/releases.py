@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from cilium_lab.config.versions import CILIUM_RELEASES
+from cilium_lab.config.versions import CILIUM_RELEASES, minor
 from cilium_lab.kube.objects import Pod, Snapshot
 from cilium_lab.rollout.request import Desired
 
@@ -47,11 +47,6 @@ def too_far(desired: Desired, snapshot: Snapshot) -> tuple[str, str] | None:
                 f"set versions.cilium to {between}, run `pulumi up`, and then go on from there",
             )
     return None
-
-
-def minor(version: str) -> int:
-    """17 of 1.17.3."""
-    return int(version.split(".")[1])
 
 
 def _next(version: str, step: int) -> str:

@@ -83,6 +83,8 @@ class Desired:
     """Those that Helm is given for Cilium's chart; empty: they are not compared with the cluster."""
     chart: str = ""
     """The chart's version, x.y.z."""
+    one_way: bool = False
+    """A change that has no way back is meant."""
 
     @property
     def ranges(self) -> tuple[IPv4Network, ...]:
@@ -128,6 +130,7 @@ def parse(text: str) -> Request:
             values=tree.get("values", {}),
             chart=str(tree.get("chart", "")),
             recreate=_texts(tree, "recreate"),
+            one_way=bool(tree.get("oneWay", False)),
             jobs=str(tree.get("jobs", "wait")),
             services=_texts(tree, "services"),
             canary=None
@@ -155,6 +158,7 @@ def render(desired: Desired) -> dict[str, object]:
         "values": desired.values,
         "chart": desired.chart,
         "recreate": list(desired.recreate),
+        "oneWay": desired.one_way,
         "jobs": desired.jobs,
         "services": list(desired.services),
         "limits": asdict(desired.limits),

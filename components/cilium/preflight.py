@@ -79,6 +79,7 @@ def desired_cluster(lab: LabConfig, artifacts: Artifacts = ONLINE) -> Desired:
         values=values(lab, artifacts),
         chart=lab.versions.cilium,
         recreate=(f"{NAMESPACE}/{CURL_POD}", *lab.migration.recreate),
+        one_way=lab.migration.one_way,
         jobs=lab.migration.jobs,
         limits=Limits(**lab.migration.limits.model_dump(exclude_none=True)),
         services=("kube-system/kube-dns", f"{NAMESPACE}/{WEBPOD}"),

@@ -16,6 +16,7 @@ from cilium_lab.config.addons import HUBBLE_UI
 from cilium_lab.config.chart_types.v1_17 import ChartHubble, ChartOperator, ChartValues
 from cilium_lab.config.schema import LabConfig
 from cilium_lab.config.topology import API_SERVER_PORT
+from cilium_lab.config.versions import POOLED_SINCE, minor
 from components.cilium import ipam
 
 _LABELS = (
@@ -81,13 +82,16 @@ def chart_values(lab: LabConfig, artifacts: Artifacts = ONLINE, in_use: Iterable
         "debug": {"enabled": lab.debug},
         "updateStrategy": {"type": "OnDelete"},
         # Each change of an agent's configuration makes a new revision of the template; it is the rollout of nodes that
-        # restarts them. In multi-pool there is no such rollout.
-        "rollOutCiliumPods": lab.ipam_mode != "multi-pool",
+        # restarts them.
+        "rollOutCiliumPods": True,
         "envoy": {"enabled": has_envoy(artifacts)},
     }
     if not has_envoy(artifacts):
         # Else the agent looks for an embedded Envoy every 5 minutes and logs an error (pkg/envoy/cell.go).
         chart["disableEnvoyVersionCheck"] = True
+    if lab.ipam_mode == "multi-pool" and minor(lab.versions.cilium) >= POOLED_SINCE:
+        # The operator turns the pod CIDRs that nodes have from cluster-pool into those of the default pool.
+        chart["extraConfig"] = {"enable-cluster-pool-to-multi-pool-migration": "true"}
     cidr = ipam.native_cidr(lab)
     if cidr is not None:
         chart["ipv4NativeRoutingCIDR"] = str(cidr)

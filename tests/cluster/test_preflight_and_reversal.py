@@ -183,14 +183,15 @@ def test_reversed_in_the_middle_with_more_non_masquerade_cidrs(checkout: Checkou
     up(checkout)
 
 
-def test_multi_pool_in_place_is_refused_with_nothing_changed(checkout: Checkout) -> None:
+def test_multi_pool_is_refused_by_an_early_release_and_without_the_users_word(checkout: Checkout) -> None:
     setting(checkout, "ipamMode", "multi-pool")
     was = objects(checkout)
     refused = checkout.lab("pulumi", *_UP, check=False)
     assert refused.returncode != 0
     told = refused.stdout + refused.stderr
-    assert "cluster-pool -> multi-pool cannot be done on a live cluster" in told
-    assert "destroy the lab and bring it up in the wanted mode" in told
+    assert "cluster-pool -> multi-pool needs Cilium 1.20" in told
+    assert "cluster-pool -> multi-pool has no way back on a live cluster" in told
+    assert "set migration.oneWay to true" in told
     assert changed(was, objects(checkout)) == []
 
 

@@ -128,7 +128,8 @@ class SimulatedApi:
             {"dst": cidr, "gateway": NODES[peer], "dev": "ens160"}
             for peer, pod_cidrs in self.cluster.pod_cidrs.items() if peer != node for cidr in pod_cidrs
         ]  # fmt: skip
-        status = {"ipam": {"status": f"IPv4: 3/254 allocated from {pod_cidr}, "}}
+        of = "" if mode == "multi-pool" else f"/254 allocated from {pod_cidr}"
+        status = {"ipam": {"status": f"IPv4: 3{of}, "}}
         drops = [{"reason": r, "packets": n, "direction": "ingress"} for r, n in self.cluster.drops.items()]
         sections = [
             status,
@@ -252,7 +253,10 @@ class SimulatedApi:
 
     def _cilium_node(self, name: str) -> dict[str, Any]:
         error = {"operator-status": {"error": self.cluster.errors[name]}} if self.cluster.errors[name] else {}
-        spec = {"ipam": {"podCIDRs": self.cluster.pod_cidrs[name]}}
+        cidrs = self.cluster.pod_cidrs[name]
+        spec: dict[str, Any] = {"ipam": {"podCIDRs": cidrs}}
+        if name in self.cluster.pooled:
+            spec = {"ipam": {"pools": {"allocated": [{"pool": "default", "cidrs": cidrs}]}}}
         return {"metadata": {"name": name}, "spec": spec, "status": {"ipam": error}}
 
     def _pod(self, pod: Pod) -> dict[str, Any]:

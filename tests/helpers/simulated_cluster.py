@@ -91,6 +91,8 @@ class SimulatedCluster:
         """Of the agents, besides the mode."""
         self.release = "1.17.0"
         """Of the operator's image."""
+        self.pooled: set[str] = set()
+        """Nodes whose pod CIDRs are of a pool: the operator does that in multi-pool when it starts."""
         self.helm: dict[str, Any] = {}
         """Helm's record of the release: the values that it was given."""
         self.masquerade = ["172.20.0.0/16", "192.168.0.0/16"]
@@ -183,6 +185,8 @@ class SimulatedCluster:
         mode, node = self.config["ipam"], old.node
         if mode == "kubernetes":
             self.pod_cidrs[node] = [str(self.nodes[node]["pod_cidr"])]
+        if mode == "multi-pool" and node not in self.pooled:
+            self.noticed.append(f"{self.now:.1f}: the agent of {node} has no pod CIDR of a pool")
         self.running[node] = (mode, self.pod_cidrs[node][0])
         labels = {**old.labels, "controller-revision-hash": self.revision()}
         ready_at = float("inf") if self.settings == BROKEN else self.now + AGENT_START
@@ -201,6 +205,8 @@ class SimulatedCluster:
                          {"io.cilium/app": "operator"}, self.now + START))  # fmt: skip
         self.allocated = None
         self.operator_mode = self.config["ipam"]
+        if self.config["ipam"] == "multi-pool":
+            self.pooled = set(self.nodes)
         if self.config["ipam"] != "cluster-pool":
             return
         self.allocated = {}

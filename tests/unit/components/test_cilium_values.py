@@ -111,7 +111,18 @@ def test_helm_never_restarts_an_agent() -> None:
     tree = values(parse({}))
     assert tree["updateStrategy"] == {"type": "OnDelete"}
     assert tree["rollOutCiliumPods"] is True  # a new revision of the template, by which the rollout knows who is behind
-    assert values(parse({"ipamMode": "multi-pool"}))["rollOutCiliumPods"] is False
+    assert values(parse({"ipamMode": "multi-pool"}))["rollOutCiliumPods"] is True
+
+
+def test_operators_that_can_turn_pod_cidrs_into_those_of_a_pool_are_told_to() -> None:
+    pooled = {"ipamMode": "multi-pool"}
+    *_, last_but_one, newest = CILIUM_RELEASES
+    flag = {"enable-cluster-pool-to-multi-pool-migration": "true"}
+    assert values(parse({**pooled, "versions": {"cilium": newest}}))["extraConfig"] == flag
+    assert "extraConfig" not in values(parse({**pooled, "versions": {"cilium": last_but_one}}))
+    assert "extraConfig" not in values(parse({"versions": {"cilium": newest}}))
+    mine = {"ciliumValues": {"extraConfig": {"mine": "1"}}, "versions": {"cilium": newest}}
+    assert values(parse({**pooled, **mine}))["extraConfig"] == {**flag, "mine": "1"}
 
 
 def test_iptables_masquerading_drops_what_its_agent_refuses() -> None:
@@ -210,7 +221,13 @@ def test_every_value_is_reserved(mode: str, stack: str) -> None:
 
 def test_what_is_reserved_is_set_or_must_stay_unset() -> None:
     """RESERVED has no entry that outlived its value."""
-    every = [values(parse({**raw, **mode}), artifacts) for raw, artifacts in STACKS.values() for mode in MODES.values()]
+    releases = [{"versions": {"cilium": version}} for version in CILIUM_RELEASES]
+    every = [
+        values(parse({**raw, **mode, **release}), artifacts)
+        for raw, artifacts in STACKS.values()
+        for mode in MODES.values()
+        for release in releases
+    ]
     paths = {path for tree in every for path in _leaves(tree)}
     unset = {"enableIPv4Masquerade"}
     for reserved in RESERVED:

@@ -175,11 +175,14 @@ def test_what_cannot_change_on_a_live_cluster_is_refused_with_the_way_round(want
     assert preflight_failures(wanted, snapshot)
 
 
-def test_in_multi_pool_settings_are_refused_for_no_rollout_carries_them() -> None:
-    pooled = world(configured=Configured("multi-pool", (), None))
+def test_in_multi_pool_settings_are_rolled_out_as_in_any_mode() -> None:
+    views = {name: replace(one, mode="multi-pool", pod_cidr=None) for name, one in world().views.items()}
+    nodes = {name: replace(one, pooled=True) for name, one in world().cilium_nodes.items()}
+    pooled = world(configured=Configured("multi-pool", (), None), views=views, cilium_nodes=nodes)
     wanted = replace(given(debug={"enabled": False}), mode="multi-pool")
-    assert "Cilium's settings cannot change on a live cluster in the mode multi-pool: debug.enabled" in told(
-        wanted, pooled
+    head = told(wanted, pooled).splitlines()[0]
+    assert head.startswith(
+        "multi-pool; 3 nodes are rolled out, one at a time: k8s-w1, k8s-w2, k8s-cp; because of debug"
     )
     assert told(replace(given(), mode="multi-pool"), pooled) == ""
 

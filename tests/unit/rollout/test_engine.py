@@ -140,6 +140,62 @@ def test_operators_of_later_releases_are_waited_for_by_what_they_log(release: st
     settled(cluster)
 
 
+def in_cluster_pool() -> SimulatedCluster:
+    """A lab that was migrated to cluster-pool, and runs a release that knows the way on."""
+    cluster = SimulatedCluster()
+    cluster.release = "1.20.0"
+    configure(cluster, "cluster-pool")
+    done, told = migrate(cluster, desired("cluster-pool"))
+    assert done, "\n".join(told)
+    return cluster
+
+
+def in_pools(cluster: SimulatedCluster) -> None:
+    """Every agent is in multi-pool, every node kept its pod CIDR, and nobody has noticed."""
+    assert cluster.pod_cidrs == NEW
+    assert cluster.pooled == set(NEW)
+    assert {mode for mode, _ in cluster.running.values()} == {"multi-pool"}
+    settled(cluster)
+    assert cluster.noticed == []
+
+
+def test_from_cluster_pool_to_multi_pool() -> None:
+    cluster = in_cluster_pool()
+    configure(cluster, "multi-pool")
+    done, told = migrate(cluster, desired("multi-pool"))
+    assert done, "\n".join(told)
+    in_pools(cluster)
+    api = SimulatedApi(cluster)
+    done, told = migrate(cluster, desired("multi-pool"), api)
+    assert done
+    assert api.changes == []
+
+
+def test_changed_settings_in_multi_pool() -> None:
+    cluster = in_cluster_pool()
+    configure(cluster, "multi-pool")
+    migrate(cluster, desired("multi-pool"))
+    before = {pod.uid for pod in cluster.pods.values() if pod.labels.get("k8s-app") == "cilium"}
+    cluster.advance(2.0)
+    cluster.settings = "debug=false"
+    done, told = migrate(cluster, desired("multi-pool"))
+    assert done, "\n".join(told)
+    assert not before & {pod.uid for pod in cluster.pods.values()}
+    in_pools(cluster)
+
+
+@pytest.mark.parametrize("kill_at", range(1, 30, 3))
+def test_killed_on_the_way_to_multi_pool_the_next_run_ends_well(kill_at: int) -> None:
+    cluster = in_cluster_pool()
+    configure(cluster, "multi-pool")
+    with pytest.raises(Killed):
+        migrate(cluster, desired("multi-pool"), SimulatedApi(cluster, kill_at, after=kill_at % 2 == 0))
+    cluster.advance(1.0)
+    done, told = migrate(cluster, desired("multi-pool"))
+    assert done, "\n".join(told)
+    in_pools(cluster)
+
+
 def changes_of_a_whole_run() -> int:
     cluster = SimulatedCluster()
     configure(cluster, "cluster-pool")

@@ -42,7 +42,8 @@ def test_forward_adds_cidrs_for_all_and_then_moves_node_by_node_the_control_plan
 
 def test_nothing_to_do_is_an_empty_plan() -> None:
     assert plan(BACK, world()) == ()
-    assert plan(replace(FORWARD, mode="multi-pool"), world()) == ()
+    views = {name: replace(one, mode="multi-pool", pod_cidr=None) for name, one in world().views.items()}
+    assert plan(replace(FORWARD, mode="multi-pool"), world(views=views)) == ()
 
 
 def test_a_node_that_keeps_its_pod_cidr_is_rolled_out_where_its_agent_is_in_another_mode_or_behind() -> None:

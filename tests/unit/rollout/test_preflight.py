@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
+from typing import Any
 
 import pytest
 
-from cilium_lab.kube.objects import Budget, CiliumNode, Configured, Snapshot, State, Workload
+from cilium_lab.kube.objects import Budget, CiliumNode, Configured, Release, Snapshot, State, Workload
 from cilium_lab.rollout.preflight import preflight_failures, ranges_in_use
+from cilium_lab.rollout.preview import describe
 from cilium_lab.rollout.request import Desired
 from tests.helpers.migration_world import (
     BACK,
@@ -49,9 +51,35 @@ def test_modes_of_clouds_and_hand_made_objects(mode: str) -> None:
     refused(FORWARD, running, repr(mode), "the cluster runs in")
 
 
-@pytest.mark.parametrize(("now", "then"), [("kubernetes", "multi-pool"), ("multi-pool", "cluster-pool")])
-def test_multi_pool_in_place(now: str, then: str) -> None:
-    refused(replace(FORWARD, mode=then), world(configured=Configured(now, (), None)), f"{now} -> {then}", "bring it up")
+def pooling(**changed: Any) -> tuple[Desired, Snapshot]:
+    """A cluster in cluster-pool, and the wish for multi-pool."""
+    nodes = {name: CiliumNode(name, (NEW[name],)) for name in NEW}
+    snapshot = world(configured=Configured("cluster-pool", (POOL,), 24), cilium_nodes=nodes)
+    release = Release(changed.pop("now", "1.20.0"), {})
+    wanted = replace(FORWARD, mode="multi-pool", **{"chart": "1.20.0", "one_way": True, **changed})
+    return wanted, replace(snapshot, release=release)
+
+
+def test_one_way_leads_into_multi_pool_and_none_out_of_it() -> None:
+    before = world(configured=Configured("kubernetes", (), None))
+    refused(replace(FORWARD, mode="multi-pool"), before, "kubernetes -> multi-pool", "migrate to cluster-pool first")
+    pooled = world(configured=Configured("multi-pool", (), None))
+    refused(FORWARD, pooled, "multi-pool -> cluster-pool", "nothing leads out of multi-pool", "bring it up")
+
+
+def test_into_multi_pool_leads_a_release_that_can_with_the_users_word_and_pods_in_the_pool() -> None:
+    wanted, snapshot = pooling()
+    assert not [one for one in preflight_failures(wanted, snapshot) if "multi-pool" in one.what]
+    refused(*pooling(one_way=False), "has no way back", "set migration.oneWay to true")
+    refused(*pooling(now="1.19.4"), "needs Cilium 1.20, and the lab has 1.19.4", "by versions.cilium")
+    refused(*pooling(chart="1.19.4"), "needs Cilium 1.20, and the lab has 1.19.4")
+    elsewhere = (IPv4Network("172.28.0.0/16"),)
+    told = describe(wanted, snapshot)[0]
+    assert told.startswith(
+        "cluster-pool -> multi-pool; 3 nodes are rolled out, one at a time: k8s-w1, k8s-w2, k8s-cp; about"
+    )
+    outside = "\n".join(map(str, preflight_failures(*pooling(pools=elsewhere))))
+    assert f"k8s-w1 has {NEW['k8s-w1']}, which no range of clusterPool.cidrs holds" in outside
 
 
 def test_a_fresh_cluster_may_have_any_mode_but_its_ranges_are_checked() -> None:
