@@ -61,7 +61,7 @@ CILIUM_RELEASES: Mapping[str, CiliumRelease] = {
 
 
 POOLED_SINCE = 20
-"""The minor release of Cilium 1 since which its operator turns pod CIDRs of cluster-pool into those of a pool."""
+"""The minor release of Cilium 1 since which its operator converts pod CIDRs of cluster-pool into those of a pool."""
 
 
 def minor(version: str) -> int:

@@ -17,9 +17,9 @@ Facts about Cilium 1.17 that everything here rests on (read in its source; the t
   `config`), so a crash in the middle of a migration does not change its mode.
 
 - In multi-pool a node gets pod CIDRs of each pool as it needs them, and no agent that finds none of the default pool
-  keeps its endpoints. Since 1.20 an operator that starts in that mode turns what CiliumNodes have in podCIDRs into an
+  keeps its endpoints. Since 1.20 an operator that starts in that mode makes what CiliumNodes have in podCIDRs an
   allocation of the default pool (operator/pkg/ipam/allocator/multipool, enable-cluster-pool-to-multi-pool-migration);
-  until their restart agents of cluster-pool go on with it, and peers keep their routes. Nothing turns it back.
+  until their restart agents of cluster-pool go on with it, and peers keep their routes. Nothing leads back.
 
 Hence the stages. Every node that is to move gets its new pod CIDR beside the old one, and the operator restarts once
 and accepts both; now every peer has both routes. Then node by node: drain it, put the new pod CIDR first, restart its

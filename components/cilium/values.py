@@ -90,7 +90,7 @@ def chart_values(lab: LabConfig, artifacts: Artifacts = ONLINE, in_use: Iterable
         # Else the agent looks for an embedded Envoy every 5 minutes and logs an error (pkg/envoy/cell.go).
         chart["disableEnvoyVersionCheck"] = True
     if lab.ipam_mode == "multi-pool" and minor(lab.versions.cilium) >= POOLED_SINCE:
-        # The operator turns the pod CIDRs that nodes have from cluster-pool into those of the default pool.
+        # The operator converts the pod CIDRs that nodes have from cluster-pool into those of the default pool.
         chart["extraConfig"] = {"enable-cluster-pool-to-multi-pool-migration": "true"}
     cidr = ipam.native_cidr(lab)
     if cidr is not None:
