@@ -73,13 +73,13 @@ def reasons(desired: Desired, snapshot: Snapshot) -> tuple[str, ...]:
 
 def is_behind(desired: Desired, snapshot: Snapshot, node: str) -> bool:
     """Whether the node's agent runs with another configuration or image than it should, or will when Helm has run."""
-    return snapshot.is_behind(node) or bool(reasons(desired, snapshot)) or _mode_changes(desired, snapshot)
+    return snapshot.is_behind(node) or bool(reasons(desired, snapshot)) or _goes_to_pools(desired, snapshot)
 
 
-def _mode_changes(desired: Desired, snapshot: Snapshot) -> bool:
-    """Before Helm has run: then agents of the mode are of an earlier template."""
+def _goes_to_pools(desired: Desired, snapshot: Snapshot) -> bool:
+    """Before Helm has run: the change of the mode after which nodes keep their pod CIDRs, and every agent restarts."""
     now = snapshot.configured
-    return snapshot.release is not None and now is not None and now.mode != desired.mode
+    return snapshot.release is not None and now is not None and now.mode != desired.mode == "multi-pool"
 
 
 def may_be_down(desired: Desired, snapshot: Snapshot, node: str) -> bool:
