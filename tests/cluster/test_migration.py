@@ -25,6 +25,7 @@ from tests.cluster.test_life import up
 from tests.cluster.watching import Watch
 from tests.helpers.checkout import Checkout, kill
 from tests.helpers.secret_scan import Arguments, Secret
+from tests.helpers.starved import measured
 
 pytestmark = pytest.mark.timeout(1200)
 
@@ -189,7 +190,7 @@ def test_the_cluster_is_migrated_while_it_serves(checkout: Checkout, tmp_path: P
     told = text(summarise(record))
     print(told)
     # this machine's cores are shared with the test itself: only the threshold for busy cores counts, no failed request
-    assert missed(outcome(mode, record)) == (), told
+    assert missed(outcome(mode, measured(record))) == (), told
     left = checkout.lab("kubectl", "get", "deployment", "prober", "--ignore-not-found").stdout
     assert left == ""
     for host in ("router", "k8s-cp", "k8s-w1", "k8s-w2"):
@@ -230,7 +231,7 @@ def test_changed_settings_reach_every_agent_while_the_cluster_serves(checkout: C
     assert pod_cidrs(checkout) == held
     (new,) = [folder for folder in records(checkout) if folder not in known]
     record = read_record(new)
-    assert missed(outcome("settings", record)) == (), text(summarise(record))
+    assert missed(outcome("settings", measured(record))) == (), text(summarise(record))
     checkout.lab("pulumi", "up", "--yes", *_STACK, "--expect-no-changes")
     up(checkout)  # with all checks: the agents masquerade as the stack says
 
