@@ -53,8 +53,9 @@ def refuse_unfit(given: Mapping[str, object], version: str, problems: Problems) 
     Values are not shown, for they may be secrets. A null stands for the chart's own value, as in Helm.
     """
     told = [error.key for error in problems.errors]
+    types = of_version(version)
     try:
-        _adapter(of_version(version)).validate_python(_without_null(given))
+        _adapter(types).validate_python(_without_null(given))
     except ValidationError as error:
         for path, one in _by_path(given, error):
             key = f"{_OPTION}.{'.'.join(path)}"
@@ -63,7 +64,7 @@ def refuse_unfit(given: Mapping[str, object], version: str, problems: Problems) 
             if any(f"{key}.".startswith(f"{other}.") or f"{other}.".startswith(f"{key}.") for other in told):
                 continue  # it may not be set at all
             if one["type"] == "extra_forbidden":
-                problem = f"the chart of {version} has no such key{_hint(of_version(version), path)}"
+                problem = f"the chart of {version} has no such key{_hint(types, path)}"
             else:
                 problem = f"{one['msg'][0].lower()}{one['msg'][1:]}, and it is {type(one['input']).__name__}"
             problems.add(key, problem, EXAMPLE, _OPTION)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from cilium_lab.kube.objects import Snapshot
-from cilium_lab.rollout.request import Desired
+from cilium_lab.rollout.request import MULTI_POOL, Desired
 
 CHART = "versions.cilium"
 ROUTING = ("routingMode", "tunnelProtocol")
@@ -79,7 +79,7 @@ def is_behind(desired: Desired, snapshot: Snapshot, node: str) -> bool:
 def _goes_to_pools(desired: Desired, snapshot: Snapshot) -> bool:
     """Before Helm has run: the change of the mode after which nodes keep their pod CIDRs, and every agent restarts."""
     now = snapshot.configured
-    return snapshot.release is not None and now is not None and now.mode != desired.mode == "multi-pool"
+    return snapshot.release is not None and now is not None and now.mode != desired.mode == MULTI_POOL
 
 
 def may_be_down(desired: Desired, snapshot: Snapshot, node: str) -> bool:

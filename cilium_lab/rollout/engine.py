@@ -21,10 +21,10 @@ from cilium_lab.rollout.drain import survey
 from cilium_lab.rollout.health import expected, not_excused, unsettled
 from cilium_lab.rollout.node import Agents, NodeRollout
 from cilium_lab.rollout.outcomes import CANARY_LABEL, departures
-from cilium_lab.rollout.plan import MULTI_POOL, Step, plan
+from cilium_lab.rollout.plan import Step, plan
 from cilium_lab.rollout.preflight import ranges_in_use
 from cilium_lab.rollout.progress import Rollouts
-from cilium_lab.rollout.request import Desired
+from cilium_lab.rollout.request import MULTI_POOL, Desired
 
 EVERYTHING = Query.STATUS | Query.NON_MASQUERADE | Query.DROPS
 _REPEATS = 3

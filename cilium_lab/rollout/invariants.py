@@ -15,7 +15,7 @@ from ipaddress import IPv4Address, IPv4Network
 from itertools import combinations
 
 from cilium_lab.kube.objects import Node, Pod, Route, Snapshot
-from cilium_lab.rollout.request import Desired
+from cilium_lab.rollout.request import MULTI_POOL, Desired
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def agents_as_expected(snapshot: Snapshot, modes: Mapping[str, str]) -> Violatio
         if view.mode != modes.get(name):
             found.append(Violation("I5", name, f"an agent in {modes.get(name)}", view.mode))
         first = snapshot.pod_cidrs(name)[:1]
-        if view.mode != "multi-pool" and first != ((view.pod_cidr,) if view.pod_cidr else ()):
+        if view.mode != MULTI_POOL and first != ((view.pod_cidr,) if view.pod_cidr else ()):
             found.append(Violation("I5", name, f"an agent on {_join(first)}", str(view.pod_cidr)))
     return tuple(found)
 

@@ -13,12 +13,10 @@ from itertools import chain
 
 from cilium_lab.disruption.stages import Stage
 from cilium_lab.kube.objects import Node, Snapshot
-from cilium_lab.rollout.request import Desired
+from cilium_lab.rollout.request import MULTI_POOL, Desired
 
 ONE_EACH = ("kubernetes", "cluster-pool")
 """The modes in which each node has one pod CIDR, and between which a live cluster goes either way."""
-MULTI_POOL = "multi-pool"
-"""The mode in which a node gets pod CIDRs of every pool as it needs them; no way leads out of it."""
 Goal = dict[str, IPv4Network | None]
 """Node -> the pod CIDR that it shall have; None: those that it is given, in the mode multi-pool."""
 

@@ -12,9 +12,9 @@ from cilium_lab.rollout.changes import MASQUERADING, ROUTING, changes, is_behind
 from cilium_lab.rollout.health import NOTED
 from cilium_lab.rollout.invariants import violated
 from cilium_lab.rollout.outcomes import Way, departures, held
-from cilium_lab.rollout.plan import MULTI_POOL, ONE_EACH, Goal, pod_cidr_goal
+from cilium_lab.rollout.plan import ONE_EACH, Goal, pod_cidr_goal
 from cilium_lab.rollout.releases import running, too_far
-from cilium_lab.rollout.request import SERVICE_RANGE, Desired
+from cilium_lab.rollout.request import MULTI_POOL, SERVICE_RANGE, Desired
 
 KNOWN = (*ONE_EACH, MULTI_POOL)
 

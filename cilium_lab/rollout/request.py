@@ -10,6 +10,8 @@ from typing import Any, cast
 
 from cilium_lab.disruption.targets import Hosts, parse_hosts
 
+MULTI_POOL = "multi-pool"
+"""The mode in which a node gets pod CIDRs of every pool as it needs them; no way leads out of it."""
 SERVICE_RANGE = "the Service range"
 """Its name among `Desired.other_networks`."""
 

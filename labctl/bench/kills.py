@@ -205,6 +205,13 @@ def _happened(moment: KillMoment) -> bool:
     return moment.after in [(event.stage, event.node, event.what) for event in events or ()]
 
 
+def one_run(stack: Stack, option: str, value: str, name: str, chance: random.Random | None) -> Outcome:
+    """One change of an option by `pulumi up`; with `chance` it is killed at a random moment and finished by another."""
+    if chance is None:
+        return staged_run(stack, option, value, name)
+    return killed_run(stack, option, value, name, chance.uniform(0.0, LONGEST_RUN))
+
+
 def killed_run(stack: Stack, option: str, value: str, name: str, seconds: float) -> Outcome:
     """One change of an option by a `pulumi up` that is killed after so many seconds, and finished by another one."""
     before = set(finished(RECORDS))

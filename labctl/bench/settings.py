@@ -6,8 +6,8 @@ import random
 from dataclasses import dataclass
 
 from labctl.bench.judge import Outcome, side_by_side
-from labctl.bench.kills import LONGEST_RUN, killed_run
-from labctl.bench.migration import HOME, floor_run, judge_all, staged_run
+from labctl.bench.kills import one_run
+from labctl.bench.migration import HOME, floor_run, judge_all
 from labctl.bench.stack import Stack
 
 
@@ -32,7 +32,7 @@ def bench(stack: Stack, *, kills: bool, seed: int) -> int:
 
     With `kills` each run is killed at a random moment and finished by the next one: then only failures count.
     """
-    chance = random.Random(seed)
+    chance = random.Random(seed) if kills else None
     if kills:
         print(f"seed {seed}: ./lab bench settings --kills --seed {seed}", flush=True)
     stack.mode(HOME)
@@ -44,9 +44,6 @@ def bench(stack: Stack, *, kills: bool, seed: int) -> int:
     for setting in SETTINGS:
         for value in (setting.there, setting.back):
             name = f"{setting.path} {value}"
-            if kills:
-                runs.append(killed_run(stack, setting.path, value, name, chance.uniform(0.0, LONGEST_RUN)))
-            else:
-                runs.append(staged_run(stack, setting.path, value, name))
+            runs.append(one_run(stack, setting.path, value, name, chance))
     print(f"\n{side_by_side([*([floor] if floor else []), *runs])}")
     return judge_all(runs, floor)

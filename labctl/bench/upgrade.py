@@ -9,8 +9,8 @@ from pathlib import Path
 from cilium_lab.config.versions import CILIUM, release_name
 from cilium_lab.paths import CURRENT
 from labctl.bench.judge import Outcome, side_by_side
-from labctl.bench.kills import LONGEST_RUN, killed_run
-from labctl.bench.migration import HOME, by_hand, floor_run, judge_all, show, staged_run
+from labctl.bench.kills import one_run
+from labctl.bench.migration import HOME, by_hand, floor_run, judge_all, show
 from labctl.bench.stack import Stack
 from labctl.embedded import Embedded
 from labctl.lifecycle import build
@@ -26,14 +26,12 @@ def bench(stack: Stack, releases: Sequence[str], *, helm: bool, kills: bool, see
     more, beforehand, as upstream's guide makes it: the chart's RollingUpdate restarts agents, and nothing is drained.
     With `kills` each run is killed at a random moment and finished by the next one: then only failures count.
     """
-    chance = random.Random(seed)
+    chance = random.Random(seed) if kills else None
     if kills:
         print(f"seed {seed}: ./lab bench upgrade --kills --seed {seed} {' '.join(releases)}", flush=True)
 
     def step(release: str, name: str) -> Outcome:
-        if kills:
-            return killed_run(stack, _OPTION, release, name, chance.uniform(0.0, LONGEST_RUN))
-        return staged_run(stack, _OPTION, release, name)
+        return one_run(stack, _OPTION, release, name, chance)
 
     if isinstance(stack.session, Embedded):
         build([release_name(release) for release in releases])

@@ -83,7 +83,7 @@ def test_an_archive_says_what_it_holds(tmp_path: Path) -> None:
     archive = tmp_path / "image.tar"
     write_archive(archive, "lab.local/x:1", Config(entrypoint=("/a",), user="nobody"), layers)
     with tarfile.open(archive) as tar:
-        content = {m.name: tar.extractfile(m).read() for m in tar if m.isfile()}  # type: ignore[union-attr]
+        content = {m.name: tar.extractfile(m).read() for m in tar if m.isfile()}  # type: ignore[union-attr]  # a regular file has one
     (manifest,) = json.loads(content["manifest.json"])
     assert manifest["RepoTags"] == ["lab.local/x:1"]
     digests = [hashlib.sha256(content[name]).hexdigest() for name in manifest["Layers"]]
