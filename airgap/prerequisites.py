@@ -28,7 +28,7 @@ PACKAGES = (
     Package("python3-venv", f"{sysconfig.get_path('stdlib')}/ensurepip"),
     Package("ca-certificates", "/etc/ssl/certs/ca-certificates.crt"),
     Package("git", "git"),
-    Package("debootstrap", "debootstrap"),
+    Package("mmdebstrap", "mmdebstrap"),
     Package("libvirt-daemon", "libvirtd"),
     Package("libvirt-daemon-driver-lxc", "/usr/lib/libvirt/libvirt_lxc"),
     Package("libvirt-daemon-driver-qemu", "/usr/lib/*/libvirt/connection-driver/libvirt_driver_qemu.so"),
@@ -44,6 +44,13 @@ PACKAGES = (
     Package("procps", "ps"),
     Package("patch", "patch"),
 )
+DOWNLOADS = (
+    Package("curl", "curl"),
+    Package("skopeo", "skopeo"),
+)
+"""What fetches upstream's files and images."""
+ZSTD = Package("zstd", "zstd")
+"""What packs and unpacks a lab that is carried."""
 VIRTUAL_MACHINES = (
     Package("qemu-system-x86", "qemu-system-x86_64"),
     Package("qemu-utils", "qemu-img"),
@@ -58,10 +65,15 @@ def missing(packages: Sequence[Package] = PACKAGES) -> list[str]:
     return [package.name for package in packages if not _present(package.shown_by)]
 
 
-def install(packages: Sequence[Package] = PACKAGES) -> None:
-    """Install what is missing. PrerequisiteError where that is not possible."""
+def require_root() -> None:
+    """PrerequisiteError for another user."""
     if os.geteuid() != 0:
         raise PrerequisiteError("the embedded stack makes namespaces and containers, so it needs root: sudo ./lab up")
+
+
+def install(packages: Sequence[Package] = PACKAGES) -> None:
+    """Install what is missing. PrerequisiteError where that is not possible."""
+    require_root()
     names = missing(packages)
     if not names:
         return

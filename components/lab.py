@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from cilium_lab.artifacts.bundle import with_images_of
 from cilium_lab.config.schema import LabConfig
 from cilium_lab.disruption.record import RECORDS
 from components.addons.addons import Addons
@@ -41,6 +42,7 @@ class Lab(pulumi.ComponentResource):
         paths = local_paths(config)
         refuse_conflicts(config, paths)
         artifacts = find_artifacts(config, paths)
+        config = with_images_of(config, artifacts)
         plan = addon_plan(config, artifacts)
         topology = config.topology
         child = pulumi.ResourceOptions(parent=self)

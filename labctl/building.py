@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import get_args
 
 from airgap import prerequisites
-from airgap.builder.builder import Builder
-from airgap.builder.report import Progress, table
-from airgap.recipes import BUNDLE, RECIPES, TOOLCHAIN
-from labctl import lifecycle
+from airgap.builder.report import table
+from airgap.catalogue import Source
+from airgap.recipes import BUNDLE, TOOLCHAIN
+from labctl import source
 from labctl.command import parser
+from labctl.source import Supply
 from sandbox import sandbox
 
 
 def build(arguments: Sequence[str]) -> int:
-    """Build the toolchain and the bundle, or the artifacts named."""
+    """Build or download the toolchain and the bundle, or the artifacts named."""
     made = parser(build)
     made.add_argument("names", metavar="NAME", nargs="*", help="all that a lab needs, if none is named")
-    names = made.parse_args(arguments).names
+    source.add_options(made)
+    given = made.parse_args(arguments)
+    wanted = given.names or [*TOOLCHAIN, *BUNDLE]
     prerequisites.install()
-    print(table(lifecycle.build(names or [*TOOLCHAIN, *BUNDLE])))
+    print(table(source.make(wanted, given)))
     return 0
 
 
@@ -36,7 +40,8 @@ def clean(arguments: Sequence[str]) -> int:
             file=sys.stderr,
         )
         return 1
-    cleaned = Builder(RECIPES, Progress()).clean()
+    built, downloaded = (Supply(name).builder() for name in get_args(Source))
+    cleaned = built.clean(downloaded.current())
     print(f"{len(cleaned.removed)} outdated folders removed")
     if cleaned.busy:
         print(f"left to a build that runs: {', '.join(cleaned.busy)}")

@@ -11,6 +11,7 @@ from airgap.prerequisites import PrerequisiteError
 from labctl.bench.command import bench
 from labctl.bench.stack import BenchError
 from labctl.building import build, clean
+from labctl.carrying import bundle
 from labctl.cis.command import cis
 from labctl.command import LabError, Run
 from labctl.doctor import doctor
@@ -26,7 +27,7 @@ _COMMANDS: dict[str, Run] = {
     for run in (
         *(up, destroy, status, verify, cis, report),
         *(pulumi, kubectl, ssh, shell),
-        *(build, clean, doctor, bench, test, lint),
+        *(build, bundle, clean, doctor, bench, test, lint),
     )
 }
 

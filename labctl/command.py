@@ -39,15 +39,15 @@ def add_stack(to: argparse.ArgumentParser) -> None:
     )
 
 
-def split(arguments: Sequence[str], *own: str) -> tuple[list[str], list[str]]:
+def split(arguments: Sequence[str], *own: str, valued: Sequence[str] = ("--stack",)) -> tuple[list[str], list[str]]:
     """A subcommand's own options, which stand first, and the words of the program that it runs.
 
-    `own` are further options without a value; `--` ends them.
+    `own` are further options without a value, `valued` those with one; `--` ends them.
     """
     words = list(arguments)
     options: list[str] = []
-    while words and words[0].partition("=")[0] in ("-h", "--help", "--stack", *own):
+    while words and words[0].partition("=")[0] in ("-h", "--help", *valued, *own):
         options.append(words.pop(0))
-        if options[-1] == "--stack" and words:
+        if options[-1] in valued and words:
             options.append(words.pop(0))
     return options, words[1:] if words[:1] == ["--"] else words

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airgap import prerequisites
-from airgap.builder.builder import Builder
-from airgap.builder.recipe import Built
-from airgap.builder.report import Progress, table
-from airgap.recipes import BUNDLE, RECIPES, TOOLCHAIN, VIRTUAL_MACHINES
+from airgap.builder.report import table
+from airgap.recipes import BUNDLE, TOOLCHAIN, VIRTUAL_MACHINES
 from cilium_lab.config.versions import CILIUM, release_name
 from cilium_lab.paths import CURRENT, STATE
-from labctl import venv
+from labctl import source, venv
 from labctl.command import parser, split
 from labctl.embedded import EMBEDDED, Embedded, forget_salt, wanted_release, wants_virtual_machines
 from labctl.figures import Figures
@@ -27,15 +26,16 @@ def up(arguments: Sequence[str]) -> int:
 
     This is the stack embedded. Words go to `pulumi up`: ./lab up --skip-preview
     """
-    options, words = split(arguments)
-    parser(up, "[--help] [WORD...]").parse_args(options)
-    return bring_up(Embedded(), words)
+    options, words = split(arguments, valued=source.OPTIONS)
+    made = parser(up, "[--help] [--from SOURCE] [--mirror URL] [--registry HOST[/PATH]] [WORD...]")
+    source.add_options(made)
+    return bring_up(Embedded(), words, made.parse_args(options))
 
 
-def bring_up(session: Embedded, words: Sequence[str] = ()) -> int:
-    """`./lab up` without its arguments; `words` go to `pulumi up`."""
+def bring_up(session: Embedded, words: Sequence[str] = (), given: argparse.Namespace | None = None) -> int:
+    """`./lab up`; `words` go to `pulumi up`, `given` are the options that choose a source."""
     figures = Figures()
-    open_sandbox(session, figures)
+    open_sandbox(session, figures, given)
     with figures.step("healing"):
         code = session.heal("up")
     if code:
@@ -60,8 +60,11 @@ def ending(outputs: Mapping[str, Any]) -> str:
     return "\n".join(["The lab is up.", *pages(outputs), *outputs["next"], "remove: ./lab destroy"])
 
 
-def open_sandbox(session: Embedded, figures: Figures) -> None:
-    """Build what is missing, open the sandbox, and make the stack known; what is there already is left as it is."""
+def open_sandbox(session: Embedded, figures: Figures, given: argparse.Namespace | None = None) -> None:
+    """Make what is missing, open the sandbox, and make the stack known; what is there already is left as it is.
+
+    `given` are the options that choose a source.
+    """
     with figures.step("prerequisites"):
         prerequisites.install()
         emulated = wants_virtual_machines()
@@ -70,18 +73,14 @@ def open_sandbox(session: Embedded, figures: Figures) -> None:
     release = wanted_release()
     with figures.step("building"):
         further = () if release == CILIUM else (release_name(release),)
-        built = build([*TOOLCHAIN, *BUNDLE, *(VIRTUAL_MACHINES if emulated else ()), *further])
+        wanted = [*TOOLCHAIN, *BUNDLE, *(VIRTUAL_MACHINES if emulated else ()), *further]
+        built = source.make(wanted, given)
         venv.link_program_environment()
     if any(artifact.fresh for artifact in built):
         print(table(built))
     with figures.step("opening the sandbox"):
         _start(session)
         session.prepare()
-
-
-def build(wanted: Sequence[str]) -> list[Built]:
-    """Make these artifacts, and what they need, where they are missing."""
-    return Builder(RECIPES, Progress()).build(wanted)
 
 
 def _start(session: Embedded) -> None:
@@ -125,7 +124,7 @@ def _open_to_destroy(session: Embedded) -> None:
     """
     prerequisites.install()
     if not all((CURRENT / artifact).exists() for artifact in TOOLCHAIN):
-        build(TOOLCHAIN)
+        source.make(TOOLCHAIN)
     venv.link_program_environment()
     _start(session)
     session.prepare()

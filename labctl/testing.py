@@ -10,8 +10,9 @@ from pathlib import Path
 from airgap import prerequisites
 from airgap.recipes import BUNDLE, CHARTS, TOOLCHAIN, VIRTUAL_MACHINES
 from cilium_lab.paths import ROOT
-from labctl import lifecycle, venv
+from labctl import venv
 from labctl.command import parser, split
+from labctl.source import BUILT
 
 _KINDS = ("unit", "engine", "cluster", "vm")
 _USUAL = _KINDS[:3]
@@ -29,7 +30,7 @@ def test(arguments: Sequence[str]) -> int:
     others = [word for word in words if word not in _KINDS]
     if kinds != ["unit"]:
         prerequisites.install()
-        lifecycle.build([*TOOLCHAIN, *BUNDLE, *CHARTS, *(VIRTUAL_MACHINES if "vm" in kinds else ())])
+        BUILT.build([*TOOLCHAIN, *BUNDLE, *CHARTS, *(VIRTUAL_MACHINES if "vm" in kinds else ())])
         venv.link_program_environment()
     return _pytest([ROOT / "tests" / kind for kind in kinds or _USUAL], others)
 

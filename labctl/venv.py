@@ -7,11 +7,14 @@ import importlib.util
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from cilium_lab.paths import CACHE, ROOT
 from labctl.command import LabError
 
+WHEELS = CACHE / "wheels"
+"""Of the program's environment, where a lab is carried from or to."""
 PROGRAM = ("requirements.txt",)
 REPORT = ("requirements-report.txt",)
 TESTS = ("requirements.txt", "requirements-dev.txt", "requirements-report.txt")
@@ -37,17 +40,29 @@ def environment(pins: tuple[str, ...]) -> Path:
         shutil.rmtree(folder, ignore_errors=True)
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         files = [word for name in pins for word in ("-r", str(ROOT / name))]
-        pip = [
-            folder / "bin" / "pip",
-            "--disable-pip-version-check",
-            "install",
-            "-q",
-            "--require-hashes",
-            *files,
-        ]
-        subprocess.run(pip, check=True)
+        _pip(folder, ["install", "-q", "--require-hashes", *files])
         (folder / ".whole").touch()
     return folder
+
+
+def wheels() -> Path:
+    """A folder with the wheels of the program's environment, for this Python."""
+    fresh = CACHE / ".wheels"
+    shutil.rmtree(fresh, ignore_errors=True)
+    words = ["download", "-q", "--no-deps", "--require-hashes", "-r", str(ROOT / PROGRAM[0]), "-d", str(fresh)]
+    _pip(environment(PROGRAM), words)
+    shutil.rmtree(WHEELS, ignore_errors=True)
+    return fresh.rename(WHEELS)
+
+
+def _pip(folder: Path, words: Sequence[str]) -> None:
+    """Run an environment's pip: with the wheels that were carried here, where they suffice; else the package index."""
+    pip = [folder / "bin" / "pip", "--disable-pip-version-check", *words]
+    if WHEELS.is_dir():
+        offline = [*pip, "--no-index", "--find-links", WHEELS]
+        if subprocess.run(offline, capture_output=True).returncode == 0:
+            return
+    subprocess.run(pip, check=True)
 
 
 def link_program_environment() -> None:

@@ -1,4 +1,5 @@
-"""Builds artifacts: what others wait for longest starts first, two run at a time, each is cached by its recipe's key.
+"""Builds artifacts: what others wait for longest starts first, two run at a time and some downloads beside them, each
+is cached by its recipe's key.
 
 An artifact is made in `NAME-KEY.partial` with `NAME-KEY.work` as scratch folder, and renamed to `NAME-KEY`; the record
 beside it, `NAME-KEY.json`, is written last, so that an artifact with a record is whole. A run that was ended anywhere
@@ -23,14 +24,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from airgap.builder.digest import file_sha256, recipe_key, tree_files
-from airgap.builder.estimate import Work
-from airgap.builder.recipe import BuildError, Built, Recipe, Workspace, machine_arch
+from airgap.builder.estimate import Limits, Work
+from airgap.builder.recipe import NO_MIRROR, BuildError, Built, Mirror, Recipe, Workspace, machine_arch
 from airgap.builder.report import Progress
 from cilium_lab.paths import CACHE, CURRENT
 
 ARTIFACTS = CACHE / "artifacts"
 LOGS = CACHE / "logs"
-_AT_A_TIME = 2
+_LIMITS = Limits(builds=2, downloads=4)
 _ENTRY = re.compile(r"(?P<whole>(?P<name>.+)-[0-9a-f]{16})(?P<suffix>\.partial|\.work|\.json|)")
 """What the builder makes below ARTIFACTS, but for the locks, which stay."""
 
@@ -46,9 +47,11 @@ class Cleaned:
 class Builder:
     """Makes the wanted artifacts of a catalogue of recipes and all that they need."""
 
-    def __init__(self, catalogue: Iterable[Recipe], progress: Progress) -> None:
+    def __init__(self, catalogue: Iterable[Recipe], progress: Progress, mirror: Mirror = NO_MIRROR) -> None:
         self._recipes = {recipe.name: recipe for recipe in catalogue}
         self._progress = progress
+        self._mirror = mirror
+        self._downloads = frozenset(recipe.name for recipe in self._recipes.values() if recipe.downloads)
         self._keys: dict[str, str] = {}
         self._running: list[Workspace] = []
         self._stop = threading.Event()
@@ -65,30 +68,32 @@ class Builder:
         return ARTIFACTS / f"{name}-{self.key(name)}"
 
     def missing(self, wanted: Sequence[str]) -> list[str]:
-        """What a build of the wanted artifacts would have to make."""
-        return [name for name in self._closure(wanted) if not _record(self.folder(name)).exists()]
+        """What a build of the wanted artifacts would have to make; needs of what is there are not missed."""
+        return [name for name in self._closure(wanted) if not self._has(name)]
 
-    def outdated(self) -> list[Path]:
-        """What the cache holds that no recipe of this catalogue makes or continues any more.
+    def _has(self, name: str) -> bool:
+        return _record(self.folder(name)).exists()
+
+    def current(self) -> frozenset[str]:
+        """The names of the folders that the recipes of this catalogue make."""
+        return frozenset(self.folder(name).name for name in self._recipes)
+
+    def outdated(self, kept: Collection[str] = ()) -> list[Path]:
+        """What the cache holds that no recipe of this catalogue makes or continues any more; `kept` are names of
+        folders that another catalogue makes.
 
         That is artifacts and scratch folders under another key, records without an artifact, and the scratch of an
         artifact that is whole. The scratch of a build that was interrupted stays: the next build goes on there.
         """
         paths = sorted(ARTIFACTS.iterdir()) if ARTIFACTS.is_dir() else []
-        return [path for path in paths if (entry := _ENTRY.fullmatch(path.name)) and self._is_outdated(entry)]
+        current = self.current() | frozenset(kept)
+        return [path for path in paths if (entry := _ENTRY.fullmatch(path.name)) and _is_outdated(entry, current)]
 
-    def _is_outdated(self, entry: re.Match[str]) -> bool:
-        whole = ARTIFACTS / entry["whole"]
-        if entry["suffix"] == ".json":
-            return not whole.is_dir()  # else it goes with its artifact
-        current = whole.name in {self.folder(name).name for name in self._recipes}
-        return not current or (entry["suffix"] != "" and _record(whole).exists())
-
-    def clean(self) -> Cleaned:
+    def clean(self, kept: Collection[str] = ()) -> Cleaned:
         """Remove what is outdated; what belongs to a build that runs, of this checkout or another, is left alone."""
         removed: list[str] = []
         busy: list[str] = []
-        for path in self.outdated():
+        for path in self.outdated(kept):
             name = path.name.rpartition("-")[0]
             with _lock(ARTIFACTS / f"{name}.lock", wait=False) as held:
                 if not held:
@@ -100,23 +105,25 @@ class Builder:
         return Cleaned(tuple(removed), tuple(busy))
 
     def build(self, wanted: Sequence[str]) -> list[Built]:
-        """Make what is missing, link the wanted artifacts under `current/`; returns these and all that they need.
+        """Make what is missing, link the wanted artifacts under `current/`; returns these and what was made for them.
 
         Raises BuildError with the names and log tails of all recipes that failed, and before anything is built on a
         machine whose architecture the lab does not run on.
         """
         machine_arch()
         order = self._closure(wanted)
-        lacking = set(self.missing(order))
-        done = {name: self._load(name) for name in order if name not in lacking}
+        done = {name: self._load(name) for name in order if self._has(name)}
         todo = sorted((name for name in order if name not in done), key=self._chain, reverse=True)
         failures: dict[str, str] = {}
-        telling = self._progress.building(self._work(todo), len(done), _AT_A_TIME)
-        with telling, ThreadPoolExecutor(_AT_A_TIME) as pool, self._interruptible():
+        telling = self._progress.building(self._work(todo), len(done), _LIMITS)
+        hands = _LIMITS.builds + _LIMITS.downloads
+        with telling, ThreadPoolExecutor(hands) as pool, self._interruptible():
             running: dict[Future[Built], str] = {}
             while todo or running:
-                for name in [name for name in todo if all(need in done for need in self._recipes[name].needs)]:
-                    if len(running) < _AT_A_TIME and not self._stop.is_set():
+                busy = {*todo, *running.values()}
+                for name in [name for name in todo if self._is_ready(self._recipes[name], done, busy)]:
+                    allowed = _LIMITS.allow(name, running.values(), self._downloads)
+                    if allowed and not self._stop.is_set():
                         running[pool.submit(self._make, self._recipes[name], done)] = name
                         todo.remove(name)
                 if not running:
@@ -134,27 +141,49 @@ class Builder:
             raise KeyboardInterrupt
         if failures:
             raise BuildError("\n".join(f"{name}: {text}" for name, text in failures.items()))
-        for name in wanted:
-            _link(CURRENT / name, done[name].folder)
+        self.link(wanted)
         return [done[name] for name in order]
 
+    def link(self, names: Iterable[str]) -> None:
+        """Let `current/` name these artifacts."""
+        for name in names:
+            _link(CURRENT / name, self.folder(name))
+
+    def take_in(self, name: str, beside: Path) -> None:
+        """Take an artifact and its record, which lie in a folder of the cache's disk, into the cache."""
+        folder = self.folder(name)
+        with _lock(ARTIFACTS / f"{name}.lock"):
+            if not self._has(name):
+                shutil.rmtree(folder, ignore_errors=True)  # half of one, without its record
+                (beside / folder.name).rename(folder)
+                (beside / _record(folder).name).rename(_record(folder))
+
+    def _is_ready(self, recipe: Recipe, done: Collection[str], busy: Collection[str]) -> bool:
+        return all(need in done for need in recipe.needs) and recipe.after not in busy
+
     def _work(self, todo: Collection[str]) -> Work:
-        """What is left to make. A recipe that was made before, under another key, is expected to take as long again."""
+        """What is left to make. A recipe that was made before, under another key, is expected to take as long again
+        for its cost.
+        """
         seconds: dict[str, float] = {}
         for name in todo:
+            cost = self._recipes[name].cost
             records = sorted(ARTIFACTS.glob(f"{name}-*.json"), key=lambda path: path.stat().st_mtime)
             known = [path for path in records if (entry := _ENTRY.fullmatch(path.name)) and entry["name"] == name]
-            seconds[name] = json.loads(known[-1].read_text())["seconds"] if known else self._recipes[name].cost
-        return Work(seconds, {name: frozenset(self._recipes[name].needs) & set(todo) for name in todo})
+            before = json.loads(known[-1].read_text()) if known else {}
+            seconds[name] = cost * before["seconds"] / before["cost"] if before.get("cost") else cost
+        needs = {name: frozenset(_waits_for(self._recipes[name])) & set(todo) for name in todo}
+        return Work(seconds, needs, self._downloads & set(todo))
 
     def _closure(self, wanted: Sequence[str]) -> list[str]:
+        """The wanted recipes and what they need, unless they are in the cache already; needs come first."""
         seen: dict[str, None] = {}
 
         def visit(name: str) -> None:
             if name not in self._recipes:
                 raise BuildError(f"no recipe is named {name!r}; there are: {', '.join(sorted(self._recipes))}")
             if name not in seen:
-                for need in self._recipes[name].needs:
+                for need in () if self._has(name) else self._recipes[name].needs:
                     visit(need)
                 seen[name] = None
 
@@ -164,7 +193,7 @@ class Builder:
 
     def _chain(self, name: str) -> int:
         """The cost of the recipe and of the longest chain of recipes that wait for it."""
-        waiting = [recipe.name for recipe in self._recipes.values() if name in recipe.needs]
+        waiting = [recipe.name for recipe in self._recipes.values() if name in _waits_for(recipe)]
         return self._recipes[name].cost + max((self._chain(other) for other in waiting), default=0)
 
     def _load(self, name: str) -> Built:
@@ -179,7 +208,6 @@ class Builder:
         with _lock(ARTIFACTS / f"{recipe.name}.lock"):
             if _record(folder).exists():  # another process made it while this one waited
                 return self._load(recipe.name)
-            self._progress.started(recipe.name)
             out, work = _beside(folder, "partial"), _beside(folder, "work")
             for stale in (out, folder):
                 shutil.rmtree(stale, ignore_errors=True)
@@ -188,7 +216,8 @@ class Builder:
             started = time.monotonic()
             with (LOGS / f"{recipe.name}.log").open("wb") as log:
                 needed = {need: done[need].folder for need in recipe.needs}
-                workspace = Workspace(out, work, needed, log, stop=self._stop)
+                workspace = Workspace(out, work, needed, log, mirror=self._mirror, stop=self._stop)
+                self._progress.started(recipe.name, workspace.transfer)
                 self._running.append(workspace)
                 try:
                     recipe.make(workspace)
@@ -202,6 +231,7 @@ class Builder:
                 "name": recipe.name,
                 "key": self.key(recipe.name),
                 "seconds": seconds,
+                "cost": recipe.cost,
                 "size": size,
                 "sha256": sha256,
             }
@@ -228,6 +258,17 @@ class Builder:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _waits_for(recipe: Recipe) -> tuple[str, ...]:
+    return (*recipe.needs, recipe.after)
+
+
+def _is_outdated(entry: re.Match[str], current: Collection[str]) -> bool:
+    whole = ARTIFACTS / entry["whole"]
+    if entry["suffix"] == ".json":
+        return not whole.is_dir()  # else it goes with its artifact
+    return whole.name not in current or (entry["suffix"] != "" and _record(whole).exists())
 
 
 def _measure(folder: Path) -> tuple[int, str]:

@@ -13,6 +13,7 @@ import dataclasses
 import hashlib
 import inspect
 import platform
+import re
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from pathlib import Path
@@ -30,6 +31,8 @@ _PROJECT = ("airgap", "cilium_lab")
 _NOT_FOLLOWED = (Workspace.need, Workspace.run, Workspace.output, inspect.unwrap(golang.command))
 """They name a folder, run a command as it is given, or find the go command, whose version is in the key: none of them
 decides what is in an artifact."""
+_CARRIERS = ("airgap.builder.fetch",)
+"""Modules that only carry what a sum names."""
 
 
 def file_sha256(path: Path) -> str:
@@ -107,7 +110,7 @@ class _Code:
         if function in self._seen or not isinstance(function, (FunctionType, type)):
             return
         self._seen.add(function)
-        if not _of_project(function.__module__):
+        if not _of_project(function.__module__) or function.__module__ in _CARRIERS:
             return
         self.texts.add(_source(function))
         if isinstance(function, FunctionType):
@@ -142,6 +145,8 @@ class _Code:
             return _place(value)
         if value is None or isinstance(value, (bool, int, float, str, bytes)):
             return repr(value)
+        if isinstance(value, re.Pattern):
+            return f"{value.pattern!r}, {value.flags}"
         if isinstance(value, type) or callable(value):
             self.follow(value)
             return str(value.__qualname__)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _FLOOR = 0.1
 """Of the time that a recipe has run for: what one that takes longer than expected is thought to take still."""
@@ -18,13 +18,28 @@ class Work:
 
     seconds: Mapping[str, float]
     needs: Mapping[str, frozenset[str]]
+    downloads: frozenset[str] = frozenset()
+    """Those that wait for the network."""
 
     def at(self, speed: float) -> Work:
         """The same where everything takes that many times as long."""
-        return Work({name: seconds * speed for name, seconds in self.seconds.items()}, self.needs)
+        return replace(self, seconds={name: seconds * speed for name, seconds in self.seconds.items()})
 
 
-def left(work: Work, done: Collection[str], running: Mapping[str, float], at_a_time: int) -> float:
+@dataclass(frozen=True)
+class Limits:
+    """How many recipes run at a time: those that need a core, and those that wait for the network."""
+
+    builds: int
+    downloads: int
+
+    def allow(self, name: str, running: Collection[str], downloads: Collection[str]) -> bool:
+        """Whether a recipe may start beside those that run; `downloads` are all recipes that wait for the network."""
+        waits = sum(other in downloads for other in running)
+        return waits < self.downloads if name in downloads else len(running) - waits < self.builds
+
+
+def left(work: Work, done: Collection[str], running: Mapping[str, float], limits: Limits) -> float:
     """Seconds until everything is made. `running` is how long each recipe that is being made has run.
 
     What others wait for longest starts first, as the builder does it; what needs a recipe outside of `done` and of the
@@ -38,7 +53,7 @@ def left(work: Work, done: Collection[str], running: Mapping[str, float], at_a_t
     now = 0.0
     while ends or waiting:
         for name in list(waiting):
-            if len(ends) < at_a_time and work.needs[name] <= finished:
+            if work.needs[name] <= finished and limits.allow(name, ends, work.downloads):
                 ends[name] = now + work.seconds[name]
                 waiting.remove(name)
         if not ends:

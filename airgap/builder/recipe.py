@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import signal
 import subprocess
 import threading
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from airgap.builder import golang
-from cilium_lab.config.versions import Arch
+from cilium_lab.config.upstream import Arch
 from cilium_lab.paths import ROOT
 
 _TAIL_LINES = 25
@@ -36,6 +37,56 @@ def machine_arch() -> Arch:
 
 
 @dataclass(frozen=True)
+class Mirror:
+    """Where upstream's files and images come from; both empty: from upstream itself.
+
+    `files` is the URL below which a file lies as HOST/PATH of its own address; `images` is a registry, with a path if
+    need be, below which an image lies as REGISTRY/REPOSITORY. An `images` that begins with http:// is spoken to in
+    plain text.
+    """
+
+    files: str = ""
+    images: str = ""
+
+    def address(self, url: str) -> str:
+        """Where the file of that address is fetched from."""
+        return f"{self.files.rstrip('/')}/{url.partition('://')[2]}" if self.files else url
+
+    def repository(self, name: str) -> str:
+        """Where the images of registry/repository are fetched from."""
+        return f"{self.images.partition('://')[2] or self.images}/{name}".replace("//", "/") if self.images else name
+
+    @property
+    def plain(self) -> bool:
+        """Whether its registry speaks no TLS."""
+        return self.images.startswith("http://")
+
+
+NO_MIRROR = Mirror()
+
+
+@dataclass
+class Transfer:
+    """A download that runs: the file or folder that grows, and the bytes that it will have; 0 where nobody knows."""
+
+    into: Path | None = None
+    total: int = 0
+
+    @property
+    def received(self) -> int:
+        """Bytes so far."""
+        into = self.into
+        if into is None:
+            return 0
+        paths = into.rglob("*") if into.is_dir() else (into,)
+        sizes = 0
+        for path in paths:
+            with suppress(OSError):  # it was renamed a moment ago
+                sizes += path.stat().st_size if path.is_file() else 0
+        return sizes
+
+
+@dataclass(frozen=True)
 class Recipe:
     """How one artifact is made. `make` fills the workspace's `out` folder and raises on failure."""
 
@@ -47,6 +98,10 @@ class Recipe:
     """Names of the recipes whose artifacts are read."""
     cost: int = 10
     """Expected seconds on one core: the longest chain is started first."""
+    after: str = ""
+    """A recipe that compiles much of the same: where both are to be made, this one waits for it and finds that done."""
+    downloads: bool = False
+    """It waits for the network, not for a core."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +129,10 @@ class Workspace:
     needed: Mapping[str, Path]
     log: IO[bytes]
     root: Path = ROOT
+    mirror: Mirror = NO_MIRROR
+    """Where upstream's files and images are fetched from."""
+    transfer: Transfer = field(default_factory=Transfer)
+    """What is being fetched."""
     stop: threading.Event = field(default_factory=threading.Event)
     """Set when the build is interrupted: no command is started any more."""
     children: list[subprocess.Popen[bytes]] = field(default_factory=list[subprocess.Popen[bytes]])
@@ -165,6 +224,20 @@ class Workspace:
         self.go("mod", "download", path, cwd=folder)
         listed = [golang.command(), "list", "-m", "-f", "{{.Dir}}", path]
         return Path(self.output(listed, cwd=folder, env=golang.environment()).strip())
+
+    def go_tree(self, module: str, replaced: Mapping[str, str]) -> Path:
+        """A copy of one of the project's modules in the scratch folder, for a build that changes some of the sources.
+
+        `replaced` names dependencies, each with the folder of the copy that gets its tree and stands for it.
+        """
+        tree = self.work / "source"
+        shutil.rmtree(tree, ignore_errors=True)
+        shutil.copytree(golang.module_folder(module), tree)
+        for path, folder in replaced.items():
+            # cp, because the module cache is read-only
+            self.run(["cp", "-r", "--no-preserve=mode,ownership", self.go_module_dir(module, path), tree / folder])
+            self.go("mod", "edit", f"-replace={path}=./{folder}", cwd=tree)
+        return tree
 
     def go(self, *words: str | Path, cwd: Path) -> None:
         """Run the go command in a module's tree, in the environment that every Go build has."""

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from airgap.builder import estimate
-from airgap.builder.estimate import Work
-from airgap.builder.recipe import Built
+from airgap.builder.estimate import Limits, Work
+from airgap.builder.recipe import Built, Transfer
 from cilium_lab.tables import duration
 
 _HEARTBEAT = 30.0
@@ -33,21 +33,24 @@ class Progress:
         self._clock = clock
         self._moves = stream.isatty()
         self._begun = self._printed = clock()
-        self._work, self._at_a_time = _NOTHING, 1
+        self._work, self._limits = _NOTHING, Limits(1, 1)
         self._running: dict[str, float] = {}
+        self._transfers: dict[str, Transfer] = {}
         self._took: dict[str, float] = {}
         self._failed: set[str] = set()
         self._lock = threading.Lock()
 
     @contextmanager
-    def building(self, work: Work, cached: int, at_a_time: int) -> Generator[None]:
+    def building(self, work: Work, cached: int, limits: Limits) -> Generator[None]:
         """Tell how much has to be made and how much is in the cache, and how far it is until the end."""
-        self._work, self._at_a_time = work, at_a_time
+        self._work, self._limits = work, limits
         if not work.seconds:
             yield
             return
-        about = duration(estimate.left(work, (), {}, at_a_time))
-        self._print(f"{len(work.seconds)} artifacts to build, {cached} in the cache, about {about}")
+        about = duration(estimate.left(work, (), {}, limits))
+        counts = {"to download": len(work.downloads), "to build": len(work.seconds) - len(work.downloads)}
+        todo = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+        self._print(f"artifacts: {todo}, {cached} in the cache, about {about}")
         over = threading.Event()
         beat = threading.Thread(target=self._beat, args=(over,), daemon=True)
         beat.start()
@@ -58,10 +61,11 @@ class Progress:
             beat.join()
             self._erase()
 
-    def started(self, name: str) -> None:
-        """A recipe begins."""
-        self._running[name] = self._clock()
-        self._print(f"building {name} (about {duration(self._work.seconds[name])})")
+    def started(self, name: str, transfer: Transfer) -> None:
+        """A recipe begins; `transfer` tells what it has received whenever it is looked at."""
+        self._running[name], self._transfers[name] = self._clock(), transfer
+        doing = "downloading" if name in self._work.downloads else "building"
+        self._print(f"{doing} {name} (about {duration(self._work.seconds[name])})")
 
     def finished(self, name: str, seconds: float, size: int) -> None:
         """An artifact is in the cache."""
@@ -86,10 +90,17 @@ class Progress:
         done = {*took, *set(self._failed)}
         work = self._work.at(estimate.speed(self._work, took))
         percent = 100 * estimate.fraction(work, done, running)
-        seconds = estimate.left(work, done, running, self._at_a_time)
-        ages = ", ".join(f"{name} {duration(since)}" for name, since in sorted(running.items()))
+        seconds = estimate.left(work, done, running, self._limits)
+        ages = ", ".join(f"{name} {self._age(name, since)}" for name, since in sorted(running.items()))
         far = f"{self._ended} of {len(work.seconds)}, {percent:.0f} %"
-        return f"{far}, about {duration(seconds)} left{f'; building {ages}' if ages else ''}"
+        return f"{far}, about {duration(seconds)} left{f'; {ages}' if ages else ''}"
+
+    def _age(self, name: str, since: float) -> str:
+        """How far a recipe is that runs: what it has received, or for how long it has run."""
+        transfer = self._transfers[name]
+        if transfer.into is None:
+            return duration(since)
+        return f"{transfer.received / 1e6:.0f}{f' of {transfer.total / 1e6:.0f}' if transfer.total else ''} MB"
 
     @property
     def _ended(self) -> int:

@@ -17,7 +17,7 @@ def _collect() -> tuple[Recipe, ...]:
 
 
 RECIPES = _collect()
-"""Every recipe."""
+"""Every recipe that builds from package registries."""
 TOOLCHAIN = ("pulumi", "plugin-kubernetes", "plugin-libvirt", "plugin-command")
 BUNDLE = ("bundle", "rootfs", "containerd-seed")
 """With TOOLCHAIN, what a lab needs."""

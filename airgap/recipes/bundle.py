@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from airgap.builder.digest import file_sha256, tree_files
@@ -33,43 +34,64 @@ PROGRAMS: Mapping[str, tuple[str, ...]] = {
 """Artifact -> the programs of it that a person or a host runs; the rest is inside images."""
 
 
-def index(
-    folder: Path, files: Iterable[Path], versions: Mapping[str, str], images: Mapping[str, str]
-) -> dict[str, object]:
-    """The content of index.json for these files below `folder`; `images` are full references by name."""
+@dataclass(frozen=True)
+class Contents:
+    """What a bundle holds."""
+
+    programs: Mapping[str, tuple[str, ...]]
+    """As PROGRAMS."""
+    images: Mapping[str, str]
+    """Name of the archive, whose recipe is `image-NAME` -> full reference."""
+    versions: Mapping[str, str]
+    missing: Mapping[str, str]
+    """What it lacks -> why."""
+    monitoring: bool = True
+    """Whether it has Cilium's monitoring example, which nothing of the lab reads."""
+
+
+def index(folder: Path, files: Iterable[Path], contents: Contents) -> dict[str, object]:
+    """The content of index.json for these files below `folder`."""
     listed = {
         str(path.relative_to(folder)): {"sha256": file_sha256(path), "size": path.stat().st_size} for path in files
     }
     return {
         "schema": SCHEMA,
         "arch": machine_arch(),
-        "versions": dict(versions),
+        "versions": dict(contents.versions),
         "files": listed,
-        "images": [{"ref": ref, "file": f"images/{name}.tar"} for name, ref in sorted(images.items())],
-        "missing": [{"name": name, "why": why} for name, why in MISSING],
+        "images": [{"ref": ref, "file": f"images/{name}.tar"} for name, ref in sorted(contents.images.items())],
+        "missing": [{"name": name, "why": why} for name, why in contents.missing.items()],
     }
 
 
-def _bundle(ws: Workspace) -> None:
-    for artifact, names in PROGRAMS.items():
-        for name in names:
-            _link(ws.need(artifact) / name, ws.out / "bin" / name)
-    for name in CNI:
-        _link(ws.need("cni-plugins") / name, ws.out / "cni" / name)
-    _link_images(ws, REFERENCES)
-    _link_tree(ws.need("chart") / "cilium", ws.out / "charts/cilium")
-    _link_tree(ws.need("monitoring") / "monitoring", ws.out / "monitoring")
-    _write(ws, index(ws.out, tree_files(ws.out), BUNDLED, REFERENCES))
+def recipe(contents: Contents) -> Recipe:
+    """The bundle."""
+    material = ("monitoring",) if contents.monitoring else ()
+
+    def make(ws: Workspace) -> None:
+        for artifact, names in contents.programs.items():
+            for name in names:
+                _link(ws.need(artifact) / name, ws.out / "bin" / name)
+        for name in CNI:
+            _link(ws.need("cni-plugins") / name, ws.out / "cni" / name)
+        _link_images(ws, contents.images)
+        _link_tree(ws.need("chart") / "cilium", ws.out / "charts/cilium")
+        for name in material:
+            _link_tree(ws.need(name) / name, ws.out / name)
+        _write(ws, index(ws.out, tree_files(ws.out), contents))
+
+    needs = (*contents.programs, "cni-plugins", "chart", *material, *(f"image-{name}" for name in contents.images))
+    return Recipe("bundle", make, needs=needs, cost=10)
 
 
-def _release(version: str) -> Recipe:
+def release(version: str, images: Mapping[str, str]) -> Recipe:
     """A release of Cilium that is not the bundle's own: its images and its chart, made when a stack wants it."""
-    images, chart = release_images(version), of_release("chart", version)
+    chart = of_release("chart", version)
 
     def make(ws: Workspace) -> None:
         _link_images(ws, images)
         _link_tree(ws.need(chart) / "cilium", ws.out / "charts/cilium")
-        _write(ws, index(ws.out, tree_files(ws.out), {"cilium": version}, images))
+        _write(ws, index(ws.out, tree_files(ws.out), Contents({}, images, {"cilium": version}, dict(MISSING))))
 
     return Recipe(release_name(version), make, needs=(chart, *(f"image-{name}" for name in images)), cost=3)
 
@@ -94,11 +116,6 @@ def _write(ws: Workspace, content: Mapping[str, object]) -> None:
 
 
 RECIPES = (
-    Recipe(
-        "bundle",
-        _bundle,
-        needs=(*PROGRAMS, "cni-plugins", "chart", "monitoring", *(f"image-{name}" for name in REFERENCES)),
-        cost=10,
-    ),
-    *(_release(version) for version in CILIUM_RELEASES if version != CILIUM),
+    recipe(Contents(PROGRAMS, REFERENCES, BUNDLED, dict(MISSING))),
+    *(release(version, release_images(version)) for version in CILIUM_RELEASES if version != CILIUM),
 )

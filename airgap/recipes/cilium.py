@@ -105,7 +105,7 @@ def _monitoring(ws: Workspace) -> None:
 def _recipes(release: CiliumRelease) -> tuple[Recipe, ...]:
     """The module of a release holds the patches that are applied to a copy of its tree."""
     module = MODULES / of_release("cilium", release.version)
-    made = {"cilium": (_programs(release, module), 800), "cilium-datapath": (_datapath(module), 1)}
+    made = {"cilium": (_programs(release, module), 550), "cilium-datapath": (_datapath(module), 1)}
     made["chart"] = (_chart(module), 1)
     return tuple(
         Recipe(of_release(name, release.version), make, inputs=(module,), cost=cost)

@@ -86,9 +86,9 @@ def _pause(ws: Workspace) -> None:
 
 
 RECIPES = (
-    Recipe("kubernetes", _kubernetes, inputs=(MODULES / "kubernetes",), cost=900),
+    Recipe("kubernetes", _kubernetes, inputs=(MODULES / "kubernetes",), cost=600),
     Recipe("etcd", _etcd, inputs=(MODULES / "etcd", MODULES / "etcdctl"), cost=40),
-    Recipe("coredns", _coredns, inputs=(MODULES / "coredns",), cost=120),
+    Recipe("coredns", _coredns, inputs=(MODULES / "coredns",), cost=110),
     Recipe("cni-plugins", _cni_plugins, inputs=(MODULES / "cni-plugins",), cost=8),
     Recipe("crictl", _crictl, inputs=(MODULES / "cri-tools",), cost=40),
     Recipe("pause", _pause, inputs=(MODULES / "kubernetes", debian.IN_TREE), needs=("base-tree",), cost=30),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 
 from airgap.builder.recipe import BuildError, Recipe, Workspace
@@ -56,22 +57,44 @@ def _rootfs(ws: Workspace) -> None:
         raise BuildError(f"expected systemd as {tree}/sbin/init")
 
 
-def _containerd_seed(ws: Workspace) -> None:
-    """Start the root file system's own containerd once, import every image, keep its data folder.
+def containerd_seed(images: Collection[str]) -> Recipe:
+    """A containerd root with the images of these names (recipes `image-NAME`)."""
 
-    It runs in mount, network and process namespaces that end with it, and starts no container.
-    """
-    state, system = ws.work / "state", ws.work / "system"
-    for folder in (state, system):
+    def make(ws: Workspace) -> None:
+        """Start the containerd that hosts have once, import every image, keep its data folder.
+
+        It runs in mount, network and process namespaces that end with it, and starts no container.
+        """
+        state, system = ws.work / "state", ws.work / "system"
+        for folder in (state, system):
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+        archives = [ws.need(f"image-{name}") / f"{name}.tar" for name in sorted(images)]
+        base = ws.need("base-tree") / "tree"
+        lower = f"{_containerd(ws, base)}:{base}"
+        ws.run([*debian.PRIVATE, "--net", "sh", _IMPORT, lower, system, state, *archives])
+        # Stored blobs are what the snapshots were unpacked from; both are kept, as after any pull.
+        wanted = ("io.containerd.content.v1.content", "io.containerd.metadata.v1.bolt")
+        snapshots = "io.containerd.snapshotter.v1.overlayfs"
+        for name in (*wanted, snapshots):
+            _move(state / name, ws.out / name)
+
+    needs = ("base-tree", *(f"image-{name}" for name in images))
+    return Recipe("containerd-seed", make, inputs=(_IMPORT,), needs=needs, cost=45)
+
+
+def _containerd(ws: Workspace, base: Path) -> Path:
+    """A tree with containerd's programs alone: so the images are imported while the root file system is made."""
+    debian.download(ws, base / "var/lib/dpkg/status", ["download", "containerd"])
+    (package,) = ws.work.glob("containerd_*.deb")
+    unpacked, programs = ws.work / "unpacked", ws.work / "programs"
+    for folder in (unpacked, programs):
         shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
-    archives = [ws.need(f"image-{name}") / f"{name}.tar" for name in sorted(REFERENCES)]
-    ws.run([*debian.PRIVATE, "--net", "sh", _IMPORT, ws.need("rootfs"), system, state, *archives])
-    # Stored blobs are what the snapshots were unpacked from; both are kept, as after any pull.
-    wanted = ("io.containerd.content.v1.content", "io.containerd.metadata.v1.bolt")
-    snapshots = "io.containerd.snapshotter.v1.overlayfs"
-    for name in (*wanted, snapshots):
-        _move(state / name, ws.out / name)
+    ws.run(["dpkg-deb", "--extract", package, unpacked])
+    programs.joinpath("usr").mkdir(parents=True)
+    # its folder /lib would cover the link of that name
+    (unpacked / "usr/bin").rename(programs / "usr/bin")
+    return programs
 
 
 def _move(source: Path, target: Path) -> None:
@@ -82,11 +105,5 @@ def _move(source: Path, target: Path) -> None:
 
 RECIPES = (
     Recipe("rootfs", _rootfs, inputs=(_FOLDER, debian.IN_TREE), needs=("base-tree",), cost=70),
-    Recipe(
-        "containerd-seed",
-        _containerd_seed,
-        inputs=(_IMPORT,),
-        needs=("rootfs", *(f"image-{name}" for name in REFERENCES)),
-        cost=60,
-    ),
+    containerd_seed(REFERENCES),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -12,8 +13,11 @@ from cilium_lab.config.versions import PULUMI, PULUMI_PLUGINS
 
 _SDK = "github.com/pulumi/pulumi/sdk/v3"
 _KUBERNETES = "github.com/pulumi/pulumi-kubernetes/provider/v4"
+_KUBERNETES_SDK = "github.com/pulumi/pulumi-kubernetes/sdk/v4"
 _EXECUTOR = "pulumi-language-python-exec"
 _RPC_CLIENT = "github.com/digitalocean/go-libvirt"
+_KIND = re.compile(r"\bvar res \w+\.\w+$", re.MULTILINE)
+_TYPED_PACKAGE = re.compile(rf'^\t(?:\w+ )?"{re.escape(_KUBERNETES_SDK)}/go/kubernetes/[^"]+"\n', re.MULTILINE)
 _UNBUFFERED, _BUFFERED = "c := make(chan response)\n", "c := make(chan response, 16)\n"
 
 
@@ -21,14 +25,6 @@ def _build(ws: Workspace, module: str, command: str, package: str, version: str,
     """Build one command into out/bin; `version` is "variable=value"."""
     (ws.out / "bin").mkdir(exist_ok=True)
     ws.go_build(module, {f"bin/{command}": package}, ldflags=f"-X {version}", cwd=cwd)
-
-
-def _copy_of(ws: Workspace, module: str) -> Path:
-    """The module's tree in the scratch folder, for a command that embeds files made while building."""
-    source = ws.work / "source"
-    shutil.rmtree(source, ignore_errors=True)
-    shutil.copytree(MODULES / module, source)
-    return source
 
 
 def _cli(ws: Workspace) -> None:
@@ -49,7 +45,9 @@ def _language_host(ws: Workspace) -> None:
 def _kubernetes(ws: Workspace) -> None:
     """The genuine provider. Its module leaves the version out of the schema, and a plugin must have one."""
     module, version = "pulumi-kubernetes", PULUMI_PLUGINS["kubernetes"]
-    source = _copy_of(ws, module)
+    source = ws.go_tree(module, {_KUBERNETES_SDK: "sdk"})
+    kinds = source / "sdk/go/kubernetes/yaml/v2/kinds.go"
+    kinds.write_text(without_typed_kinds(kinds.read_text()))
     upstream = ws.go_module_dir(module, _KUBERNETES) / "cmd/pulumi-resource-kubernetes"
     schema = json.loads((upstream / "schema.json").read_text())
     (source / "schema.json").write_text(json.dumps({**schema, "version": version}, separators=(",", ":")))
@@ -61,10 +59,9 @@ def _kubernetes(ws: Workspace) -> None:
 def _libvirt(ws: Workspace) -> None:
     """The genuine Terraform provider under Pulumi's bridge, whose generator writes the schema first."""
     module, version = "pulumi-libvirt", f"main.version={PULUMI_PLUGINS['libvirt']}"
-    source = _copy_of(ws, module)
-    mend_rpc_client(ws.go_module_dir(module, _RPC_CLIENT), source / "go-libvirt")
-    replacement = f"-replace={_RPC_CLIENT}=./go-libvirt"
-    ws.go("mod", "edit", replacement, cwd=source)
+    source = ws.go_tree(module, {_RPC_CLIENT: "go-libvirt"})
+    rpc = source / "go-libvirt/rpc.go"
+    rpc.write_text(with_buffer(rpc.read_text()))
     folder = source / "cmd/pulumi-resource-libvirt"
     generator = "pulumi-tfgen-libvirt"
     _build(ws, module, generator, f"./cmd/{generator}", version, cwd=source)
@@ -74,24 +71,31 @@ def _libvirt(ws: Workspace) -> None:
     _build(ws, module, "pulumi-resource-libvirt", "./cmd/pulumi-resource-libvirt", version, cwd=source)
 
 
-def mend_rpc_client(upstream: Path, copy: Path) -> None:
-    """Copy the client that speaks libvirt's protocol, with a buffer for responses that are not fetched yet.
+def without_typed_kinds(text: str) -> str:
+    """The Kubernetes SDK's function that registers the objects of a YAML component, with one type for all of them.
+
+    Each of some 150 cases has a Go type of its own, from packages that take a sixth of the whole build to compile, and
+    every caller takes the object as any resource. The types that the engine sees are strings, and stay as they are.
+    Raises ValueError where the text is another one.
+    """
+    text, cases = _KIND.subn("var res pulumi.CustomResourceState", text)
+    text, imports = _TYPED_PACKAGE.subn("", text)
+    if cases < 100 or imports < 50:
+        raise ValueError(f"kinds.go should have over 100 kinds and 50 packages, and has {cases} and {imports}")
+    return text
+
+
+def with_buffer(text: str) -> str:
+    """The client that speaks libvirt's protocol, with a buffer for responses that are not fetched yet.
 
     It hands a response over while it holds a lock that the waiting call needs to end. libvirtd ends a download with an
     empty packet and sends another one: when that is there first, the two wait for each other, and every later call of
     the provider waits for ever (seen in a refresh of a cloud-init disk; rpc.go, `callback` and `requestStream`,
     unchanged in the version of 2026-10-13). Raises ValueError when the place is not there exactly once.
     """
-    shutil.copytree(upstream, copy, copy_function=shutil.copyfile)
-    for folder in (copy, *(path for path in copy.rglob("*") if path.is_dir())):
-        folder.chmod(0o755)  # the module cache is read-only
-    rpc = copy / "rpc.go"
-    text = rpc.read_text()
     if text.count(_UNBUFFERED) != 1:
-        raise ValueError(
-            f"{upstream}/rpc.go: {_UNBUFFERED.strip()!r} should be there once, and is {text.count(_UNBUFFERED)} times"
-        )
-    rpc.write_text(text.replace(_UNBUFFERED, _BUFFERED))
+        raise ValueError(f"{_UNBUFFERED.strip()!r} should be in rpc.go once, and is {text.count(_UNBUFFERED)} times")
+    return text.replace(_UNBUFFERED, _BUFFERED)
 
 
 def _command(ws: Workspace) -> None:
@@ -99,9 +103,9 @@ def _command(ws: Workspace) -> None:
 
 
 RECIPES = (
-    Recipe("pulumi", _cli, inputs=(MODULES / "pulumi",), needs=("pulumi-language-python",), cost=150),
+    Recipe("pulumi", _cli, inputs=(MODULES / "pulumi",), needs=("pulumi-language-python",), cost=130),
     Recipe("pulumi-language-python", _language_host, inputs=(MODULES / "pulumi-language-python",), cost=60),
-    Recipe("plugin-kubernetes", _kubernetes, inputs=(MODULES / "pulumi-kubernetes",), cost=700),
+    Recipe("plugin-kubernetes", _kubernetes, inputs=(MODULES / "pulumi-kubernetes",), cost=280),
     Recipe("plugin-libvirt", _libvirt, inputs=(MODULES / "pulumi-libvirt",), cost=120),
     Recipe("plugin-command", _command, inputs=(MODULES / "pulumi-command",), cost=60),
 )

@@ -52,8 +52,14 @@ def _prometheus(ws: Workspace) -> None:
 
 
 def _k9s(ws: Workspace) -> None:
+    """The genuine program without its scanner of images, which vul/scanner.go stands for."""
     prefix = "github.com/derailed/k9s"
-    ws.go_build("k9s", {"k9s": prefix}, ldflags=f"-X {prefix}/cmd.version=v{K9S} -X {prefix}/cmd.commit={K9S_COMMIT}")
+    tree = ws.go_tree("k9s", {prefix: "k9s"})
+    scanner = tree / "k9s/internal/vul"
+    (scanner / "scan.go").unlink()
+    (tree / "vul/scanner.go").replace(scanner / "scanner.go")
+    version = f"-X {prefix}/cmd.version=v{K9S} -X {prefix}/cmd.commit={K9S_COMMIT}"
+    ws.go_build("k9s", {"k9s": prefix}, ldflags=version, cwd=tree)
 
 
 def _termshark(ws: Workspace) -> None:
@@ -90,13 +96,15 @@ def _kube_bench(ws: Workspace) -> None:
     ws.run(["cp", "-r", "--no-preserve=mode,ownership", cfg / "config.yaml", cfg / CIS_BENCHMARK, ws.out / "cfg"])
 
 
+_ALIKE = "plugin-kubernetes"
+"""It uses the same client libraries of Kubernetes, whose versions the modules agree on."""
 RECIPES = (
-    Recipe("helm", _helm, inputs=(MODULES / "helm",), cost=100),
-    Recipe("prometheus", _prometheus, inputs=(MODULES / "prometheus",), cost=150),
-    Recipe("k9s", _k9s, inputs=(MODULES / "k9s",), cost=220),
+    Recipe("helm", _helm, inputs=(MODULES / "helm",), cost=35, after=_ALIKE),
+    Recipe("prometheus", _prometheus, inputs=(MODULES / "prometheus",), cost=110),
+    Recipe("k9s", _k9s, inputs=(MODULES / "k9s",), cost=100, after=_ALIKE),
     Recipe("termshark", _termshark, inputs=(debian.IN_TREE,), needs=("base-tree",), cost=12),
     Recipe("http-echo", _http_echo, inputs=(MODULES / "http-echo",), cost=8),
-    Recipe("local-path", _local_path, inputs=(MODULES / "local-path",), cost=80),
+    Recipe("local-path", _local_path, inputs=(MODULES / "local-path",), cost=15, after=_ALIKE),
     Recipe("probe", _probe, inputs=(MODULES / "probe",), cost=5),
     Recipe("kube-bench", _kube_bench, inputs=(MODULES / "kube-bench",), cost=130),
 )

@@ -3,7 +3,7 @@
 #
 # The caller starts this in mount, network and process namespaces of its own, so the daemon and every mount end with it.
 # No container is started, and no cgroup made.
-#   ROOTFS   a tree with containerd, left as it is
+#   ROOTFS   a tree with containerd, or several on top of each other as overlayfs takes them, left as they are
 #   SCRATCH  a folder for what containerd writes beside its root
 #   STATE    becomes containerd's root (/var/lib/containerd)
 set -eu
@@ -32,7 +32,7 @@ daemon=$!
 tries=0
 until chroot "$root" ctr version >/dev/null 2>&1; do
 	tries=$((tries + 1))
-	if [ "$tries" -gt 150 ]; then
+	if [ "$tries" -gt 150 ] || ! kill -0 "$daemon" 2>/dev/null; then
 		echo 'containerd: expected an answer within 30 s; its messages are above' >&2
 		exit 1
 	fi

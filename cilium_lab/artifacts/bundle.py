@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import cast
 
 from cilium_lab.config.schema import LabConfig
-from cilium_lab.config.versions import CILIUM, CILIUM_RELEASES, release_name
+from cilium_lab.config.versions import CILIUM, CILIUM_RELEASES, IMAGES, release_name
 
 INDEX = "index.json"
 SCHEMA = 1
@@ -113,6 +113,20 @@ def _index(folder: Path, remedy: str) -> Mapping[str, object]:
         raise BundleError(
             f"the bundle cannot be read\n  expected: {path}\n  seen: {error}\n  next: {remedy}"
         ) from error
+
+
+def with_images_of(lab: LabConfig, artifacts: Artifacts) -> LabConfig:
+    """The configuration with upstream's own images where a bundle has them, and not the project's stand-ins.
+
+    An image that the configuration names stays.
+    """
+    found = {
+        name: image.online.tagged
+        for name, image in IMAGES.items()
+        if getattr(lab.images, name) == image.bundle and not artifacts.has_image(image.bundle)
+        if artifacts.has_image(image.online.tagged)
+    }
+    return lab.model_copy(update={"images": lab.images.model_copy(update=found)})
 
 
 def mismatches(lab: LabConfig, artifacts: Artifacts) -> list[str]:

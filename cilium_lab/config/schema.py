@@ -31,7 +31,8 @@ from cilium_lab.config.topology import (
     Topology,
     node_capacity,
 )
-from cilium_lab.config.versions import CILIUM, CONTAINERD, K9S, KUBERNETES, TERMSHARK, TOOLS, Arch
+from cilium_lab.config.upstream import Arch
+from cilium_lab.config.versions import CILIUM, CONTAINERD, K9S, KUBERNETES, TERMSHARK, TOOLS
 
 IpamMode = Literal["kubernetes", "cluster-pool", "multi-pool"]
 RoutingMode = Literal["native", "tunnel"]

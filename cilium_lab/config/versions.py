@@ -1,19 +1,17 @@
-"""The table of versions: what is built, downloaded and run, with sums, keys of repositories and digests of images.
+"""The table of versions: what is built, downloaded and run, and keys of repositories.
 
-A version is raised here and, for what the builder makes, in the go.mod and go.sum of its module in airgap/modules; a
-test compares the two. Nothing else that is written by hand holds a version. A sum is the publisher's figure for
-exactly that file; `source` says where it is on record. What has none on record is compared with the list of sums that
-its publisher keeps beside it (files) or goes by its tag (images), and README names it: a sum is never made up, nor
-taken from a first download.
+A version is raised here, for what the builder makes in the go.mod and go.sum of its module in airgap/modules, and for
+what can be downloaded with its sum in upstream.json; tests compare them. Nothing else that is written by hand holds a
+version. A file whose sum is not on record is compared with the list that its publisher keeps beside it, an image
+without a digest goes by its tag, and README names both.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass
 
-Arch = Literal["amd64", "arm64"]
+from cilium_lab.config.upstream import DIGESTS, FILES, Download
 
 # Kubernetes, and what a cluster needs besides
 KUBERNETES = "1.33.3"
@@ -58,6 +56,12 @@ CILIUM_RELEASES: Mapping[str, CiliumRelease] = {
     )
 }
 """By version, in their order: the study's, and the newest patch of each minor release that the proxy serves."""
+HUBBLE_UI: Mapping[str, str] = {
+    CILIUM: "0.13.2",
+    **dict.fromkeys(("1.17.16", "1.18.11", "1.19.7"), "0.13.5"),
+    "1.20.2": "0.13.6",
+}
+"""Release of Cilium -> that of Hubble's web interface, as its chart names it."""
 
 
 POOLED_SINCE = 20
@@ -113,102 +117,10 @@ BUNDLED: Mapping[str, str] = {
 """The versions of what a bundle holds, by the names that its index uses."""
 
 
-@dataclass(frozen=True)
-class Download:
-    """A file that the project fetches itself. `{version}` and `{arch}` stand in `url` and `sums`.
-
-    `sha256` belongs to `version`. Of another version, which a configuration may name, the sum is read from the list
-    that its publisher keeps at `sums`.
-    """
-
-    version: str
-    url: str
-    sums: str
-    arch: Mapping[Arch, str]
-    """What the publisher calls the architectures."""
-    sha256: Mapping[Arch, str]
-    source: str
-
-    def address(self, version: str, arch: Arch) -> str:
-        """Where the file lies."""
-        return self.url.format(version=version, arch=self.arch[arch])
-
-    def published(self, version: str, arch: Arch) -> str:
-        """Where the publisher's list of sums lies."""
-        return self.sums.format(version=version, arch=self.arch[arch])
-
-    def pinned(self, version: str, arch: Arch) -> str | None:
-        """The sum, 64 hexadecimal digits; None for a version that is not the pinned one."""
-        return self.sha256.get(arch) if version == self.version else None
-
-
-_GO: Mapping[Arch, str] = {"amd64": "amd64", "arm64": "arm64"}
-_CILIUM_CLI = "https://github.com/cilium/cilium-cli/releases/download/v{version}/cilium-linux-{arch}.tar.gz"
-_HUBBLE = "https://github.com/cilium/hubble/releases/download/v{version}/hubble-linux-{arch}.tar.gz"
-_K9S = "https://github.com/derailed/k9s/releases/download/v{version}"
-_TERMSHARK = "https://github.com/gcla/termshark/releases/download/v{version}"
-# The study's release. Rocky moves older minor releases to its vault, so this address stays.
-_ROCKY = "https://dl.rockylinux.org/vault/rocky/{version}/images/{arch}"
-_ROCKY_FILE = "Rocky-9-GenericCloud-Base-{version}-20250531.0.{arch}.qcow2"
-
-CLOUD_IMAGE = Download(
-    version="9.6",
-    url=f"{_ROCKY}/{_ROCKY_FILE}",
-    sums=f"{_ROCKY}/{_ROCKY_FILE}.CHECKSUM",
-    arch={"amd64": "x86_64", "arm64": "aarch64"},
-    sha256={
-        "amd64": "2c72815bb83cadccbede4704780e9b52033722db8a45c3fb02130aa380690a3d",
-        "arm64": "3776b2c17cc011c28e2ab440c49dfba8d2be214d8b85df2b5edc97ebdeb30e4a",
-    },
-    source="github.com/lima-vm/lima templates/_images/rocky-9.yaml at ab73fd0c",
-)
-TOOLS: Mapping[str, Download] = {
-    "cilium": Download(
-        version="0.18.5",
-        url=_CILIUM_CLI,
-        sums=f"{_CILIUM_CLI}.sha256sum",
-        arch=_GO,
-        sha256={
-            "amd64": "e63893745b67f58032d9b4f142ae7d6e97286df66af27ff24cd72dc81efc9ff9",
-            "arm64": "54a517c05e1f60c4d3230191edcdc80647dc666173896a8e724817694aae4194",
-        },
-        source="github.com/kubernetes-sigs/kubespray roles/kubespray_defaults/vars/main/checksums.yml at 46dbdd39",
-    ),
-    "hubble": Download(
-        version="1.17.5",
-        url=_HUBBLE,
-        sums=f"{_HUBBLE}.sha256sum",
-        arch=_GO,
-        sha256={
-            "amd64": "448f3b50326d1ea05e18a314e5d1f75174073188290a90d9e8f555e35e169ab0",
-            "arm64": "90f538d16f2d18d8bceea91226e253033eb84365f6bb3d74172d468fc5d4739b",
-        },
-        source="github.com/cilium/cilium images/cilium/download-hubble.sh, whose hubble_version this is",
-    ),
-    "k9s": Download(
-        version=K9S,
-        url=f"{_K9S}/k9s_Linux_{{arch}}.tar.gz",
-        sums=f"{_K9S}/checksums.sha256",
-        arch=_GO,
-        sha256={
-            "amd64": "5e625efa26c3e14256cf29d242179b32129183b549937ec62d0ad9be1bfe2ca4",
-            "arm64": "147e696b608da9a300b9db6b35fd6dfc0713ce8c64865e550c90452696bb779a",
-        },
-        source="github.com/derailed/homebrew-k9s Formula/k9s.rb at ed63c2a9",
-    ),
-    "termshark": Download(
-        version=TERMSHARK,
-        url=f"{_TERMSHARK}/termshark_{{version}}_linux_{{arch}}.tar.gz",
-        sums=f"{_TERMSHARK}/termshark_{{version}}_checksums.txt",
-        arch={"amd64": "x64", "arm64": "arm64"},
-        sha256={
-            "amd64": "a28b2ab534ba8bf2297bbe9846281e62aa0010832b75773369e0d48912acef74",
-            "arm64": "6dc3003a48291c463f057d0151727e0d21e295d804f082f3d35d72fd94d0a56e",
-        },
-        source="a public Homebrew formula of that release, with the sums of all its archives",
-    ),
-}
-"""By the name of the program in the archive."""
+CLOUD_IMAGE = FILES["rocky"]
+"""The study's release. Rocky moves older minor releases to its vault, so this address stays."""
+TOOLS: Mapping[str, Download] = {name: FILES[name] for name in ("cilium", "hubble", "k9s", "termshark")}
+"""By the name of the program in the archive: what a host of virtual machines gets besides packages."""
 
 
 @dataclass(frozen=True)
@@ -243,11 +155,14 @@ REPOSITORIES = (
 
 @dataclass(frozen=True)
 class Image:
-    """An image of a registry. `digest` is of the index for all architectures, or empty where none is on record."""
+    """An image of a registry, by registry, repository and tag."""
 
     tagged: str
-    digest: str = ""
-    source: str = field(default="", compare=False)
+
+    @property
+    def digest(self) -> str:
+        """Of the index for all architectures, 64 hexadecimal digits, or empty where none is on record."""
+        return DIGESTS[self.tagged].sha256 if self.tagged in DIGESTS else ""
 
     @property
     def reference(self) -> str:
@@ -271,30 +186,18 @@ def own_image(name: str) -> str:
     return f"cilium-lab.local/{name}:{BUNDLED[name]}"
 
 
-_PROMETHEUS = Image(
-    f"quay.io/prometheus/prometheus:v{PROMETHEUS}",
-    "63805ebb8d2b3920190daf1cb14a60871b16fd38bed42b857a3182bc621f4996",
-    "scripts of several public projects, for quay.io and for docker.io/prom/prometheus, which agree",
-)
+_PROMETHEUS = Image(f"quay.io/prometheus/prometheus:v{PROMETHEUS}")
 # Cilium's monitoring example (examples/kubernetes/addons/prometheus) names this Grafana.
 _GRAFANA = Image("docker.io/grafana/grafana:9.3.6")
 IMAGES: Mapping[str, DefaultImage] = {
     "webpod": DefaultImage(
         "The web server that tells who it is.",
-        Image(
-            "docker.io/traefik/whoami:v1.11.0",
-            "200689790a0a0ea48ca45992e0450bc26ccab5307375b41c84dfc4f2475937ab",
-            "Dockerfiles and Compose files of several public projects, which agree",
-        ),
+        Image("docker.io/traefik/whoami:v1.11.0"),
         own_image("http-echo"),
     ),
     "debug": DefaultImage(
         "curl, ping, dig and tcpdump for curl-pod.",
-        Image(
-            "docker.io/nicolaka/netshoot:v0.13",
-            "a20c2531bf35436ed3766cd6cfe89d352b050ccc4d7005ce6400adf97503da1b",
-            "pod status and manifests of several public projects, which agree",
-        ),
+        Image("docker.io/nicolaka/netshoot:v0.13"),
         own_image("debug"),
     ),
     "local_path": DefaultImage(
@@ -304,11 +207,7 @@ IMAGES: Mapping[str, DefaultImage] = {
     ),
     "local_path_helper": DefaultImage(
         "What makes and removes its folders on a node.",
-        Image(
-            "docker.io/library/busybox:1.37.0",
-            "9db7b59979c38555a39def84a31fb98b5296952f9e3afd4f6f11f05b07adfab0",
-            "github.com/docker-library/repo-info repos/busybox/remote/1.37.0.md at 01a70542",
-        ),
+        Image("docker.io/library/busybox:1.37.0"),
         own_image("debug"),
     ),
     # The same Prometheus in both: the bundle builds it from the module of that release.

@@ -101,6 +101,8 @@ def chart_values(lab: LabConfig, artifacts: Artifacts = ONLINE, in_use: Iterable
         # A bundle's images are imported by name and tag: their digests are those of the bundle's own
         # archives.
         chart["image"] = {"useDigest": False, "pullPolicy": "IfNotPresent"}
+        if has_envoy(artifacts):
+            chart["envoy"]["image"] = {"useDigest": False, "pullPolicy": "IfNotPresent"}
     return chart
 
 
@@ -123,6 +125,9 @@ def _hubble(lab: LabConfig, artifacts: Artifacts) -> ChartHubble:
             "enabled": True,
             "service": {"type": "NodePort", "nodePort": lab.node_ports.hubble_ui},
         }
+        if artifacts.images is not None:
+            for image in ("frontend", "backend"):
+                hubble["ui"][image] = {"image": {"useDigest": False, "pullPolicy": "IfNotPresent"}}
     return hubble
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cilium_lab.config.topology import DomainType
-from cilium_lab.config.versions import Arch
+from cilium_lab.config.upstream import Arch
 
 _MACHINE = {"amd64": "x86_64", "arm64": "aarch64"}
 _BOARD = {"amd64": "q35", "arm64": "virt"}

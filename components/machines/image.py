@@ -11,7 +11,8 @@ from pulumi_command import local
 
 from cilium_lab.config.schema import LabConfig
 from cilium_lab.config.topology import Hypervisor
-from cilium_lab.config.versions import CLOUD_IMAGE, Arch
+from cilium_lab.config.upstream import Arch
+from cilium_lab.config.versions import CLOUD_IMAGE
 from cilium_lab.libvirt.names import BASE, POOL, POOL_FOLDER, pool_volumes
 from cilium_lab.libvirt.ownership import pool_uuid
 from cilium_lab.paths import CACHE

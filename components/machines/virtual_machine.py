@@ -10,7 +10,7 @@ import pulumi_libvirt as libvirt
 from pulumi_command import local
 
 from cilium_lab.config.topology import Host, Topology
-from cilium_lab.config.versions import Arch
+from cilium_lab.config.upstream import Arch
 from cilium_lab.libvirt.names import POOL, POOL_FOLDER, host_volumes
 from components.machines.address_conflict import check_address
 from components.machines.cloud_init import BUNDLE_TAG, network_config, user_data

@@ -11,7 +11,8 @@ from pulumi_command import local, remote
 
 from cilium_lab.artifacts.bundle import Archive
 from cilium_lab.config.schema import LabConfig, Versions
-from cilium_lab.config.versions import REPOSITORIES, TOOLS, Arch
+from cilium_lab.config.upstream import Arch
+from cilium_lab.config.versions import REPOSITORIES, TOOLS
 from components.machines.container_domain import BUNDLE
 from components.machines.files import File, pack
 from components.machines.machine import Machine

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 from cilium_lab.config.versions import CILIUM_RELEASES
 from cilium_lab.disruption.thresholds import sentence
-from labctl.bench import kills, migration, settings, upgrade
+from labctl.bench import kills, migration, settings, upgrade, warm
 from labctl.bench.stack import Stack
 from labctl.command import add_stack, parser
-from labctl.embedded import EMBEDDED
+from labctl.embedded import EMBEDDED, Embedded
 from labctl.stacks import find
 
 RELEASES = tuple({version.rpartition(".")[0]: version for version in CILIUM_RELEASES}.values())[1:]
@@ -19,11 +19,13 @@ RELEASES = tuple({version.rpartition(".")[0]: version for version in CILIUM_RELE
 
 
 def bench(arguments: Sequence[str]) -> int:
-    """Measure migrations of the running lab, which is brought up if needed and restored afterwards.
+    """Measure the running lab, which is brought up if needed and restored afterwards.
 
     The exit status is 1 when a threshold is exceeded.
     """
     given = _parser().parse_args(arguments)
+    if given.what == "up":
+        return warm.bench(Embedded(), given.rounds, again=given.again)
     with find(given.stack, otherwise=EMBEDDED) as session, Stack(session) as stack:
         if given.what == "kills":
             return kills.bench(stack, given.count, given.each, _seed(given))
@@ -57,6 +59,9 @@ def _parser() -> argparse.ArgumentParser:
     upgraded = what.add_parser("upgrade", help="Cilium from release to release and back under all probes")
     upgraded.add_argument("releases", metavar="RELEASE", nargs="*", help=f"one after the other ({' '.join(RELEASES)})")
     upgraded.add_argument("--helm", action="store_true", help="and the first step by helm upgrade beside it")
+    warm_up = what.add_parser("up", help="commands on a lab that is up (embedded), beside an empty Pulumi program")
+    warm_up.add_argument("--rounds", type=_positive, default=3, help="how often each command (3)")
+    warm_up.add_argument("--again", action="store_true", help="and once: destroy the lab, and up from nothing")
     for one in (changed, upgraded):
         one.add_argument("--kills", action="store_true", help="each run is killed at a random moment, and finished")
         one.add_argument("--seed", type=int, help="of the moments, to repeat a run")

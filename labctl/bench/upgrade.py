@@ -13,7 +13,7 @@ from labctl.bench.kills import one_run
 from labctl.bench.migration import HOME, by_hand, floor_run, judge_all, show
 from labctl.bench.stack import Stack
 from labctl.embedded import Embedded
-from labctl.lifecycle import build
+from labctl.source import make
 
 _OPTION = "versions.cilium"
 _SCRIPT = Path(__file__).with_name("helm-upgrade.sh")
@@ -34,7 +34,7 @@ def bench(stack: Stack, releases: Sequence[str], *, helm: bool, kills: bool, see
         return one_run(stack, _OPTION, release, name, chance)
 
     if isinstance(stack.session, Embedded):
-        build([release_name(release) for release in releases])
+        make([release_name(release) for release in releases])
     stack.mode(HOME)
     stack.set(_OPTION, CILIUM)
     stack.up("begin")

@@ -10,11 +10,9 @@ import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from airgap.builder.builder import Builder
-from airgap.builder.report import Progress
-from airgap.recipes import RECIPES
 from cilium_lab.config.versions import CIS_BENCHMARK
 from cilium_lab.paths import CURRENT
+from labctl import source
 from labctl.cis import report
 from labctl.cis.exceptions import ACCEPTED
 from labctl.command import LabError, add_stack, parser
@@ -46,7 +44,7 @@ def cis(arguments: Sequence[str]) -> int:
     given = made.parse_args(arguments)
     with find(given.stack) as session:
         session.refresh()
-        Builder(RECIPES, Progress()).build(["kube-bench"])
+        source.make(["kube-bench"])
         found = _examine(session)
     if given.json:
         print(report.counts(found), end="")

@@ -11,7 +11,7 @@ from typing import get_args
 
 import pytest
 
-from cilium_lab.config.versions import Arch
+from cilium_lab.config.upstream import Arch
 from components.machines.guest import guest
 from tests.helpers.apparmor import command, readable
 from tests.unit.components.test_guest import PROVIDER

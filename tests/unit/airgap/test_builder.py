@@ -245,6 +245,64 @@ def test_a_recipe_reads_what_it_needs(folder: Folder, journal: Journal) -> None:
     assert (folder.current / "upon" / "copy").read_text() == "TEXT"
 
 
+def test_one_that_compiles_the_same_comes_after_the_other_if_both_are_made(folder: Folder, journal: Journal) -> None:
+    first = Recipe("first", journal.recipe("first", seconds=0.1), cost=1)
+    alike = Recipe("alike", journal.recipe("alike"), cost=500, after="first")
+    folder.builder(first, alike).build(["alike"])
+    assert journal.lines == ["alike"]  # no need of it
+    again = Recipe("alike", journal.recipe("alike"), ("changed",), cost=500, after="first")
+    folder.builder(first, again).build(["alike", "first"])
+    assert journal.lines == ["alike", "first", "alike"]
+
+
+def test_one_that_comes_after_a_failed_one_is_made(folder: Folder, journal: Journal) -> None:
+    def fail(_ws: Workspace) -> None:
+        raise BuildError("no")
+
+    recipes = (Recipe("first", fail), Recipe("alike", journal.recipe("alike"), after="first"))
+    with pytest.raises(BuildError, match="first: no"):
+        folder.builder(*recipes).build(["first", "alike"])
+    assert journal.lines == ["alike"]
+
+
+def test_downloads_do_not_wait_for_builds(folder: Folder, journal: Journal) -> None:
+    builds = [Recipe(f"b{number}", journal.recipe(f"b{number}", seconds=0.3), cost=90) for number in range(3)]
+    downloads = [Recipe(f"d{number}", journal.recipe(f"d{number}", seconds=0.3), downloads=True) for number in range(5)]
+    folder.builder(*builds, *downloads).build([recipe.name for recipe in (*builds, *downloads)])
+    assert journal.most == 6
+    assert {name[0] for name in journal.lines[:6]} == {"b", "d"}
+
+
+def test_what_a_whole_artifact_was_made_of_is_not_missed(folder: Folder, journal: Journal) -> None:
+    """As on a machine that the artifact alone was carried to."""
+    recipes = (Recipe("base", journal.recipe("base")), Recipe("upon", journal.recipe("upon"), needs=("base",)))
+    base, _ = folder.builder(*recipes).build(["upon"])
+    shutil.rmtree(base.folder)
+    (folder.artifacts / f"{base.folder.name}.json").unlink()
+    builder = folder.builder(*recipes)
+    assert builder.missing(["upon"]) == []
+    assert [built.name for built in builder.build(["upon"])] == ["upon"]
+    assert journal.lines == ["base", "upon"]
+    assert builder.missing(["base", "upon"]) == ["base"]
+
+
+def test_an_artifact_is_taken_in_with_its_record_last(folder: Folder, journal: Journal, tmp_path: Path) -> None:
+    recipe = Recipe("one", journal.recipe("one", "text"))
+    made = folder.builder(recipe).build(["one"])[0]
+    beside = folder.artifacts / ".carried"
+    beside.mkdir()
+    for name in (made.folder.name, f"{made.folder.name}.json"):
+        (folder.artifacts / name).rename(beside / name)
+    made.folder.mkdir()
+    (made.folder / "half").touch()  # of a run that was cut off
+    builder = folder.builder(recipe)
+    builder.take_in("one", beside)
+    builder.link(["one"])
+    assert (folder.current / "one" / "one").read_text() == "text"
+    assert sorted(path.name for path in made.folder.iterdir()) == ["one"]
+    assert not builder.build(["one"])[0].fresh
+
+
 # --- what is left behind
 
 

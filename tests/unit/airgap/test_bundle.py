@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from airgap.recipes import RECIPES
-from airgap.recipes.bundle import index
+from airgap.recipes.bundle import Contents, index
 from airgap.recipes.images import REFERENCES
 from airgap.recipes.rootfs import masked_units
 from airgap.recipes.tools import MISSING
@@ -25,7 +25,7 @@ def test_the_index_is_one_that_the_program_reads(
     monkeypatch.setattr(platform, "machine", lambda: machine)
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/kubelet").write_bytes(b"kubelet")
-    content = index(tmp_path, [tmp_path / "bin/kubelet"], BUNDLED, REFERENCES)
+    content = index(tmp_path, [tmp_path / "bin/kubelet"], Contents({}, REFERENCES, BUNDLED, dict(MISSING)))
     assert content["files"] == {
         "bin/kubelet": {"sha256": hashlib.sha256(b"kubelet").hexdigest(), "size": 7},
     }

@@ -84,7 +84,7 @@ def users(names: set[str]) -> set[str]:
         ("recipes/kubernetes.py", '"host-local": "ipam/host-local",', "", users({"cni-plugins"})),
         ("recipes/kubernetes.py", "build/pause/linux/pause.c", "build/pause.c", users({"pause"})),
         ("recipes/kubernetes.py", "def _etcd(", 'UNUSED = 1\n"""A note."""\n\n\ndef _etcd(', set[str]()),
-        ("recipes/debian.py", '"Acquire::Languages": "none",', "", users({"base-tree"})),
+        ("recipes/debian.py", '"Acquire::Languages": "none",', "", users({"base-tree"}) - {"base-tree"}),
         ("recipes/in-tree.sh", "SOURCE_DATE_EPOCH=1", "SOURCE_DATE_EPOCH=2", users({"base-tree", "termshark"})),
         ("images/archive.py", '"cilium-lab bundle"', '"the bundle"', users({
             recipe.name for recipe in RECIPES if recipe.name.startswith("image-")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,12 +13,14 @@ import jsonschema
 import pytest
 import yaml
 
+from airgap.recipes import RECIPES
+from airgap.recipes.upstream import images_of_release, in_place_of
 from cilium_lab.artifacts.bundle import ONLINE, Artifacts
 from cilium_lab.config.chart_values import refuse_unfit
 from cilium_lab.config.errors import Problems
 from cilium_lab.config.load import parse
 from cilium_lab.config.reserved_values import RESERVED, refuse_reserved
-from cilium_lab.config.versions import CILIUM, CILIUM_RELEASES, KUBERNETES
+from cilium_lab.config.versions import CILIUM, CILIUM_RELEASES, KUBERNETES, release_name
 from cilium_lab.paths import CURRENT
 from components.cilium.values import HUBBLE_METRICS, merge, values
 from tests.helpers.chart import chart
@@ -235,6 +238,35 @@ def test_what_is_reserved_is_set_or_must_stay_unset() -> None:
         assert used != (reserved in unset), reserved
 
 
+def rendered(tree: dict[str, object], version: str, folder: Path) -> list[dict[str, Any]]:
+    """What Helm makes of these values."""
+    helm = shutil.which("helm", path=str(CURRENT / "bundle" / "bin")) or shutil.which("helm")
+    if helm is None:
+        pytest.skip("no helm here: neither built (./lab build) nor installed")
+    file = folder / "values.json"
+    file.write_text(json.dumps(tree))
+    cluster = ["--namespace", "kube-system", "--kube-version", KUBERNETES]
+    arguments = [helm, "template", "cilium", chart(version), *cluster, "-f", file]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=True)
+    return [document for document in yaml.safe_load_all(done.stdout) if document]
+
+
+@pytest.mark.parametrize("version", CILIUM_RELEASES)
+def test_a_bundle_of_upstreams_has_every_image_that_the_chart_names(version: str, tmp_path: Path) -> None:
+    """By tag: the archives that containerd imports do not know the digests of upstream's indexes."""
+    recipes = {recipe.name: recipe for recipe in in_place_of(RECIPES)}
+    bundle = recipes["bundle" if version == CILIUM else release_name(version)]
+    had = {f"image-{name}": ref for name, ref in images_of_release(version).items()}
+    assert set(had) <= set(bundle.needs)
+    artifacts = Artifacts(images=frozenset(had.values()))
+    documents = rendered(
+        values(parse({"artifacts": "bundle", "versions": {"cilium": version}}), artifacts), version, tmp_path
+    )
+    named = set(re.findall(r"image: \"?([^\s\"]+)", yaml.safe_dump_all(documents)))
+    assert len(named) == 6
+    assert named <= set(had.values())
+
+
 @pytest.mark.parametrize("version", CILIUM_RELEASES)
 @pytest.mark.parametrize(
     ("mode", "settings"),
@@ -252,15 +284,7 @@ def test_what_is_reserved_is_set_or_must_stay_unset() -> None:
 def test_helm_makes_the_agents_settings_of_them(
     mode: str, settings: dict[str, str], version: str, tmp_path: Path
 ) -> None:
-    helm = shutil.which("helm", path=str(CURRENT / "bundle" / "bin")) or shutil.which("helm")
-    if helm is None:
-        pytest.skip("no helm here: neither built (./lab build) nor installed")
-    file = tmp_path / "values.json"
-    file.write_text(json.dumps(values(parse({**MODES[mode], "versions": {"cilium": version}}))))
-    cluster = ["--namespace", "kube-system", "--kube-version", KUBERNETES]
-    arguments = [helm, "template", "cilium", chart(version), *cluster, "-f", file]
-    done = subprocess.run(arguments, capture_output=True, text=True, check=True)
-    documents = [document for document in yaml.safe_load_all(done.stdout) if document]
+    documents = rendered(values(parse({**MODES[mode], "versions": {"cilium": version}})), version, tmp_path)
     (config,) = [d["data"] for d in documents if d["kind"] == "ConfigMap" and d["metadata"]["name"] == "cilium-config"]
     assert {key: " ".join(config[key].split()) for key in settings} == settings
     # The program owns this one: Helm must neither make nor remove it.

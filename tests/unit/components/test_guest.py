@@ -13,7 +13,7 @@ import pytest
 from cilium_lab.config.errors import ConfigErrors
 from cilium_lab.config.load import parse
 from cilium_lab.config.topology import DomainType
-from cilium_lab.config.versions import Arch
+from cilium_lab.config.upstream import Arch
 from components.machines.guest import guest, memory_limit
 
 # as terraform-provider-libvirt 0.8.3 writes it (libvirt/domain_def.go, domain.go), shortened

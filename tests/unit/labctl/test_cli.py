@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from airgap import prerequisites
+from airgap.builder.builder import Builder
 from airgap.builder.recipe import BuildError
 from airgap.prerequisites import PrerequisiteError
-from labctl import building, cli, inside, lifecycle, testing, venv
+from labctl import building, cli, inside, testing, venv
 from labctl.command import LabError, split
 from labctl.embedded import Embedded
 from sandbox import sandbox
@@ -206,7 +207,7 @@ def test_unit_tests_and_checkers_need_neither_root_nor_packages_nor_a_build(
 
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setattr(prerequisites, "install", refuse)
-    monkeypatch.setattr(lifecycle, "build", refuse)
+    monkeypatch.setattr(Builder, "build", refuse)
     monkeypatch.setattr(venv, "environment", lambda _pins: tmp_path)
     monkeypatch.setattr(subprocess, "run", pytest_of_the_environment)
     assert testing.test(["unit", "-k", "sandbox"]) == 5

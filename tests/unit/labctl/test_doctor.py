@@ -12,7 +12,7 @@ import pytest
 
 from airgap import prerequisites
 from airgap.prerequisites import PACKAGES, Package, PrerequisiteError
-from airgap.recipes.bundle import index
+from airgap.recipes.bundle import Contents, index
 from labctl import doctor
 from labctl.doctor import Finding, Report
 
@@ -89,7 +89,7 @@ def test_the_exit_status_tells(
 
 @pytest.mark.parametrize(("machine", "embedded"), [("x86_64", True), ("aarch64", False), ("riscv64", False)])
 def test_images_are_built_for_one_architecture(monkeypatch: pytest.MonkeyPatch, machine: str, embedded: bool) -> None:
-    assert index(Path(), [], {}, {})["arch"] == "amd64"
+    assert index(Path(), [], Contents({}, {}, {}, {}))["arch"] == "amd64"
     monkeypatch.setattr("platform.machine", lambda: machine)
     found = next(finding for finding in doctor.examine().embedded if finding.what == "architecture")
     assert (found.ok, found.seen) == (embedded, machine)

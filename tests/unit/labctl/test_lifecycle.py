@@ -10,7 +10,7 @@ import pytest
 
 from airgap import prerequisites
 from airgap.recipes import TOOLCHAIN
-from labctl import embedded, lifecycle, venv
+from labctl import embedded, lifecycle, source, venv
 from labctl.embedded import Embedded
 from sandbox import sandbox
 
@@ -31,7 +31,7 @@ def done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(lifecycle, "STATE", state)
     monkeypatch.setattr(lifecycle, "CURRENT", tmp_path / "cache")
     monkeypatch.setattr(lifecycle, "Embedded", lambda: Embedded(state))
-    monkeypatch.setattr(lifecycle, "build", lambda names: steps.append(f"build {' '.join(names)}") or [])
+    monkeypatch.setattr(source, "make", lambda names: steps.append(f"build {' '.join(names)}") or [])
     monkeypatch.setattr(embedded, "ROOT", tmp_path)
     (tmp_path / "Pulumi.embedded.yaml").write_text("config: {}\n")
     monkeypatch.setattr(prerequisites, "install", note("packages"))

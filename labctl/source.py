@@ -1,0 +1,144 @@
+"""Where artifacts come from: downloaded from upstream or mirrors of it, or built from package registries."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from typing import get_args
+
+from airgap import prerequisites
+from airgap.builder.builder import Builder
+from airgap.builder.recipe import NO_MIRROR, Built, Mirror
+from airgap.builder.report import Progress
+from airgap.catalogue import Source, catalogue
+from cilium_lab.config.upstream import DIGESTS, FILES
+from cilium_lab.paths import CACHE
+
+_CHOSEN = CACHE / "source.json"
+_LIMIT = 8.0
+"""Seconds that a host of upstream has to answer."""
+_REGISTRIES = {"docker.io": "registry-1.docker.io"}
+"""Registries that answer under another name than that in references."""
+OPTIONS = ("--from", "--mirror", "--registry")
+"""Those of `add_options`, each with a value."""
+
+
+@dataclass(frozen=True)
+class Supply:
+    """A source, and the mirrors of it."""
+
+    source: Source
+    mirror: Mirror = NO_MIRROR
+
+    def builder(self) -> Builder:
+        """A builder of this source's recipes."""
+        return Builder(catalogue(self.source), Progress(), self.mirror)
+
+    def build(self, wanted: Sequence[str]) -> list[Built]:
+        """Make these artifacts, and what they need, where they are missing."""
+        builder = self.builder()
+        if self.source == "upstream" and builder.missing(wanted):
+            prerequisites.install(prerequisites.DOWNLOADS)
+        return builder.build(wanted)
+
+
+BUILT = Supply("registries")
+
+
+def add_options(to: argparse.ArgumentParser) -> None:
+    """The options that choose a source."""
+    to.add_argument(
+        "--from",
+        dest="source",
+        choices=get_args(Source),
+        help="download what upstream publishes, or build from package registries; without it the source of the last "
+        "time, and at first upstream where it can be reached",
+    )
+    to.add_argument("--mirror", metavar="URL", default="", help="fetch upstream's files from URL/HOST/PATH")
+    to.add_argument(
+        "--registry",
+        metavar="HOST[/PATH]",
+        default="",
+        help="fetch upstream's images from there, each below the name of its own registry; http://HOST without TLS",
+    )
+
+
+def chosen(given: argparse.Namespace, wanted: Sequence[str]) -> Supply:
+    """The source that the options name; else the one of the last time; else the one that has all that is wanted; else
+    upstream, if it can be reached. The reason is printed where something has to be made.
+    """
+    mirror = Mirror(given.mirror, given.registry)
+    if given.source == "registries":
+        return BUILT
+    if given.source == "upstream" or mirror != NO_MIRROR:
+        return Supply("upstream", mirror)
+    return usual(wanted)
+
+
+def make(wanted: Sequence[str], given: argparse.Namespace | None = None) -> list[Built]:
+    """Make the wanted artifacts from the source that the options name, and keep to it from now on."""
+    supply = chosen(given, wanted) if given else usual(wanted)
+    built = supply.build(wanted)
+    remember(supply)
+    return built
+
+
+def usual(wanted: Sequence[str]) -> Supply:
+    """The source where no option names one."""
+    last = _last()
+    if last is not None:
+        return last
+    if not BUILT.builder().missing(wanted):
+        return BUILT
+    silent = unreachable()
+    if silent:
+        print(f"building from package registries: upstream is out of reach ({silent})", file=sys.stderr)
+        return BUILT
+    print("downloading from upstream, which can be reached (--from registries builds instead)", file=sys.stderr)
+    return Supply("upstream")
+
+
+def remember(supply: Supply) -> None:
+    """Let the next `./lab up` take the same source."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    fresh = _CHOSEN.with_name(f".{_CHOSEN.name}")
+    fresh.write_text(json.dumps({"source": supply.source, "mirror": asdict(supply.mirror)}) + "\n")
+    fresh.replace(_CHOSEN)
+
+
+def _last() -> Supply | None:
+    try:
+        kept = json.loads(_CHOSEN.read_text())
+        return Supply(kept["source"], Mirror(**kept["mirror"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def hosts() -> list[str]:
+    """The hosts that upstream's files and images come from."""
+    files = {download.url.split("/")[2] for name, download in FILES.items() if name != "rocky"}
+    registries = {image.partition("/")[0] for image in DIGESTS}
+    return sorted(files | {_REGISTRIES.get(name, name) for name in registries})
+
+
+def unreachable() -> str:
+    """The first host of upstream that does not answer, and why; empty when all do. Proxies of the environment hold."""
+    with ThreadPoolExecutor(8) as pool:
+        return next((said for said in pool.map(_silence, hosts()) if said), "")
+
+
+def _silence(host: str) -> str:
+    request = urllib.request.Request(f"https://{host}/", method="HEAD", headers={"User-Agent": "cilium-lab"})
+    try:
+        urllib.request.urlopen(request, timeout=_LIMIT).close()
+    except urllib.error.HTTPError:
+        return ""  # it answered
+    except OSError as error:
+        return f"{host}: {getattr(error, 'reason', error)}"
+    return ""
