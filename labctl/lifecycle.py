@@ -6,6 +6,7 @@ import argparse
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from airgap import prerequisites
@@ -74,7 +75,10 @@ def open_sandbox(session: Embedded, figures: Figures, given: argparse.Namespace 
     with figures.step("building"):
         further = () if release == CILIUM else (release_name(release),)
         wanted = [*TOOLCHAIN, *BUNDLE, *(VIRTUAL_MACHINES if emulated else ()), *further]
-        built = source.make(wanted, given)
+        with ThreadPoolExecutor(1) as beside:  # pip waits for the network, and most recipes for a core
+            environment = beside.submit(venv.environment, venv.PROGRAM)
+            built = source.make(wanted, given)
+            environment.result()
         venv.link_program_environment()
     if any(artifact.fresh for artifact in built):
         print(table(built))

@@ -10,7 +10,7 @@ from ipaddress import IPv4Network
 from typing import Any
 
 from cilium_lab.kube import agent as agent_view
-from cilium_lab.kube import decode
+from cilium_lab.kube import decode, kubeadm
 from cilium_lab.kube.agent import STATUS, Query
 from cilium_lab.kube.client import APPLY, BUDGET, MERGE, Api, ApiError
 from cilium_lab.kube.deadline import concurrently
@@ -86,7 +86,7 @@ class Cluster:
             released = decode.release(self._items(path))
         except (ValueError, KeyError, OSError) as error:
             raise ApiError(path, 200, f"Helm's record of the release cannot be read: {error}") from error
-        return replace(snapshot, release=released, networking=decode.networking(self._config_map("kubeadm-config")))
+        return replace(snapshot, release=released, networking=kubeadm.networking(self._config_map("kubeadm-config")))
 
     def workload_snapshot(self) -> Snapshot:
         """Pods and workloads alone: what is needed many times a second."""

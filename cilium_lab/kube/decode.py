@@ -10,8 +10,6 @@ from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any, cast
 
-import yaml
-
 from cilium_lab.kube.objects import (
     REVISION_LABEL,
     Budget,
@@ -355,15 +353,6 @@ def release(secrets: Iterable[Object]) -> Release | None:
     packed = base64.b64decode(base64.b64decode(newest["data"]["release"]))
     record: dict[str, Any] = json.loads(gzip.decompress(packed))
     return Release(str(record["chart"]["metadata"]["version"]), record.get("config") or {})
-
-
-def networking(config_map: Object | None) -> dict[str, IPv4Network]:
-    """`podSubnet` and `serviceSubnet` of the ConfigMap kubeadm-config: the ranges that the control plane runs with."""
-    if config_map is None:
-        return {}
-    cluster = cast(dict[str, Any], yaml.safe_load(config_map["data"]["ClusterConfiguration"]))
-    ranges: dict[str, str] = cluster.get("networking", {})
-    return {name: IPv4Network(ranges[name]) for name in ("podSubnet", "serviceSubnet") if ranges.get(name)}
 
 
 def _networks(texts: Iterable[str]) -> Iterator[IPv4Network]:

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -21,13 +22,32 @@ from labctl.embedded import Embedded
 from sandbox import sandbox
 from sandbox.sandbox import SandboxError
 
-LAB = Path(__file__).parents[3] / "lab"
+ROOT = Path(__file__).parents[3]
+LAB = ROOT / "lab"
 
 
 def lab(folder: Path, *words: str, program: Path = LAB) -> subprocess.CompletedProcess[str]:
     """./lab with a state of its own and no sandbox."""
     environment = {**os.environ, "CILIUM_LAB_STATE": str(folder / "state"), "CILIUM_LAB_CACHE": str(folder / "cache")}
     return subprocess.run([program, *words], cwd=folder, env=environment, capture_output=True, text=True)
+
+
+def test_the_command_needs_nothing_but_python() -> None:
+    """A machine that has just been installed has no library of others, and ./lab makes the environments with them."""
+    folders = ("labctl", "airgap", "sandbox")
+    names = [
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        for folder in folders
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        if path.name != "__main__.py" and "modules" not in path.parts
+    ]
+    assert len(names) > 50
+    program = (
+        "import importlib, sys; sys.path.insert(0, sys.argv[1]); [importlib.import_module(n) for n in sys.argv[2:]]"
+    )
+    words = [sys.executable, "-I", "-S", "-c", program, ROOT, *names]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("words", [[], ["help"], ["-h"], ["--help"]])
