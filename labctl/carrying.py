@@ -134,6 +134,7 @@ def _manifest(supply: Supply, carried: Sequence[Built], sha256: str) -> dict[str
 
 
 def _import(file: Path) -> int:
+    CACHE.mkdir(parents=True, exist_ok=True)
     try:
         with tarfile.open(file) as whole:
             manifest = _checked(json.loads(_member(whole, _MANIFEST).read()))
@@ -165,7 +166,7 @@ def _checked(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
             raise LabError(
                 expected=f"a file with {name} {expected}", seen=f"{name} {manifest[name]}", next="export another one"
             )
-    free = shutil.disk_usage(CACHE if CACHE.exists() else CACHE.parent).free
+    free = shutil.disk_usage(CACHE).free
     if free < manifest["bytes"] + _SPARE:
         raise LabError(
             expected=f"{megabytes(manifest['bytes'] + _SPARE)} free for {CACHE}",

@@ -126,8 +126,8 @@ def _hubble(lab: LabConfig, artifacts: Artifacts) -> ChartHubble:
             "service": {"type": "NodePort", "nodePort": lab.node_ports.hubble_ui},
         }
         if artifacts.images is not None:
-            for image in ("frontend", "backend"):
-                hubble["ui"][image] = {"image": {"useDigest": False, "pullPolicy": "IfNotPresent"}}
+            hubble["ui"]["frontend"] = {"image": {"useDigest": False, "pullPolicy": "IfNotPresent"}}
+            hubble["ui"]["backend"] = {"image": {"useDigest": False, "pullPolicy": "IfNotPresent"}}
     return hubble
 
 
