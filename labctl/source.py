@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 import urllib.error
 import urllib.request
@@ -18,9 +19,10 @@ from airgap.builder.recipe import NO_MIRROR, Built, Mirror
 from airgap.builder.report import Progress
 from airgap.catalogue import Source, catalogue
 from cilium_lab.config.upstream import DIGESTS, FILES
-from cilium_lab.paths import CACHE
+from cilium_lab.paths import STATE
+from labctl.command import LabError
 
-_CHOSEN = CACHE / "source.json"
+_CHOSEN = STATE / "source.json"
 _LIMIT = 8.0
 """Seconds that a host of upstream has to answer."""
 _REGISTRIES = {"docker.io": "registry-1.docker.io"}
@@ -70,11 +72,21 @@ def add_options(to: argparse.ArgumentParser) -> None:
 
 
 def chosen(given: argparse.Namespace, wanted: Sequence[str]) -> Supply:
-    """The source that the options name; else the one of the last time; else the one that has all that is wanted; else
-    upstream, if it can be reached. The reason is printed where something has to be made.
-    """
+    """The source that the options name, or the usual one. LabError for options that do not fit."""
     mirror = Mirror(given.mirror, given.registry)
+    if given.mirror and not given.mirror.startswith(("http://", "https://")):
+        raise LabError(expected="a URL: --mirror https://mirror.example/upstream", seen=given.mirror, next="the URL")
+    if re.search(r"[@\s]|^(?!https?://)[^/]*://", given.registry):
+        raise LabError(
+            expected="--registry HOST[:PORT][/PATH]", seen=given.registry, next="the host alone, or with a path"
+        )
     if given.source == "registries":
+        if mirror != NO_MIRROR:
+            raise LabError(
+                expected="--mirror and --registry with what upstream publishes",
+                seen="--from registries, which builds",
+                next="leave out one of them; package registries have mirrors of their own (GOPROXY, pip.conf, apt)",
+            )
         return BUILT
     if given.source == "upstream" or mirror != NO_MIRROR:
         return Supply("upstream", mirror)
@@ -90,12 +102,15 @@ def make(wanted: Sequence[str], given: argparse.Namespace | None = None) -> list
 
 
 def usual(wanted: Sequence[str]) -> Supply:
-    """The source where no option names one."""
+    """The source where no option names one: that of the last time; else the one that all that is wanted was made from;
+    else upstream, if it can be reached. The reason is printed where something has to be made.
+    """
     last = _last()
     if last is not None:
         return last
-    if not BUILT.builder().missing(wanted):
-        return BUILT
+    for supply in (BUILT, Supply("upstream")):
+        if not supply.builder().missing(wanted):
+            return supply
     silent = unreachable()
     if silent:
         print(f"building from package registries: upstream is out of reach ({silent})", file=sys.stderr)
@@ -105,8 +120,8 @@ def usual(wanted: Sequence[str]) -> Supply:
 
 
 def remember(supply: Supply) -> None:
-    """Let the next `./lab up` take the same source."""
-    CACHE.mkdir(parents=True, exist_ok=True)
+    """Let the next `./lab up` of this state take the same source."""
+    _CHOSEN.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     fresh = _CHOSEN.with_name(f".{_CHOSEN.name}")
     fresh.write_text(json.dumps({"source": supply.source, "mirror": asdict(supply.mirror)}) + "\n")
     fresh.replace(_CHOSEN)

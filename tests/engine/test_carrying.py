@@ -64,7 +64,6 @@ class Machine:
             (builder, "LOGS", "logs"),
             (carrying, "ARTIFACTS", "artifacts"),
             (carrying, "CACHE", ""),
-            (source, "CACHE", ""),
             (source, "_CHOSEN", "source.json"),
             (venv, "WHEELS", "wheels"),
             (golang, "_CARRIED", "go/carried-version"),

@@ -13,7 +13,9 @@ import pytest
 
 from airgap.builder.builder import Builder
 from airgap.builder.recipe import Mirror
+from airgap.catalogue import catalogue
 from labctl import source
+from labctl.command import LabError
 from labctl.source import BUILT, Supply
 
 HERE = Mirror("http://127.0.0.1:1", "http://127.0.0.1:2/team")
@@ -28,7 +30,6 @@ def options(*words: str) -> argparse.Namespace:
 @pytest.fixture(autouse=True)
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine whose cache is empty, and that reaches nothing."""
-    monkeypatch.setattr(source, "CACHE", tmp_path)
     monkeypatch.setattr(source, "_CHOSEN", tmp_path / "source.json")
     monkeypatch.setattr(Builder, "missing", lambda _self, wanted: list(wanted))
     monkeypatch.setattr(source, "unreachable", lambda: "dl.example: no such host")
@@ -38,7 +39,6 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ("words", "expected"),
     [
         (("--from", "registries"), BUILT),
-        (("--from=registries", "--mirror", HERE.files), BUILT),
         (("--from", "upstream"), Supply("upstream")),
         (("--mirror", HERE.files, "--registry", HERE.images), Supply("upstream", HERE)),
         (("--registry", HERE.images), Supply("upstream", Mirror("", HERE.images))),
@@ -47,6 +47,27 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_options_decide(words: tuple[str, ...], expected: Supply) -> None:
     source.remember(Supply("upstream", Mirror("http://elsewhere")))
     assert source.chosen(options(*words), ["x"]) == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--from=registries", "--mirror", HERE.files), "seen: --from registries"),
+        (("--mirror", "mirror.example"), "expected: a URL: --mirror https://"),
+        (("--registry", "docker://r.example"), r"expected: --registry HOST\[:PORT\]"),
+        (("--registry", "r.example/x@sha256:1"), "seen: r.example/x@sha256:1"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(words: tuple[str, ...], told: str) -> None:
+    with pytest.raises(LabError, match=told):
+        source.chosen(options(*words), ["x"])
+
+
+def test_what_was_downloaded_already_is_not_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where a lab of downloads was carried to, and its state was removed."""
+    downloads = {recipe.name for recipe in catalogue("upstream") if recipe.downloads}
+    monkeypatch.setattr(Builder, "missing", lambda self, _wanted: [] if self._downloads == downloads else ["x"])
+    assert source.usual(["x"]) == Supply("upstream")
 
 
 def test_without_options_it_is_the_source_of_the_last_time() -> None:
