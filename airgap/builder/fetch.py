@@ -21,8 +21,8 @@ _CURL = (
     # Slower than 4 KiB/s for half a minute is a connection that hangs.
     *("--speed-limit", "4096", "--speed-time", "30"),
 )
-_IMAGE_LIMIT = "20m"
-"""What skopeo may take for one image; it has no limit for a connection that hangs."""
+# skopeo has no limit for a connection that hangs; a digest is proof enough, so no signature is looked for.
+_COPY = ("skopeo", "--command-timeout", "20m", "--insecure-policy", "copy", "--quiet")
 
 
 def file(ws: Workspace, url: str, sha256: str) -> Path:
@@ -92,41 +92,32 @@ def image(ws: Workspace, reference: str, digest: str, archive: Path) -> None:
     try:
         sizes = _layers(json.loads(ws.output(["skopeo", "inspect", "--raw", *plain, source])), ws, plain, source)
         ws.transfer.into, ws.transfer.total = layout / "blobs", sizes
-        words = [
-            "skopeo",
-            "--command-timeout",
-            _IMAGE_LIMIT,
-            "--insecure-policy",
-            "copy",
-            "--quiet",
-            "--retry-times",
-            "3",
-        ]
+        words = [*_COPY, "--retry-times", "3"]
         ws.run([*words, *(f"--src{word[1:]}" for word in plain), source, f"oci:{layout}:image"])
+        _check_architecture(ws, layout)
     except (BuildError, ValueError) as error:
         raise BuildError(
             f"an image could not be fetched\n    image: {reference}\n    expected: {source.removeprefix('docker://')}\n"
             f"    seen: {_said(error)}\n    next: {_next(ws)}"
         ) from None
-    ws.run(
-        [
-            "skopeo",
-            "--insecure-policy",
-            "copy",
-            "--quiet",
-            f"oci:{layout}:image",
-            f"docker-archive:{archive}:{reference}",
-        ]
-    )
+    ws.run([*_COPY, f"oci:{layout}:image", f"docker-archive:{archive}:{reference}"])
+
+
+def _check_architecture(ws: Workspace, layout: Path) -> None:
+    """A digest may be that of an image for one architecture alone, and skopeo takes it for any."""
+    made_for = json.loads(ws.output(["skopeo", "inspect", "--config", f"oci:{layout}:image"]))["architecture"]
+    if made_for != machine_arch():
+        raise ValueError(f"the digest is that of an image for {made_for}, and this machine is {machine_arch()}")
 
 
 def _layers(manifest: dict[str, Any], ws: Workspace, plain: list[str], source: str) -> int:
     """Bytes of all blobs of this architecture's image; `manifest` is an index, or the image's own."""
     if "manifests" in manifest:
         arch = machine_arch()
-        own = [one for one in manifest["manifests"] if one.get("platform", {}).get("architecture") == arch]
+        wanted = {"os": "linux", "architecture": arch}
+        own = [one for one in manifest["manifests"] if wanted.items() <= one.get("platform", {}).items()]
         if not own:
-            raise ValueError(f"the index holds no image for {arch}")
+            raise ValueError(f"the index holds no image for linux/{arch}")
         named = f"{source.partition('@')[0]}@{own[0]['digest']}"
         manifest = json.loads(ws.output(["skopeo", "inspect", "--raw", *plain, named]))
     return sum(int(layer["size"]) for layer in manifest["layers"]) + int(manifest["config"]["size"])

@@ -17,6 +17,7 @@ from airgap.builder import fetch
 from airgap.builder.builder import Builder
 from airgap.builder.recipe import BuildError, Mirror, Recipe, Workspace
 from airgap.builder.report import Progress
+from airgap.images import archive
 from airgap.images.archive import Config, Entry, layer_from_entries, write_archive
 from tests.helpers import artifacts_folder, mirror
 from tests.helpers.mirror import Faults
@@ -194,11 +195,11 @@ def image(digest: str) -> Callable[[Workspace], None]:
 
 def test_an_image_comes_from_the_registry_by_its_digest(registry: tuple[str, str, Path], kitchen: Kitchen) -> None:
     host, digest, _ = registry
-    archive = kitchen.build(image(digest), Mirror(images=f"http://{host}")) / "image.tar"
-    shown = subprocess.run(["tar", "-xOf", archive, "manifest.json"], check=True, capture_output=True)
+    made = kitchen.build(image(digest), Mirror(images=f"http://{host}")) / "image.tar"
+    shown = subprocess.run(["tar", "-xOf", made, "manifest.json"], check=True, capture_output=True)
     (listed,) = json.loads(shown.stdout)
     assert listed["RepoTags"] == [IMAGE]
-    layer = subprocess.run(["tar", "-xOf", archive, listed["Layers"][0]], check=True, capture_output=True).stdout
+    layer = subprocess.run(["tar", "-xOf", made, listed["Layers"][0]], check=True, capture_output=True).stdout
     assert CONTENT in layer
 
 
@@ -206,6 +207,18 @@ def test_an_image_of_another_digest_is_refused(registry: tuple[str, str, Path], 
     host, _, _ = registry
     with pytest.raises(BuildError, match=r"(?s)an image could not be fetched.*image: .*manifest unknown.*next: "):
         kitchen.build(image("0" * 64), Mirror(images=f"http://{host}"))
+    assert kitchen.whole == []
+
+
+def test_an_image_for_another_architecture_is_refused(
+    registry: tuple[str, str, Path], kitchen: Kitchen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host, _, top = registry
+    monkeypatch.setattr(archive, "machine_arch", lambda: "s390x")
+    archive.write_archive(tmp_path / "other.tar", IMAGE, Config(), [top / "layer.tar"])
+    digest = mirror.push(host, tmp_path / "other.tar", IMAGE.replace("1.2.3", "other"))
+    with pytest.raises(BuildError, match=r"seen: the digest is that of an image for s390x"):
+        kitchen.build(image(digest), Mirror(images=f"http://{host}"))
     assert kitchen.whole == []
 
 
