@@ -26,7 +26,7 @@ from components.machines.fleet import Fleet
 from components.machines.local_paths import local_paths
 from components.nodes.router import Router
 from components.outputs import stack_outputs
-from components.prerequisites import check_machine, find_artifacts, refuse_conflicts
+from components.prerequisites import find_artifacts, refuse
 from components.workloads.probe import Probe
 from components.workloads.workloads import Workloads
 
@@ -38,9 +38,8 @@ class Lab(pulumi.ComponentResource):
 
     def __init__(self, name: str, config: LabConfig, *, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("cilium-lab:index:Lab", name, None, opts)
-        check_machine(config)
         paths = local_paths(config)
-        refuse_conflicts(config, paths)
+        refuse(config, paths)
         artifacts = find_artifacts(config, paths)
         config = with_images_of(config, artifacts)
         plan = addon_plan(config, artifacts)

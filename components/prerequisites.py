@@ -24,35 +24,46 @@ from components.machines.local_paths import LocalPaths
 from components.machines.orphans import stack_name
 
 
-def check_machine(config: LabConfig) -> None:
-    """Raises `pulumi.RunError` with everything that this machine lacks. Warns of what may be in the way later."""
+def refuse(config: LabConfig, paths: LocalPaths) -> None:
+    """Raises `pulumi.RunError` with everything that this machine lacks, and every object of libvirt in the lab's way
+    that the stack did not make; nothing was changed by then. Warns of what may be in the way later, and of what the
+    state holds and libvirt does not have any more.
+    """
+    lacking = _lacking(config)
+    try:
+        in_the_way = _in_the_way(config, paths)
+    except (inventory.LibvirtError, RuntimeError, OSError) as error:
+        # Where something is lacking, virsh for one, that is the reason to mend first.
+        in_the_way = "" if lacking else f"what is in the lab's way can't be seen: {error}"
+    texts = [text for text in (lacking, in_the_way) if text]
+    if texts:
+        raise pulumi.RunError("\n\n".join(texts)) from None
+
+
+def _lacking(config: LabConfig) -> str:
     machine = look()
     lines = missing(config, machine)
     if lines:
         listed = "\n".join(f"  {number}. {line}" for number, line in enumerate(lines, 1))
-        raise pulumi.RunError(f"this machine is not ready for the lab:\n{listed}\nWithout libvirt or KVM: ./lab up")
+        return f"this machine is not ready for the lab:\n{listed}\nWithout libvirt or KVM: ./lab up"
     for note in notes(config, machine):
         pulumi.log.warn(note)
+    return ""
 
 
-def refuse_conflicts(config: LabConfig, paths: LocalPaths) -> None:
-    """Raises `pulumi.RunError` with every object of libvirt in the lab's way that the stack did not make; nothing was
-    changed by then. Warns of what the state holds and libvirt does not have any more.
-    """
+def _in_the_way(config: LabConfig, paths: LocalPaths) -> str:
     wanted = wanted_objects(config.topology, paths.hosts)
-    try:
-        seen = inventory.look(inventory.Scope.of(wanted))
-        state = inventory.stack_state(f"{pulumi.get_organization()}/{stack_name()}")
-    except (inventory.LibvirtError, RuntimeError) as error:
-        raise pulumi.RunError(f"what is in the lab's way can't be seen: {error}") from None
+    seen = inventory.look(inventory.Scope.of(wanted))
+    state = inventory.stack_state(f"{pulumi.get_organization()}/{stack_name()}")
     found = conflicts(wanted, seen, state)
     if found:
-        raise pulumi.RunError(conflict_report(found, stack_name()))
+        return conflict_report(found, stack_name())
     for held in absent(state, seen):
         pulumi.log.warn(
             f"{held.kind} {held.name} of {held.uri} is in the stack's state, and libvirt does not have it any more. "
             f"Next: .venv/bin/python -m cilium_lab.libvirt.healing up --stack {pulumi.get_stack()} (./lab up does so)"
         )
+    return ""
 
 
 def find_artifacts(config: LabConfig, paths: LocalPaths) -> Artifacts:

@@ -38,10 +38,7 @@ def resources() -> int:
     lab = parse(stack_config("embedded"))
 
     def program() -> None:
-        with (
-            patch("components.prerequisites.missing", lambda *_: []),
-            patch("components.lab.refuse_conflicts", lambda *_: None),
-        ):
+        with patch("components.lab.refuse", lambda *_: None):
             Lab("lab", lab)
 
     made = {(item.token, item.name) for item in record(program, preview=True).registered}

@@ -64,10 +64,8 @@ def record_lab(
     held = replace(bundle(held_back), archives=archives) if lab.artifacts == "bundle" else ONLINE
     with (
         patch("components.lab.find_artifacts", lambda *_: held),
-        # The lab is the same, whatever this machine lacks,
-        patch("components.prerequisites.missing", lambda *_: []),
-        # and whatever its libvirt holds.
-        patch("components.lab.refuse_conflicts", lambda *_: None),
+        # The lab is the same, whatever this machine lacks and its libvirt holds.
+        patch("components.lab.refuse", lambda *_: None),
     ):
         return record(
             lambda: Exports(Lab("lab", lab).outputs), outputs=_nothing if preview else _outputs, preview=preview

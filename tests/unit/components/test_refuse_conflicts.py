@@ -28,6 +28,8 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeLibvirt:
     monkeypatch.setattr(pulumi, "get_organization", lambda: "organization")
     monkeypatch.setattr(pulumi, "get_project", lambda: "cilium-lab")
     monkeypatch.setattr(pulumi, "get_stack", lambda: "lab")
+    monkeypatch.setattr(prerequisites, "missing", lambda _config, _machine: [])
+    monkeypatch.setattr(prerequisites, "notes", lambda _config, _machine: [])
     return made
 
 
@@ -72,7 +74,7 @@ def test_somebody_elses_objects_are_all_refused_at_once(fake: FakeLibvirt, metad
     before = fake.all()
     state(fake, *([identity(IDENTITY)] if known else []))
     with pytest.raises(pulumi.RunError) as refused:
-        prerequisites.refuse_conflicts(CONFIG, PATHS)
+        prerequisites.refuse(CONFIG, PATHS)
     text = str(refused.value)
     for words in ("domain router of ", "network cilium-lab of ", "pool cilium-lab of ", "volume router.qcow2 in pool "):
         assert words + ("cilium-lab of " if words.startswith("volume") else "") + URI in text
@@ -84,7 +86,7 @@ def test_somebody_elses_objects_are_all_refused_at_once(fake: FakeLibvirt, metad
 def test_the_stacks_own_objects_are_not_refused(fake: FakeLibvirt, warnings: list[str]) -> None:
     fill(fake, Mark(IDENTITY, "cilium-lab/lab").xml(), pool_uuid(IDENTITY, "cilium-lab"))
     state(fake, identity(IDENTITY))
-    prerequisites.refuse_conflicts(CONFIG, PATHS)
+    prerequisites.refuse(CONFIG, PATHS)
     assert warnings == []
 
 
@@ -97,12 +99,12 @@ def test_what_an_earlier_version_made_is_not_refused(fake: FakeLibvirt, warnings
         for kind, uuid in made.items()
     ]  # fmt: skip
     state(fake, provider, *noted)
-    prerequisites.refuse_conflicts(CONFIG, PATHS)
+    prerequisites.refuse(CONFIG, PATHS)
     assert warnings == []
     gone = {"urn": "u::n", "id": "n9", "type": "libvirt:index/network:Network", "provider": "u::p::p",
             "inputs": {"name": "cilium-lab-router"}}  # fmt: skip
     state(fake, provider, *noted, gone)
-    prerequisites.refuse_conflicts(CONFIG, PATHS)
+    prerequisites.refuse(CONFIG, PATHS)
     assert len(warnings) == 1
     assert f"network cilium-lab-router of {URI} is in the stack's state, and libvirt does not have it" in warnings[0]
     assert "cilium_lab.libvirt.healing up --stack lab" in warnings[0]
@@ -112,8 +114,50 @@ def test_a_libvirt_or_a_state_that_can_not_be_read_is_an_error(fake: FakeLibvirt
     (fake.folder / "pulumi").write_text("#!/bin/sh\necho 'error: the passphrase is wrong' >&2; exit 1\n")
     (fake.folder / "pulumi").chmod(0o755)
     with pytest.raises(pulumi.RunError, match="passphrase is wrong"):
-        prerequisites.refuse_conflicts(CONFIG, PATHS)
+        prerequisites.refuse(CONFIG, PATHS)
     (fake.folder / "broken").mkdir()
     (fake.folder / "broken" / "list").write_text("error: Permission denied")
     with pytest.raises(pulumi.RunError, match="Permission denied"):
-        prerequisites.refuse_conflicts(CONFIG, PATHS)
+        prerequisites.refuse(CONFIG, PATHS)
+
+
+LACKING = ["a group that may use libvirt: sudo usermod -aG libvirt me", "5 GiB of disk: free 5 GiB"]
+
+
+def test_what_the_machine_lacks_and_what_is_in_the_way_are_one_message(
+    fake: FakeLibvirt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(fake, "", pool_uuid(OTHER, "cilium-lab"))
+    state(fake)
+    monkeypatch.setattr(prerequisites, "missing", lambda _config, _machine: LACKING)
+    with pytest.raises(pulumi.RunError) as refused:
+        prerequisites.refuse(CONFIG, PATHS)
+    lacking, in_the_way = str(refused.value).split("\n\n", 1)
+    assert lacking.splitlines() == [
+        "this machine is not ready for the lab:",
+        *(f"  {number}. {line}" for number, line in enumerate(LACKING, 1)),
+        "Without libvirt or KVM: ./lab up",
+    ]
+    assert in_the_way.startswith("objects that stack cilium-lab/lab did not make are in its way")
+    assert "domain router of " in in_the_way
+
+
+def test_a_machine_without_libvirt_is_told_what_it_lacks_alone(
+    fake: FakeLibvirt, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    state(fake)
+    monkeypatch.setattr(prerequisites, "missing", lambda _config, _machine: LACKING[:1])
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(pulumi.RunError) as refused:
+        prerequisites.refuse(CONFIG, PATHS)
+    assert LACKING[0] in str(refused.value)
+    assert "can't be seen" not in str(refused.value)
+
+
+def test_what_may_be_in_the_way_later_is_a_warning(
+    fake: FakeLibvirt, monkeypatch: pytest.MonkeyPatch, warnings: list[str]
+) -> None:
+    state(fake)
+    monkeypatch.setattr(prerequisites, "notes", lambda _config, _machine: ["Docker forwards nothing"])
+    prerequisites.refuse(CONFIG, PATHS)
+    assert warnings == ["Docker forwards nothing"]
