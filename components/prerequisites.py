@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pulumi
 
 from cilium_lab.artifacts.bundle import (
@@ -53,8 +55,11 @@ def _lacking(config: LabConfig) -> str:
 
 def _in_the_way(config: LabConfig, paths: LocalPaths) -> str:
     wanted = wanted_objects(config.topology, paths.hosts)
-    seen = inventory.look(inventory.Scope.of(wanted))
-    state = inventory.stack_state(f"{pulumi.get_organization()}/{stack_name()}")
+    stack = f"{pulumi.get_organization()}/{stack_name()}"
+    with ThreadPoolExecutor(1) as beside:  # each takes about half a second
+        read = beside.submit(inventory.stack_state, stack)
+        seen = inventory.look(inventory.Scope.of(wanted))
+        state = read.result()
     found = conflicts(wanted, seen, state)
     if found:
         return conflict_report(found, stack_name())

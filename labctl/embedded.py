@@ -25,6 +25,8 @@ from sandbox import sandbox
 EMBEDDED = "embedded"
 CONTAINERS = "lxc:///system"
 """The libvirt of its hosts."""
+_OF_THE_USER = ("PULUMI_STACK", "SSH_AUTH_SOCK")
+"""Variables of the user's own stacks and keys. At an agent that does not answer the official command provider fails."""
 _ORPHAN_LIMIT = 20.0
 """Seconds for a Pulumi whose caller was killed to end what it has begun."""
 
@@ -51,7 +53,7 @@ class Embedded(Session):
         """The state's passphrase is named by file, never by value."""
         folders = [CURRENT / "pulumi" / "bin", CURRENT / "bundle" / "bin"]
         return {
-            **{name: value for name, value in os.environ.items() if name != "PULUMI_STACK"},  # of the user's own stacks
+            **{name: value for name, value in os.environ.items() if name not in _OF_THE_USER},
             **GRPC,
             "PATH": ":".join([*map(str, folders), os.environ.get("PATH", ""), "/usr/sbin", "/sbin"]),
             "PULUMI_HOME": str(CACHE / "pulumi-home"),

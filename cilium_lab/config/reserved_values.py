@@ -33,6 +33,8 @@ RESERVED: Mapping[str, str] = {
     "hubble.relay.rollOutPods": _SEED,
     "hubble.relay.image": "it follows from artifacts",
     "hubble.ui.enabled": "the option addons.hubbleUi decides it",
+    "hubble.ui.frontend.image": "it follows from artifacts",
+    "hubble.ui.backend.image": "it follows from artifacts",
     "hubble.ui.service": "the option nodePorts.hubbleUi decides it",
     "hubble.metrics.enabled": _SEED,
     "hubble.metrics.enableOpenMetrics": _SEED,
@@ -45,6 +47,7 @@ RESERVED: Mapping[str, str] = {
     "updateStrategy": "agents are restarted one at a time by the program, never by Helm",
     "rollOutCiliumPods": "agents are restarted one at a time by the program, never by Helm",
     "envoy.enabled": "it follows from what the artifacts have",
+    "envoy.image": "it follows from artifacts",
     "disableEnvoyVersionCheck": "it follows from what the artifacts have",
 }
 

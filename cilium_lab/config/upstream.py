@@ -57,4 +57,4 @@ _TABLE: Mapping[str, Any] = json.loads(Path(__file__).with_name("upstream.json")
 FILES: Mapping[str, Download] = {name: Download(**entry) for name, entry in _TABLE["files"].items()}
 """By the name of the program in it."""
 DIGESTS: Mapping[str, Digest] = {image: Digest(**entry) for image, entry in _TABLE["images"].items()}
-"""By full reference with tag: registry.k8s.io/pause:3.10."""
+"""By full reference: registry/repository:tag."""

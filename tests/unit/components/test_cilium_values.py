@@ -31,6 +31,10 @@ BUNDLE = Artifacts(
 STACKS: dict[str, tuple[dict[str, Any], Artifacts]] = {
     "lab": ({"machines": "vm", "artifacts": "online"}, ONLINE),
     "embedded": ({"machines": "container", "artifacts": "bundle"}, BUNDLE),
+    "downloaded": (
+        {"machines": "container", "artifacts": "bundle"},
+        Artifacts(images=frozenset(images_of_release(CILIUM).values())),
+    ),
 }
 MODES: dict[str, dict[str, Any]] = {
     "kubernetes": {},
