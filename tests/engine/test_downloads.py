@@ -22,7 +22,6 @@ from airgap.images.archive import Config, Entry, layer_from_entries, write_archi
 from tests.helpers import artifacts_folder, mirror
 from tests.helpers.mirror import Faults
 
-REGISTRY = prerequisites.Package("docker-registry", "docker-registry")
 UPSTREAM = "https://files.example/release/v1/tool.tar.gz"
 PATH = "/files.example/release/v1/tool.tar.gz"
 CONTENT = bytes(range(256)) * 8192
@@ -31,7 +30,7 @@ SUM = hashlib.sha256(CONTENT).hexdigest()
 
 @pytest.fixture(scope="module", autouse=True)
 def programs() -> None:
-    prerequisites.install((*prerequisites.DOWNLOADS, REGISTRY))
+    prerequisites.install(prerequisites.DOWNLOADS)
 
 
 @dataclass

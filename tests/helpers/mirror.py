@@ -119,13 +119,27 @@ def registry(folder: Path) -> Generator[str]:
         f"storage: {{filesystem: {{rootdirectory: {folder}/data}}}}\nhttp: {{addr: '127.0.0.1:{port}'}}\n"
     )
     with (folder / "log").open("wb") as log:
-        daemon = subprocess.Popen(["docker-registry", "serve", config], stdout=log, stderr=log)
+        daemon = subprocess.Popen([_program(folder), "serve", config], stdout=log, stderr=log)
     try:
         _wait_for(port)
         yield f"127.0.0.1:{port}"
     finally:
         daemon.terminate()
         daemon.wait(10)
+
+
+def _program(folder: Path) -> Path:
+    """Debian's docker-registry out of its package: installed, it would run on this machine by itself."""
+    installed = shutil.which("docker-registry")
+    if installed:
+        return Path(installed)
+    download = ["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", "docker-registry"]
+    if subprocess.run(download, cwd=folder, capture_output=True).returncode:
+        subprocess.run(["apt-get", "-qq", "update"], check=True, capture_output=True)
+        subprocess.run(download, cwd=folder, check=True, capture_output=True)
+    (package,) = folder.glob("docker-registry_*.deb")
+    subprocess.run(["dpkg-deb", "--extract", package, folder / "package"], check=True)
+    return folder / "package/usr/bin/docker-registry"
 
 
 def _wait_for(port: int) -> None:
