@@ -186,3 +186,20 @@ def test_the_python_that_runs_can_make_virtual_environments_once_its_package_is_
     import ensurepip
 
     assert Path(shown_by) == Path(ensurepip.__file__).parent
+
+
+@pytest.mark.parametrize(
+    ("free", "ok", "told"),
+    [
+        (9.0, False, "9 GiB free"),
+        (12.0, True, "12 GiB free: enough for what is downloaded"),
+        (30.0, True, "30 GiB free"),
+    ],
+)
+def test_building_takes_more_disk_than_downloading(
+    monkeypatch: pytest.MonkeyPatch, free: float, ok: bool, told: str
+) -> None:
+    monkeypatch.setattr(doctor, "_free_disk_gib", lambda: free)
+    found = next(finding for finding in doctor.examine().embedded if finding.what == "disk")
+    assert (found.ok, found.seen.startswith(told)) == (ok, True)
+    assert "24 to build" in found.remedy
