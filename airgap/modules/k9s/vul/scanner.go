@@ -25,7 +25,9 @@ type Scan struct {
 func NewImageScanner(_ config.ImageScans, log *slog.Logger) *imageScanner { return &imageScanner{log} }
 
 // Init tells why nothing is found.
-func (s *imageScanner) Init(_, _ string) { s.log.Warn("this k9s was built without its scanner of images") }
+func (s *imageScanner) Init(_, _ string) {
+	s.log.Warn("this k9s was built without its scanner of images")
+}
 
 // Stop has nothing to stop.
 func (*imageScanner) Stop() {}
