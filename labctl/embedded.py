@@ -186,7 +186,7 @@ class Embedded(Session):
             subprocess.run(command, env=self.environment(), check=False, stdout=subprocess.DEVNULL)
 
     def forget(self) -> None:
-        """Remove what the lab has left in its state after a destroy; the backend and the passphrase stay."""
+        """Remove what the lab has left in its state after a destroy; backend, passphrase and the chosen source stay."""
         for path in (self.kubeconfig, self.ssh_config, self.expectation, self.ssh_key, self.known_hosts):
             path.unlink(missing_ok=True)
         for folder in (self.hosts, self.folder / "migrations", self.folder / "bench", self.temporary):

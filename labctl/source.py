@@ -120,9 +120,12 @@ def usual(wanted: Sequence[str]) -> Supply:
 
 
 def remember(supply: Supply) -> None:
-    """Let the next `./lab up` of this state take the same source."""
+    """Let the next `./lab up` of this state take the same source. The file is private: a mirror's URL may hold a word
+    that lets in.
+    """
     _CHOSEN.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     fresh = _CHOSEN.with_name(f".{_CHOSEN.name}")
+    fresh.touch(mode=0o600)
     fresh.write_text(json.dumps({"source": supply.source, "mirror": asdict(supply.mirror)}) + "\n")
     fresh.replace(_CHOSEN)
 

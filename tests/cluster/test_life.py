@@ -42,7 +42,7 @@ def assert_nothing_left(checkout: Checkout, before: Machine) -> None:
     changed["namespaces"] = [line for line in changed.get("namespaces", []) if line.startswith("+")]
     assert {what: lines for what, lines in changed.items() if lines} == {}
     left = [path for path in checkout.state.rglob("*") if path.is_file() and "backend" not in path.parts]
-    assert {path.name for path in left} <= {"passphrase"}, left
+    assert {path.name for path in left} <= {"passphrase", "source.json"}, left
     assert not [pid for pid in Path("/proc").glob("[0-9]*") if _in_lab(pid, checkout.cgroup)]
 
 

@@ -111,6 +111,7 @@ def test_only_a_build_that_went_well_is_remembered(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(Builder, "build", lambda _self, _wanted: [])
     source.make(["x"], options("--from", "registries"))
     assert json.loads((tmp_path / "source.json").read_text())["source"] == "registries"
+    assert (tmp_path / "source.json").stat().st_mode & 0o777 == 0o600
 
 
 def test_every_host_of_upstream_is_asked() -> None:
