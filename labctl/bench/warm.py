@@ -119,7 +119,7 @@ def _empty_program(session: Embedded) -> Generator[Path]:
     folder.mkdir()
     options = f"{{toolchain: pip, virtualenv: {session.python.parent.parent.resolve()}}}"
     (folder / "Pulumi.yaml").write_text(f"name: {_PROJECT}\nruntime: {{name: python, options: {options}}}\n")
-    (folder / "__main__.py").write_text("import pulumi  # noqa: F401\n")
+    (folder / "__main__.py").write_text("import pulumi\n")
     _pulumi(session, folder, "stack", "select", "--create", "empty")
     try:
         yield folder

@@ -1,7 +1,7 @@
 """A mirror of upstream made of what the builder has made: files under upstream's paths, images in a real registry.
 
-usage: python -m tests.helpers.mirror FOLDER [FILE...]: make the mirror in FOLDER from the artifacts in the cache, serve
-it until it is interrupted, and print its two addresses. FOLDER/upstream.json is the table that fits it.
+usage: python -m tests.helpers.mirror FOLDER: make the mirror in FOLDER from the artifacts in the cache, serve it until
+it is interrupted, and print its two addresses. FOLDER/upstream.json is the table that fits it.
 
 The content is the builder's, so the sums are other ones than upstream's: a checkout that is to be fed by this mirror
 gets its table. What cannot be made from package registries is not in it.
