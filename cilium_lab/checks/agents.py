@@ -12,7 +12,8 @@ from cilium_lab.checks.traffic import CURL_POD, curl_pod
 from cilium_lab.kube import agent as agent_view
 from cilium_lab.kube.cluster import Cluster
 from cilium_lab.kube.conditions import Result, met, unmet
-from cilium_lab.kube.objects import REVISION_LABEL, AgentView, Snapshot
+from cilium_lab.kube.deadline import concurrently
+from cilium_lab.kube.objects import REVISION_LABEL, AgentView, Pod, Snapshot
 from cilium_lab.rollout.invariants import agents_as_expected
 
 _LAST = 200
@@ -31,8 +32,12 @@ def agent_modes(want: Expectation, lab: Lab) -> Result:
     running = lab.agents()
     wrong = [f"{node} has no ready agent" for node in want.nodes if node not in running]
     views: dict[str, AgentView] = {}
-    for node, agent in sorted(running.items()):
-        output = lab.in_agent(agent, agent_view.script(agent_view.STATUS))
+
+    def status_of(agent: Pod) -> str:
+        return lab.in_agent(agent, agent_view.script(agent_view.STATUS))
+
+    nodes = sorted(running)
+    for node, output in zip(nodes, concurrently(status_of, (running[node] for node in nodes)), strict=True):
         status, _ = json.JSONDecoder().raw_decode(output)
         views[node] = agent_view.parse(node, output, map(IPv4Network, want.pod_ranges))
         seen = describe_agent(status, views[node].mode or "unknown")

@@ -8,14 +8,18 @@ from functools import partial
 from cilium_lab.checks import addons, agents, cluster, hosts, traffic
 from cilium_lab.checks.expectation import Expectation
 from cilium_lab.checks.lab import Lab
-from cilium_lab.kube.conditions import Condition, Result
+from cilium_lab.checks.runner import Check
+from cilium_lab.kube.conditions import Result
+
+_FLOWS = "flows"
+"""The lane of those that look at the last flows of curl-pod, or make many."""
 
 
-def catalogue(want: Expectation, lab: Lab) -> tuple[Condition, ...]:
+def catalogue(want: Expectation, lab: Lab) -> tuple[Check, ...]:
     """All checks that apply to the wanted lab. Checks of add-ons that it does not have are left out."""
 
-    def check(name: str, run: Callable[[Expectation, Lab], Result], timeout: float = 60.0) -> Condition:
-        return Condition(name, partial(run, want, lab), timeout)
+    def check(name: str, run: Callable[[Expectation, Lab], Result], timeout: float = 60.0, lane: str = "") -> Check:
+        return Check(name, partial(run, want, lab), timeout, lane=lane)
 
     checks = [
         check("hosts answer ssh", hosts.hosts_answer),
@@ -34,14 +38,14 @@ def catalogue(want: Expectation, lab: Lab) -> tuple[Condition, ...]:
         check("pod addresses lie in their node's pod CIDR", cluster.addresses_inside),
         check("webpods on different nodes", traffic.webpods_spread),
         check("DNS answers in a pod", traffic.dns_answers),
-        check("Service reaches every webpod", traffic.service_reaches_all),
+        check("Service reaches every webpod", traffic.service_reaches_all, lane=_FLOWS),
         check("pod-to-pod traffic keeps its source", traffic.source_kept),
         check("router answers pods and sees their node", traffic.router_sees_the_node),
     ]
     if want.sample_pool is not None:
         checks.append(check("annotated pods have addresses of their pool", cluster.addresses_in_pool))
     if want.hubble:
-        checks.append(check("Hubble shows the flows", agents.hubble_shows_flows))
+        checks.append(check("Hubble shows the flows", agents.hubble_shows_flows, lane=_FLOWS))
     if want.storage_class is not None:
         checks.append(check("claim bound, written and removed", addons.claim_is_written, 90.0))
     if want.prometheus_port is not None:
@@ -51,7 +55,7 @@ def catalogue(want: Expectation, lab: Lab) -> tuple[Condition, ...]:
     return tuple(checks)
 
 
-def named(checks: Sequence[Condition], names: Sequence[str]) -> tuple[Condition, ...]:
+def named(checks: Sequence[Check], names: Sequence[str]) -> tuple[Check, ...]:
     """The checks whose name holds one of these words, whatever their case, in their order; all without any.
 
     Raises KeyError with the first word that no check's name holds.

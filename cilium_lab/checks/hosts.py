@@ -5,20 +5,21 @@ from __future__ import annotations
 from cilium_lab.checks.expectation import Expectation
 from cilium_lab.checks.lab import Lab
 from cilium_lab.kube.conditions import Result, met, unmet
-from cilium_lab.kube.ssh import HostError
+from cilium_lab.kube.deadline import concurrently
+from cilium_lab.kube.ssh import HostError, on_all
 
 
 def hosts_answer(want: Expectation, lab: Lab) -> Result:
     """Every machine answers SSH under its own name."""
-    wrong: list[str] = []
-    for host in want.hosts:
+
+    def wrong_with(host: str) -> str:
         try:
             name = lab.shell(host, "hostname").strip()
         except HostError as error:
-            wrong.append(str(error))
-            continue
-        if name != host:
-            wrong.append(f"{host} calls itself {name or 'nothing'}")
+            return str(error)
+        return "" if name == host else f"{host} calls itself {name or 'nothing'}"
+
+    wrong = [text for text in concurrently(wrong_with, want.hosts) if text]
     if wrong:
         return unmet(
             expected=f"{', '.join(want.hosts)} answer `hostname` with their name",
@@ -50,8 +51,9 @@ def router_forwards(want: Expectation, lab: Lab) -> Result:
 def nodes_route_to_router(want: Expectation, lab: Lab) -> Result:
     """Every node sends the study's network through the router."""
     wrong: list[str] = []
-    for node in want.nodes:
-        route = lab.shell(node, f"ip -4 route get {want.router_study_address}").split()
+    routes = on_all(dict.fromkeys(want.nodes, f"ip -4 route get {want.router_study_address}"), lab.shell)
+    for node, line in routes.items():
+        route = line.split()
         via = route[route.index("via") + 1] if "via" in route else "no gateway"
         if via != want.router_address:
             wrong.append(f"{node}: {via}")

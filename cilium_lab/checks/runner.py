@@ -1,8 +1,10 @@
-"""Runs checks in order, each until it holds or its time is up, and reports each in one line."""
+"""Runs checks at the same time, each until it holds or its time is up, and reports each in one line, in order."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import closing
 from dataclasses import asdict, dataclass
 
 from cilium_lab.kube.conditions import Clock, Condition, Result, assess, poll
@@ -10,7 +12,16 @@ from cilium_lab.tables import line
 
 _PAUSE = 1.0
 """Seconds between two assessments of the same condition."""
+_AT_ONCE = 6
+"""How many checks are assessed at the same time: most of them wait for hosts and pods."""
 _WIDTHS = (4, 8)
+
+
+@dataclass(frozen=True)
+class Check(Condition):
+    """A condition of the list. Two of one lane are never assessed at the same time: one changes what the other sees."""
+
+    lane: str = ""
 
 
 @dataclass(frozen=True)
@@ -32,9 +43,10 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Summary:
-    """Every outcome, in order."""
+    """Every outcome, in order, and how many seconds all of them took together."""
 
     outcomes: tuple[Outcome, ...]
+    seconds: float
 
     @property
     def ok(self) -> bool:
@@ -43,32 +55,81 @@ class Summary:
 
     def __str__(self) -> str:
         good = sum(outcome.result.ok for outcome in self.outcomes)
-        seconds = sum(outcome.seconds for outcome in self.outcomes)
-        return f"{good} of {len(self.outcomes)} checks hold, {seconds:.1f} s"
+        return f"{good} of {len(self.outcomes)} checks hold, {self.seconds:.1f} s"
 
 
-def run_checks(
-    checks: Iterable[Condition], *, tell: Callable[[str], None] = print, clock: Clock | None = None
-) -> Summary:
+def run_checks(checks: Iterable[Check], *, tell: Callable[[str], None] = print, clock: Clock | None = None) -> Summary:
     """Run all checks and return what came of them.
 
-    After the first one that fails, the others are assessed once each: the report is complete without a wait for
-    conditions that cannot come true any more.
+    One that does not hold at once is repeated until it does, and only then are those behind it assessed again: what
+    they saw meanwhile may be out of date. After the first one that fails, the others are assessed once each: the report
+    is complete without a wait for conditions that cannot come true any more.
     """
     clock = clock or Clock()
-    outcomes: list[Outcome] = []
+    started = clock.now()
+    wanted, outcomes = tuple(checks), list[Outcome]()
+
+    def report(outcome: Outcome) -> None:
+        outcomes.append(outcome)
+        tell(str(outcome))
+
     broken = False
-    for check in checks:
-        if broken:
-            started = clock.now()
-            result = assess(check)
-            seconds = clock.now() - started
-        else:
-            result, seconds = poll(check, check.timeout, clock, _PAUSE, _ignore)
-        outcomes.append(Outcome(check.name, result, seconds))
-        broken = broken or not result.ok
-        tell(str(outcomes[-1]))
-    return Summary(tuple(outcomes))
+    while left := wanted[len(outcomes) :]:
+        with closing(_at_once(left, clock, to_the_end=broken)) as assessed:
+            pending = None
+            for outcome in assessed:
+                if not outcome.result.ok and not broken:
+                    pending = outcome
+                    break
+                report(outcome)
+        if pending:
+            report(_repeat(wanted[len(outcomes)], pending, clock))
+            broken = not outcomes[-1].result.ok
+    return Summary(tuple(outcomes), clock.now() - started)
+
+
+def _at_once(checks: Sequence[Check], clock: Clock, *, to_the_end: bool) -> Generator[Outcome]:
+    """One assessment of each, in order. Unless all are wanted, it ends with the first one that does not hold.
+
+    None that comes behind such a one is begun, and those that are under way have ended when the generator is closed.
+    """
+    failed = len(checks)
+
+    def one(place: int, before: Future[Outcome | None] | None) -> Outcome | None:
+        nonlocal failed
+        if before:
+            wait([before])
+        if place > failed:
+            return None
+        check, started = checks[place], clock.now()
+        outcome = Outcome(check.name, assess(check), clock.now() - started)
+        if not outcome.result.ok and not to_the_end:
+            failed = min(failed, place)
+        return outcome
+
+    pool = ThreadPoolExecutor(_AT_ONCE)
+    tasks: list[Future[Outcome | None]] = []
+    last_of_lane: dict[str, Future[Outcome | None]] = {}
+    try:
+        for place, check in enumerate(checks):
+            tasks.append(pool.submit(one, place, last_of_lane.get(check.lane)))
+            if check.lane:
+                last_of_lane[check.lane] = tasks[-1]
+        for task in tasks:
+            if outcome := task.result():
+                yield outcome
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _repeat(check: Check, first: Outcome, clock: Clock) -> Outcome:
+    """The check again, for what its first assessment has left of its time."""
+    left = check.timeout - first.seconds - _PAUSE
+    if left < 0:
+        return first
+    clock.sleep(_PAUSE)
+    result, seconds = poll(check, left, clock, _PAUSE, _ignore)
+    return Outcome(check.name, result, check.timeout - left + seconds)
 
 
 def to_json(summary: Summary) -> dict[str, object]:

@@ -7,18 +7,20 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from threading import Barrier, Event
 
 import pytest
 
 from cilium_lab.checks.catalogue import catalogue
 from cilium_lab.checks.expectation import Expectation
 from cilium_lab.checks.lab import Lab
-from cilium_lab.checks.runner import Summary, run_checks
+from cilium_lab.checks.runner import Check, Summary, run_checks
 from cilium_lab.kube.client import ApiError, KubectlApi
-from cilium_lab.kube.conditions import Clock, Condition, Result, met, unmet
+from cilium_lab.kube.conditions import Clock, Result, met, unmet
 from cilium_lab.kube.ssh import HostError, Ssh
 from tests.helpers.fake_lab import WANT, FakeLab
 from tests.helpers.kubectl_stand_in import KubectlStandIn, answer
@@ -48,7 +50,7 @@ class Time(Clock):
         self.passed += seconds
 
 
-def run(*checks: Condition) -> tuple[Summary, list[str], Time]:
+def run(*checks: Check) -> tuple[Summary, list[str], Time]:
     clock, told = Time(), list[str]()
     summary = run_checks(checks, tell=told.append, clock=clock)
     return summary, told, clock
@@ -64,16 +66,14 @@ def never() -> Result:
 
 
 def test_the_runner_polls_until_a_condition_holds() -> None:
-    summary, told, clock = run(Condition("late", after(3)), Condition("at once", after(0)))
+    summary, told, clock = run(Check("late", after(3)), Check("at once", after(0)))
     assert summary.ok
     assert clock.passed == 3.0
     assert [line.split()[0] for line in told] == ["ok", "ok"]
 
 
 def test_the_runner_gives_up_at_the_limit_and_looks_at_the_rest_once() -> None:
-    summary, told, clock = run(
-        Condition("first", never, 10.0), Condition("second", never, 500.0), Condition("third", after(0))
-    )
+    summary, told, clock = run(Check("first", never, 10.0), Check("second", never, 500.0), Check("third", after(0)))
     assert not summary.ok
     assert clock.passed == 10.0
     assert [outcome.result.ok for outcome in summary.outcomes] == [False, False, True]
@@ -81,6 +81,86 @@ def test_the_runner_gives_up_at_the_limit_and_looks_at_the_rest_once() -> None:
     assert "expected: it" in told[0]
     assert "the log" in told[0]
     assert str(summary).startswith("1 of 3 checks hold, 10.0 s")
+
+
+def test_checks_are_assessed_at_the_same_time_and_told_in_order() -> None:
+    both, second = Barrier(2), Event()
+
+    def slow() -> Result:
+        both.wait(10.0)
+        assert second.wait(10.0)
+        return met("slow")
+
+    def quick() -> Result:
+        both.wait(10.0)
+        second.set()
+        return met("quick")
+
+    summary, told, _ = run(Check("first", slow), Check("second", quick))
+    assert summary.ok
+    assert [line.split()[-1] for line in told] == ["slow", "quick"]
+
+
+def test_checks_of_one_lane_are_never_assessed_at_the_same_time() -> None:
+    inside: list[str] = []
+    most: list[int] = []
+
+    def one() -> Result:
+        inside.append("in")
+        most.append(len(inside))
+        time.sleep(0.02)
+        inside.pop()
+        return met("yes")
+
+    assert run(*(Check(f"check {number}", one, lane="flows") for number in range(4)))[0].ok
+    assert most == [1, 1, 1, 1]
+
+
+def test_what_comes_behind_a_late_check_is_assessed_again() -> None:
+    """What it saw while that one did not hold yet does not count."""
+    ready = after(2)
+    state = {"ready": False}
+
+    def late() -> Result:
+        result = ready()
+        state["ready"] = result.ok
+        return result
+
+    def behind() -> Result:
+        return met(f"ready {state['ready']}")
+
+    summary, told, _ = run(Check("late", late), Check("behind", behind))
+    assert summary.ok
+    assert told[1].endswith("behind: ready True")
+
+
+def test_no_check_is_begun_behind_one_that_does_not_hold_yet() -> None:
+    begun: list[str] = []
+    ready = after(1)
+
+    def late() -> Result:
+        begun.append("late")
+        return ready()
+
+    def behind() -> Result:
+        begun.append("behind")
+        return met("yes")
+
+    assert run(Check("late", late, lane="flows"), Check("behind", behind, lane="flows"))[0].ok
+    assert begun == ["late", "late", "behind"]
+
+
+def test_a_check_that_took_all_its_time_is_not_assessed_again() -> None:
+    clock, looks = Time(), list[str]()
+
+    def long() -> Result:
+        looks.append("look")
+        clock.sleep(30.0)
+        return never()
+
+    summary = run_checks([Check("long", long, 30.0)], tell=looks.append, clock=clock)
+    assert (looks[0], len(looks)) == ("look", 2)
+    assert str(summary) == "0 of 1 checks hold, 30.0 s"
 
 
 def test_no_checks_are_not_a_healthy_lab() -> None:
@@ -95,7 +175,7 @@ def test_a_broken_answer_is_a_condition_that_does_not_hold_yet(error: Exception)
     def broken() -> Result:
         raise error
 
-    summary, told, _ = run(Condition("broken", broken, 2.0))
+    summary, told, _ = run(Check("broken", broken, 2.0))
     assert not summary.ok
     assert str(error.args[0]) in told[0]
 
