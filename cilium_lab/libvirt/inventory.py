@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,10 @@ from cilium_lab.libvirt.conflicts import Wanted
 from cilium_lab.libvirt.ownership import Kind, Seen, State, mark_of, read_state
 
 _LINKS = Path("/sys/class/net")
+_END = "=====end====="
+"""Between what several commands of one virsh print."""
+_ERROR = "error: "
+"""Begins what virsh says of a command that fails (tools/vsh.c, vshError)."""
 
 
 class LibvirtError(Exception):
@@ -51,12 +55,29 @@ class Scope:
 
 def virsh(uri: str, *words: str, stdin: str | None = None) -> str:
     """What virsh prints. Raises `LibvirtError` when it fails."""
-    command = ["virsh", "-q", "-c", uri, *words]
-    speaks_english = {**os.environ, "LC_ALL": "C"}  # its answers are read
-    done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, env=speaks_english)
+    done = _run(uri, words, stdin)
     if done.returncode:
         raise LibvirtError(f"{uri}: virsh {' '.join(words)}: {done.stderr.strip()}")
     return done.stdout
+
+
+def _several(uri: str, *commands: str) -> list[str]:
+    """What each of these commands prints, by one virsh: a process for each would take most of the time of a look.
+
+    Raises `LibvirtError` when one fails. virsh then goes on with the next, and its exit status is the last one's.
+    """
+    if not commands:
+        return []
+    done = _run(uri, [f"; echo {_END}; ".join(commands)], None)
+    if done.returncode or _ERROR in done.stderr:
+        raise LibvirtError(f"{uri}: virsh {'; '.join(commands)}: {done.stderr.strip()}")
+    return done.stdout.split(_END)
+
+
+def _run(uri: str, words: Sequence[str], stdin: str | None) -> subprocess.CompletedProcess[str]:
+    command = ["virsh", "-q", "-c", uri, *words]
+    speaks_english = {**os.environ, "LC_ALL": "C"}  # its answers are read
+    return subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, env=speaks_english)
 
 
 def stack_state(stack: str, *, secrets: bool = False) -> State:
@@ -88,19 +109,21 @@ def look(scope: Scope) -> list[Seen]:
 
 def domains(uri: str, wanted: frozenset[str]) -> list[Seen]:
     """The domains of these names or UUIDs."""
-    rows = [line.split(maxsplit=1) for line in virsh(uri, "list", "--all", "--uuid", "--name").splitlines()]
-    running = set(virsh(uri, "list", "--uuid").split())
-    # not by dominfo, which wants the security label of a container's init and fails while that is not known
-    persistent = set(virsh(uri, "list", "--all", "--persistent", "--uuid").split())
+    # which are persistent not by dominfo: it wants the security label of a container's init, and fails without
+    every, running, persistent = _several(
+        uri, "list --all --uuid --name", "list --uuid", "list --all --persistent --uuid"
+    )
+    rows = [row for line in every.splitlines() if len(row := line.split(maxsplit=1)) == 2]
+    uuids = [uuid for uuid, name in rows if name.strip() in wanted or uuid in wanted]
+    definitions = _several(uri, *(f"dumpxml --inactive {uuid}" for uuid in uuids))
     return [
-        _domain(uri, uuid, active=uuid in running, persistent=uuid in persistent)
-        for uuid, name in (row for row in rows if len(row) == 2)
-        if name.strip() in wanted or uuid in wanted
+        _domain(uri, uuid, text, active=uuid in running.split(), persistent=uuid in persistent.split())
+        for uuid, text in zip(uuids, definitions, strict=True)
     ]
 
 
-def _domain(uri: str, uuid: str, *, active: bool, persistent: bool) -> Seen:
-    found = ET.fromstring(virsh(uri, "dumpxml", "--inactive", uuid))
+def _domain(uri: str, uuid: str, definition: str, *, active: bool, persistent: bool) -> Seen:
+    found = ET.fromstring(definition)
     roots = [
         source.get("dir", "")
         for filesystem in found.findall("devices/filesystem")
@@ -122,17 +145,24 @@ def _domain(uri: str, uuid: str, *, active: bool, persistent: bool) -> Seen:
 
 def networks(uri: str) -> list[Seen]:
     """All networks: any of them may have a bridge that is wanted."""
-    return [_network(uri, name) for name in _names(uri, "net-list")]
+    return _networks(uri, virsh(uri, "net-list", "--all", "--uuid").split())
 
 
-def _network(uri: str, name: str) -> Seen:
-    found = ET.fromstring(virsh(uri, "net-dumpxml", "--inactive", name))
-    info = virsh(uri, "net-info", name)
+def _networks(uri: str, keys: Sequence[str]) -> list[Seen]:
+    """The networks of these UUIDs, or of names that need no quotes."""
+    texts = _several(
+        uri, *(command for key in keys for command in (f"net-dumpxml --inactive {key}", f"net-info {key}"))
+    )
+    return [_network(uri, definition, info) for definition, info in zip(texts[::2], texts[1::2], strict=True)]
+
+
+def _network(uri: str, definition: str, info: str) -> Seen:
+    found = ET.fromstring(definition)
     bridge = found.find("bridge")
     return Seen(
         "network",
         uri,
-        name,
+        found.findtext("name", ""),
         found.findtext("uuid", ""),
         mark_of(found),
         active=_is(info, "Active"),
@@ -168,7 +198,7 @@ def find(kind: Kind, uri: str, name: str) -> Seen | None:
     command = "net-list" if kind == "network" else "pool-list"
     if name not in _names(uri, command):
         return None
-    return _network(uri, name) if kind == "network" else pool(uri, name)
+    return _networks(uri, [name])[0] if kind == "network" else pool(uri, name)
 
 
 def _names(uri: str, command: str) -> Iterable[str]:

@@ -176,6 +176,24 @@ def _volume(fake: FakeLibvirt, verb: str, words: list[str], given: list[str]) ->
             print(f" {path.name:<30}   {path}")
 
 
+def run_several(fake: FakeLibvirt, commands: str) -> None:
+    """Commands in one word: virsh tells of one that fails, goes on, and ends with the status of the last one."""
+    failed = False
+    for command in commands.split(";"):
+        words = command.split()
+        if words[0] == "echo":
+            print(*words[1:], end="", flush=True)
+            continue
+        try:
+            run(fake, words)
+            failed = False
+        except SystemExit as error:
+            print(error, file=sys.stderr)
+            failed = True
+    sys.exit(failed)
+
+
 if __name__ == "__main__":
     # FOLDER -q -c URI COMMAND...
-    run(FakeLibvirt(Path(sys.argv[1])), sys.argv[5:])
+    fake, given = FakeLibvirt(Path(sys.argv[1])), sys.argv[5:]
+    run_several(fake, given[0]) if len(given) == 1 else run(fake, given)

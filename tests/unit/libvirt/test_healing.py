@@ -13,7 +13,7 @@ import pytest
 
 from cilium_lab.libvirt import healing, inventory
 from cilium_lab.libvirt.healing import Folder, Plan, absent, plan
-from cilium_lab.libvirt.inventory import Scope, look
+from cilium_lab.libvirt.inventory import LibvirtError, Scope, look
 from cilium_lab.libvirt.ownership import Held, Mark, Seen, State, pool_uuid, read_state
 from tests.helpers.fake_libvirt import URI, FakeLibvirt
 
@@ -328,6 +328,15 @@ def test_a_libvirt_is_read_without_a_change(fake: FakeLibvirt, tmp_path: Path) -
     assert "two words" in files
     assert fake.changes == []
     assert inventory.find("network", URI, "y") is None
+
+
+def test_one_failure_among_several_commands_is_an_error_though_virsh_ends_well(fake: FakeLibvirt) -> None:
+    fake.add("network", '<network><name>x</name><bridge name="virbr0"/></network>')
+    (fake.folder / "broken").mkdir()
+    (fake.folder / "broken" / "net-dumpxml").write_text("error: Network not found")
+    with pytest.raises(LibvirtError, match="error: Network not found"):
+        inventory.networks(URI)
+    assert fake.calls[-1].startswith("net-info")
 
 
 def test_the_state_is_that_of_the_stack_by_its_name(fake: FakeLibvirt) -> None:
