@@ -22,9 +22,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from ipaddress import IPv4Network
+from typing import TYPE_CHECKING
 
-from cilium_lab.config.chart_types.v1_17 import ChartIpam
 from cilium_lab.config.schema import LabConfig
+
+if TYPE_CHECKING:  # thousands of lines, which only the type checker reads
+    from cilium_lab.config.chart_types.v1_17 import ChartIpam
 
 MASQUERADE_CONFIG_MAP = "ip-masq-agent"
 """Name of the ConfigMap that the chart's DaemonSet mounts (templates/cilium-agent/daemonset.yaml), in the

@@ -25,6 +25,7 @@ from components.cilium.ipam import (
 )
 from components.cilium.preflight import Passed
 from components.cilium.values import merge, values
+from components.manifest import declare
 
 NAMESPACE = "kube-system"
 _NAME = "cilium"
@@ -60,14 +61,13 @@ class Cilium(pulumi.ComponentResource):
         self.resources: list[pulumi.Resource] = []
         in_use = passed.apply(lambda answer: answer.in_use)
         if masquerade_agent(config):
-            self.resources.append(
-                kubernetes.core.v1.ConfigMap(
-                    f"{name}-masquerade",
-                    metadata={"name": MASQUERADE_CONFIG_MAP, "namespace": NAMESPACE},
-                    data=in_use.apply(lambda ranges: masquerade_config(non_masquerade_cidrs(config, ranges))),
-                    opts=child,
-                )
-            )
+            listed = {
+                "apiVersion": "v1",
+                "kind": "ConfigMap",
+                "metadata": {"name": MASQUERADE_CONFIG_MAP, "namespace": NAMESPACE},
+                "data": in_use.apply(lambda ranges: masquerade_config(non_masquerade_cidrs(config, ranges))),
+            }
+            self.resources.append(declare(f"{name}-masquerade", listed, opts=child))
         hooks = without_interrupted_release(_NAME, NAMESPACE, kubeconfig)
         self.release = kubernetes.helm.v3.Release(
             f"{name}-release",

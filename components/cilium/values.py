@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Network
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from cilium_lab.artifacts.bundle import ONLINE, Artifacts
 from cilium_lab.config.addons import HUBBLE_UI
-from cilium_lab.config.chart_types.v1_17 import ChartHubble, ChartOperator, ChartValues
 from cilium_lab.config.schema import LabConfig
 from cilium_lab.config.topology import API_SERVER_PORT
 from cilium_lab.config.versions import POOLED_SINCE, minor
 from components.cilium import ipam
+
+if TYPE_CHECKING:  # thousands of lines, which only the type checker reads
+    from cilium_lab.config.chart_types.v1_17 import ChartHubble, ChartOperator, ChartValues
 
 _LABELS = (
     "source_ip",

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import pulumi
-from pulumi_kubernetes.core.v1 import NamespacePatch
-from pulumi_kubernetes.meta.v1 import ObjectMetaPatchArgs
+
+from components.manifest import declare
 
 Level = Literal["privileged", "baseline", "restricted"]
 
@@ -67,6 +67,7 @@ class PodSecurityLabels(pulumi.ComponentResource):
         super().__init__("cilium-lab:kubernetes:PodSecurityLabels", name, None, opts)
         child = pulumi.ResourceOptions(parent=self, provider=provider)
         for one in wanted:
-            metadata = ObjectMetaPatchArgs(name=one.namespace, labels=one.labels)
-            NamespacePatch(f"{name}-{one.namespace}", metadata=metadata, opts=child)
+            metadata = {"name": one.namespace, "labels": one.labels}
+            namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
+            declare(f"{name}-{one.namespace}", namespace, patch=True, opts=child)
         self.register_outputs({})
