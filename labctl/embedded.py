@@ -17,7 +17,7 @@ from typing import Any, Literal, NoReturn
 
 from cilium_lab.config.versions import CILIUM, CILIUM_RELEASES, PULUMI_PLUGINS
 from cilium_lab.paths import CACHE, CURRENT, ROOT, STATE
-from labctl import access
+from labctl import access, unchanged
 from labctl.command import LabError
 from labctl.session import GRPC, Session
 from sandbox import sandbox
@@ -110,6 +110,10 @@ class Embedded(Session):
     def _latest(self) -> Mapping[str, Any]:
         return json.loads(self._checkpoint.read_text())["checkpoint"].get("latest") or {}
 
+    def fingerprint(self) -> str:
+        """Of all that `pulumi up` reads but the machine and the live cluster."""
+        return unchanged.fingerprint(EMBEDDED, self._checkpoint)
+
     def prepare(self) -> None:
         """Make the state's folders, its passphrase, and install the plugins; nothing that is there is touched."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -191,6 +195,7 @@ class Embedded(Session):
             path.unlink(missing_ok=True)
         for folder in (self.hosts, self.folder / "migrations", self.folder / "bench", self.temporary):
             shutil.rmtree(folder, ignore_errors=True)
+        unchanged.forget(self.folder)
         forget_salt()
 
 

@@ -14,7 +14,7 @@ from airgap.builder.report import table
 from airgap.recipes import BUNDLE, TOOLCHAIN, VIRTUAL_MACHINES
 from cilium_lab.config.versions import CILIUM, release_name
 from cilium_lab.paths import CURRENT, STATE
-from labctl import source, venv
+from labctl import source, unchanged, venv
 from labctl.command import parser, split
 from labctl.embedded import EMBEDDED, Embedded, forget_salt, wanted_release, wants_virtual_machines
 from labctl.figures import Figures
@@ -41,17 +41,25 @@ def bring_up(session: Embedded, words: Sequence[str] = (), given: argparse.Names
         code = session.heal("up")
     if code:
         return code
+    # words may leave something undone, so that the next `up` has to be previewed again
+    same = not words and unchanged.since_last_up(session.folder, session.fingerprint())
+    skipped = ("--skip-preview",) if same else ()
     with figures.sampling_memory():
         with figures.step("pulumi up"):
-            code = session.run(session.pulumi("up", "--yes", "--stack", EMBEDDED, *words))
+            code = session.run(session.pulumi("up", "--yes", *skipped, "--stack", EMBEDDED, *words))
         if code:
             return code
         session.forget_interrupted()
-        outputs = session.refresh()
-        with figures.step("checks"):
+        with figures.step("checks"), ThreadPoolExecutor(1) as beside:
+            read = beside.submit(session.refresh)
+            if not same:  # the checks read what is written then
+                read.result()
             code = session.check()
+            outputs = read.result()
     print(figures.table())
     if code == 0:
+        if not words:
+            unchanged.note(session.folder, session.fingerprint())
         print(f"\n{ending(outputs)}")
     return code
 
@@ -109,7 +117,8 @@ def destroy(arguments: Sequence[str]) -> int:
         return 0
     if session.has_resources:
         _open_to_destroy(session)
-        command = session.pulumi("destroy", "--yes", "--stack", EMBEDDED, *words)
+        # nobody answers a preview here, and it takes as long as a preview of an `up`
+        command = session.pulumi("destroy", "--yes", "--skip-preview", "--stack", EMBEDDED, *words)
         code = session.heal("destroy") or session.run(command)
         if code:
             return code

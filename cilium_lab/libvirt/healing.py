@@ -27,7 +27,7 @@ from xml.sax.saxutils import escape
 
 from cilium_lab.config.topology import is_local
 from cilium_lab.libvirt.conflicts import Conflict, NotOurs
-from cilium_lab.libvirt.inventory import LibvirtError, Scope, look, stack_state, virsh
+from cilium_lab.libvirt.inventory import LibvirtError, Scope, look, ports, stack_state, virsh
 from cilium_lab.libvirt.names import host_volumes
 from cilium_lab.libvirt.ownership import IDENTITY_RESOURCE, Held, Seen, State
 
@@ -172,8 +172,10 @@ def heal(verb: Verb, stack: str) -> int:
     state = stack_state(stack)
     if not state.held:
         return 0
-    _mend_pools(state, look(scope_of(state)))
-    found = plan(verb, state, look(scope_of(state)), look_at)
+    seen = look(scope_of(state))
+    if _mend_pools(state, seen):
+        seen = look(scope_of(state))
+    found = plan(verb, state, seen, look_at)
     for one in found.persist:
         _say(f"{one.kind} {one.name} is defined again: it would be forgotten when it ends")
         _define(one)
@@ -201,13 +203,17 @@ def heal(verb: Verb, stack: str) -> int:
         _say(f"domain {one.name} is started")
         virsh(one.uri, "start", one.uuid)
     if verb == "up":
-        _plug_in(state)
+        _plug_in(state, seen if found == Plan() else look(scope_of(state)))
     return 0
 
 
-def _mend_pools(state: State, seen: Sequence[Seen]) -> None:
-    """Every pool that the state holds is there and active; a volume can't even be refreshed without its pool."""
-    for held in (held for held in state.held if held.kind == "pool"):
+def _mend_pools(state: State, seen: Sequence[Seen]) -> bool:
+    """Every pool that the state holds is there and active; a volume can't even be refreshed without its pool.
+
+    Whether there are any: their volumes are then to be looked at again.
+    """
+    pools = [held for held in state.held if held.kind == "pool"]
+    for held in pools:
         same = next((one for one in seen if one.uuid == held.id), None)
         if same is None:
             taken = next((one for one in seen if (one.kind, one.uri, one.name) == ("pool", held.uri, held.name)), None)
@@ -222,6 +228,7 @@ def _mend_pools(state: State, seen: Sequence[Seen]) -> None:
         _say(f"pool {held.name} is started")
         virsh(held.uri, "pool-build", held.name)  # its folder may be gone
         virsh(held.uri, "pool-start", held.name)
+    return bool(pools)
 
 
 def _pool_conflict(held: Held, taken: Seen) -> Conflict:
@@ -265,26 +272,32 @@ def _run_again(container: Held) -> None:
         raise RuntimeError(done.stderr.strip())
 
 
-def _plug_in(state: State) -> None:
+def _plug_in(state: State, seen: Sequence[Seen]) -> None:
     """A bridge that was re-created has none of the ports of hosts that went on running. Raises RuntimeError."""
-    for one in look(scope_of(state)):
-        if one.kind != "domain" or not one.active or not is_local(one.uri) or not _is_ours(state, one):
-            continue
-        for line in virsh(one.uri, "domiflist", one.uuid).splitlines():
-            port, kind, bridge = [*line.split(), "", "", ""][:3]
-            if kind != "bridge" or not (_LINKS / port).exists() or not (_LINKS / bridge).exists():
-                continue
-            master = _LINKS / port / "master"
-            if master.exists() and master.resolve().name == bridge:
-                continue
-            _say(f"{one.name} is plugged into {bridge} again")
-            words = ["ip", "link", "set", port, "master", bridge]
-            done = subprocess.run(words, capture_output=True, text=True, check=False)
-            if done.returncode:
-                raise RuntimeError(
-                    f"{one.name}: its port {port} is on no bridge\n  expected: on {bridge}\n"
-                    f"  seen: {done.stderr.strip()}\n  next: sudo {' '.join(words)}"
-                )
+    running = [
+        one for one in seen if one.kind == "domain" and one.active and is_local(one.uri) and _is_ours(state, one)
+    ]
+    for uri in sorted({one.uri for one in running}):
+        there = ports(uri, [one.uuid for one in running if one.uri == uri])
+        for one in (one for one in running if one.uri == uri):
+            for port, bridge in there[one.uuid]:
+                _plug(one, port, bridge)
+
+
+def _plug(host: Seen, port: str, bridge: str) -> None:
+    if not (_LINKS / port).exists() or not (_LINKS / bridge).exists():
+        return
+    master = _LINKS / port / "master"
+    if master.exists() and master.resolve().name == bridge:
+        return
+    _say(f"{host.name} is plugged into {bridge} again")
+    words = ["ip", "link", "set", port, "master", bridge]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(
+            f"{host.name}: its port {port} is on no bridge\n  expected: on {bridge}\n"
+            f"  seen: {done.stderr.strip()}\n  next: sudo {' '.join(words)}"
+        )
 
 
 def _targets(urns: Iterable[str]) -> list[str]:

@@ -143,6 +143,20 @@ def _domain(uri: str, uuid: str, definition: str, *, active: bool, persistent: b
     )
 
 
+def ports(uri: str, uuids: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
+    """UUID -> the ports of that active domain on bridges: the name of each here, and its bridge."""
+    listed = zip(uuids, _several(uri, *(f"domiflist {uuid}" for uuid in uuids)), strict=True)
+    return {
+        uuid: [_port(line) for line in text.splitlines() if line.split()[1:2] == ["bridge"]] for uuid, text in listed
+    }
+
+
+def _port(line: str) -> tuple[str, str]:
+    """From `vnet0  bridge  lab-nodes  virtio  52:54:...`."""
+    port, _, bridge = line.split()[:3]
+    return port, bridge
+
+
 def networks(uri: str) -> list[Seen]:
     """All networks: any of them may have a bridge that is wanted."""
     return _networks(uri, virsh(uri, "net-list", "--all", "--uuid").split())

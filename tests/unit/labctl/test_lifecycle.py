@@ -53,8 +53,8 @@ def test_a_destroy_builds_nothing_where_the_toolchain_is_there(tmp_path: Path, d
     stack(tmp_path / "state", "a")
     for artifact in TOOLCHAIN:
         (tmp_path / "cache" / artifact).mkdir(parents=True)
-    assert lifecycle.destroy(["--skip-preview"]) == 0
-    destroyed = "pulumi --cwd destroy --yes --stack embedded --skip-preview"
+    assert lifecycle.destroy(["--debug"]) == 0
+    destroyed = "pulumi --cwd destroy --yes --skip-preview --stack embedded --debug"
     healed = "-m cilium_lab.libvirt.healing destroy --stack embedded"
     assert done == ["packages", "Python environment", "open", "prepare", healed, destroyed, "close"]
 
@@ -81,6 +81,40 @@ def test_what_pulumi_could_not_destroy_stays(tmp_path: Path, done: list[str], mo
     assert lifecycle.destroy([]) == 255
     assert "close" not in done
     assert (tmp_path / "state" / "kubeconfig").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "changed", "failed", "second"),
+    [
+        ((), False, False, "up --yes --skip-preview --stack embedded"),
+        ((), True, False, "up --yes --stack embedded"),
+        ((), False, True, "up --yes --stack embedded"),
+        (("--refresh",), False, False, "up --yes --stack embedded --refresh"),
+    ],
+)
+def test_the_second_up_is_previewed_unless_nothing_has_changed_since_a_good_one(
+    tmp_path: Path,
+    done: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    changed: bool,
+    failed: bool,
+    second: str,
+) -> None:
+    state = tmp_path / "state"
+    stack(state, "a")
+    fingerprints = iter("aabb" if changed else "aaaa")
+    monkeypatch.setattr(lifecycle, "open_sandbox", lambda *_words: None)
+    monkeypatch.setattr(Embedded, "heal", lambda *_words: 0)
+    monkeypatch.setattr(Embedded, "refresh", lambda _session: {"next": []})
+    monkeypatch.setattr(lifecycle, "pages", lambda _outputs: [])
+    monkeypatch.setattr(Embedded, "fingerprint", lambda _session: next(fingerprints))
+    for check in (1 if failed else 0, 0):
+        monkeypatch.setattr(Embedded, "check", lambda _session, code=check: code)
+        assert lifecycle.bring_up(Embedded(state), words) == check
+    first, last = (step.removeprefix("pulumi --cwd ") for step in done if step.startswith("pulumi"))
+    assert first == " ".join(["up --yes --stack embedded", *words])
+    assert last == second
 
 
 def test_up_ends_with_pages_ways_in_and_what_to_try() -> None:
