@@ -22,7 +22,7 @@ _WORDS = "written and read back"
 # Seconds for the pod to end (image present on every node), and for what is deleted to be gone.
 _WRITE_LIMIT = 45.0
 _REMOVE_LIMIT = 20.0
-_PAUSE = 0.5
+_PAUSE = 0.1
 _PLURALS = {"PersistentVolumeClaim": "persistentvolumeclaims", "Pod": "pods"}
 
 
