@@ -104,8 +104,11 @@ class Embedded(Session):
         """Whether Pulumi's state of the stack holds anything, read from its file: the toolchain may be missing."""
         if not self._checkpoint.exists():
             return False
-        latest = self._latest()
-        return bool(latest.get("resources") or latest.get("pending_operations"))
+        return bool(self.resources() or self._latest().get("pending_operations"))
+
+    def resources(self) -> Sequence[Any]:
+        """All resources of the stack as Pulumi's state has them, secrets encrypted."""
+        return self._latest().get("resources", [])
 
     def _latest(self) -> Mapping[str, Any]:
         return json.loads(self._checkpoint.read_text())["checkpoint"].get("latest") or {}

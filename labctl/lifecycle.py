@@ -43,25 +43,55 @@ def bring_up(session: Embedded, words: Sequence[str] = (), given: argparse.Names
         return code
     # words may leave something undone, so that the next `up` has to be previewed again
     same = not words and unchanged.since_last_up(session.folder, session.fingerprint())
-    skipped = ("--skip-preview",) if same else ()
     with figures.sampling_memory():
-        with figures.step("pulumi up"):
-            code = session.run(session.pulumi("up", "--yes", *skipped, "--stack", EMBEDDED, *words))
-        if code:
-            return code
-        session.forget_interrupted()
-        with figures.step("checks"), ThreadPoolExecutor(1) as beside:
-            read = beside.submit(session.refresh)
-            if not same:  # the checks read what is written then
-                read.result()
-            code = session.check()
-            outputs = read.result()
+        code, outputs = update_unchanged(session, figures) if same else _update(session, figures, words)
+    if outputs is None:
+        return code
     print(figures.table())
     if code == 0:
         if not words:
             unchanged.note(session.folder, session.fingerprint())
         print(f"\n{ending(outputs)}")
     return code
+
+
+def _update(session: Embedded, figures: Figures, words: Sequence[str]) -> tuple[int, Mapping[str, Any] | None]:
+    """`pulumi up`, then every check; an exit status, and the stack's outputs unless the update failed."""
+    with figures.step("pulumi up"):
+        code = session.run(session.pulumi("up", "--yes", "--stack", EMBEDDED, *words))
+    if code:
+        return code, None
+    session.forget_interrupted()
+    return _check(session, figures)
+
+
+def _check(session: Embedded, figures: Figures) -> tuple[int, Mapping[str, Any]]:
+    outputs = session.refresh()
+    with figures.step("checks"):
+        return session.check(), outputs
+
+
+def update_unchanged(session: Embedded, figures: Figures) -> tuple[int, Mapping[str, Any] | None]:
+    """The same where the update will find nothing to do: without a preview, and the checks beside it.
+
+    Their results count only if it has changed nothing meanwhile; else they are run again.
+    """
+    session.refresh_if_changed()
+    before = session.resources()
+    with ThreadPoolExecutor(1) as beside:
+        checking = beside.submit(session.check_beside)
+        with figures.step("pulumi up"):
+            code = session.run(session.pulumi("up", "--yes", "--skip-preview", "--stack", EMBEDDED))
+        if code:
+            return code, None
+        if session.resources() != before:
+            checking.result()
+            return _check(session, figures)
+        outputs = session.refresh()
+        with figures.step("checks"):
+            code, printed = checking.result()
+        print(printed, end="", flush=True)
+    return code, outputs
 
 
 def ending(outputs: Mapping[str, Any]) -> str:

@@ -148,5 +148,22 @@ class Session(ABC):
 
     def check(self, names: Sequence[str] = (), options: Sequence[str] = ()) -> int:
         """Run every check, or those named, with the access files as they are; the exit status is the checks'."""
+        return self.run(self._checks(options, names), folder=ROOT)
+
+    def check_beside(self) -> tuple[int, str]:
+        """Run every check while another program has the terminal: the exit status, and what is to be printed."""
+        words = self.command(self._checks(), ROOT)
+        done = subprocess.run(
+            words,
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stdout
+
+    def _checks(self, options: Sequence[str] = (), names: Sequence[str] = ()) -> list[str | Path]:
         files = (self.expectation, self.kubeconfig, self.ssh_config)
-        return self.run([self.python, "-m", "cilium_lab.checks", *options, *files, *names], folder=ROOT)
+        return [self.python, "-m", "cilium_lab.checks", *options, *files, *names]

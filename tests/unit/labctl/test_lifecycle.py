@@ -12,6 +12,7 @@ from airgap import prerequisites
 from airgap.recipes import TOOLCHAIN
 from labctl import embedded, lifecycle, source, venv
 from labctl.embedded import Embedded
+from labctl.figures import Figures
 from sandbox import sandbox
 
 
@@ -111,10 +112,37 @@ def test_the_second_up_is_previewed_unless_nothing_has_changed_since_a_good_one(
     monkeypatch.setattr(Embedded, "fingerprint", lambda _session: next(fingerprints))
     for check in (1 if failed else 0, 0):
         monkeypatch.setattr(Embedded, "check", lambda _session, code=check: code)
+        monkeypatch.setattr(Embedded, "check_beside", lambda _session: (0, ""))
         assert lifecycle.bring_up(Embedded(state), words) == check
     first, last = (step.removeprefix("pulumi --cwd ") for step in done if step.startswith("pulumi"))
     assert first == " ".join(["up --yes --stack embedded", *words])
     assert last == second
+
+
+@pytest.mark.parametrize(("after", "told"), [("a", "beside\n"), ("b", "again\n")])
+def test_checks_beside_an_update_count_only_if_it_changed_nothing(
+    tmp_path: Path,
+    done: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    after: str,
+    told: str,
+) -> None:
+    assert done == []
+    state = tmp_path / "state"
+    stack(state, "a")
+    checkpoint = state / "backend" / ".pulumi" / "stacks" / "cilium-lab" / "embedded.json"
+
+    def run(_session: Embedded, _words: Sequence[str | Path]) -> int:
+        checkpoint.write_text(json.dumps({"checkpoint": {"latest": {"resources": [{"urn": after}]}}}))
+        return 0
+
+    monkeypatch.setattr(Embedded, "run", run)
+    monkeypatch.setattr(Embedded, "refresh", lambda _session: {"next": []})
+    monkeypatch.setattr(Embedded, "check_beside", lambda _session: (0, "beside\n"))
+    monkeypatch.setattr(Embedded, "check", lambda _session: print("again") or 0)
+    assert lifecycle.update_unchanged(Embedded(state), Figures())[0] == 0
+    assert capsys.readouterr().out == told
 
 
 def test_up_ends_with_pages_ways_in_and_what_to_try() -> None:
