@@ -56,9 +56,13 @@ def bring_up(session: Embedded, words: Sequence[str] = (), given: argparse.Names
 
 
 def _update(session: Embedded, figures: Figures, words: Sequence[str]) -> tuple[int, Mapping[str, Any] | None]:
-    """`pulumi up`, then every check; an exit status, and the stack's outputs unless the update failed."""
+    """`pulumi up`, then every check; an exit status, and the stack's outputs unless the update failed.
+
+    Where there is nothing yet, a preview has nothing to compare with: the program itself refuses bad input.
+    """
+    skipped = () if session.has_resources else ("--skip-preview",)
     with figures.step("pulumi up"):
-        code = session.run(session.pulumi("up", "--yes", "--stack", EMBEDDED, *words))
+        code = session.run(session.pulumi("up", "--yes", *skipped, "--stack", EMBEDDED, *words))
     if code:
         return code, None
     session.forget_interrupted()

@@ -119,6 +119,13 @@ def test_the_second_up_is_previewed_unless_nothing_has_changed_since_a_good_one(
     assert last == second
 
 
+def test_the_first_up_is_not_previewed(tmp_path: Path, done: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lifecycle, "open_sandbox", lambda *_words: None)
+    monkeypatch.setattr(Embedded, "run", lambda _session, words: done.append(" ".join(map(str, words[3:]))) or 1)
+    assert lifecycle.bring_up(Embedded(tmp_path / "state"), ["--debug"]) == 1
+    assert done == ["up --yes --skip-preview --stack embedded --debug"]
+
+
 @pytest.mark.parametrize(("after", "told"), [("a", "beside\n"), ("b", "again\n")])
 def test_checks_beside_an_update_count_only_if_it_changed_nothing(
     tmp_path: Path,
