@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import pulumi
 
@@ -30,14 +32,40 @@ def refuse(config: LabConfig, paths: LocalPaths) -> None:
     """Raises `pulumi.RunError` with everything that this machine lacks, and every object of libvirt in the lab's way
     that the stack did not make; nothing was changed by then. Warns of what may be in the way later, and of what the
     state holds and libvirt does not have any more.
+
+    A preview, which changes nothing, looks at libvirt beside all else: what is in the way fails it a moment later.
     """
     lacking = _lacking(config)
-    try:
-        in_the_way = _in_the_way(config, paths)
-    except (inventory.LibvirtError, RuntimeError, OSError) as error:
-        # Where something is lacking, virsh for one, that is the reason to mend first.
-        in_the_way = "" if lacking else f"what is in the lab's way can't be seen: {error}"
-    texts = [text for text in (lacking, in_the_way) if text]
+    stack = f"{pulumi.get_organization()}/{stack_name()}"
+
+    def observe() -> _Observed:
+        try:
+            return _in_the_way(config, paths, stack)
+        except (inventory.LibvirtError, RuntimeError, OSError) as error:
+            # Where something is lacking, virsh for one, that is the reason to mend first.
+            return _Observed("" if lacking else f"what is in the lab's way can't be seen: {error}")
+
+    async def beside(_nothing: None) -> None:
+        _tell(lacking, await asyncio.to_thread(observe))
+
+    if pulumi.runtime.is_dry_run() and not lacking:
+        pulumi.Output.from_input(None).apply(beside)
+    else:
+        _tell(lacking, observe())
+
+
+@dataclass(frozen=True)
+class _Observed:
+    """What is in the lab's way, empty where nothing is, and what is worth a warning."""
+
+    in_the_way: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+def _tell(lacking: str, observed: _Observed) -> None:
+    for warning in observed.warnings:
+        pulumi.log.warn(warning)
+    texts = [text for text in (lacking, observed.in_the_way) if text]
     if texts:
         raise pulumi.RunError("\n\n".join(texts)) from None
 
@@ -53,22 +81,24 @@ def _lacking(config: LabConfig) -> str:
     return ""
 
 
-def _in_the_way(config: LabConfig, paths: LocalPaths) -> str:
+def _in_the_way(config: LabConfig, paths: LocalPaths, stack: str) -> _Observed:
+    """`stack` is its full name: organization, project and its own."""
     wanted = wanted_objects(config.topology, paths.hosts)
-    stack = f"{pulumi.get_organization()}/{stack_name()}"
+    short, name = stack.partition("/")[2], stack.rpartition("/")[2]
     with ThreadPoolExecutor(1) as beside:  # each takes about half a second
         read = beside.submit(inventory.stack_state, stack)
         seen = inventory.look(inventory.Scope.of(wanted))
         state = read.result()
     found = conflicts(wanted, seen, state)
     if found:
-        return conflict_report(found, stack_name())
-    for held in absent(state, seen):
-        pulumi.log.warn(
+        return _Observed(conflict_report(found, short))
+    return _Observed(
+        warnings=tuple(
             f"{held.kind} {held.name} of {held.uri} is in the stack's state, and libvirt does not have it any more. "
-            f"Next: .venv/bin/python -m cilium_lab.libvirt.healing up --stack {pulumi.get_stack()} (./lab up does so)"
+            f"Next: .venv/bin/python -m cilium_lab.libvirt.healing up --stack {name} (./lab up does so)"
+            for held in absent(state, seen)
         )
-    return ""
+    )
 
 
 def find_artifacts(config: LabConfig, paths: LocalPaths) -> Artifacts:

@@ -14,6 +14,7 @@ from cilium_lab.libvirt.ownership import Mark, pool_uuid
 from components import prerequisites
 from components.machines.local_paths import local_paths
 from tests.helpers.fake_libvirt import URI, FakeLibvirt
+from tests.helpers.pulumi_recorder import record
 
 IDENTITY, OTHER = "00000000-0000-0000-0000-000000000001", "00000000-0000-0000-0000-000000000002"
 CONFIG = parse({"machines": "vm", "artifacts": "online"})
@@ -24,6 +25,7 @@ PATHS = local_paths(CONFIG)
 def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeLibvirt:
     made = FakeLibvirt(tmp_path / "fake")
     made.install()
+    record(lambda: None)  # Pulumi remembers what the last test was, a preview or not
     monkeypatch.setenv("PATH", f"{made.folder}:/usr/bin:/bin")
     monkeypatch.setattr(pulumi, "get_organization", lambda: "organization")
     monkeypatch.setattr(pulumi, "get_project", lambda: "cilium-lab")
@@ -81,6 +83,40 @@ def test_somebody_elses_objects_are_all_refused_at_once(fake: FakeLibvirt, metad
     assert text.count("cilium-lab/second") == (3 if metadata else 0) + (1 if metadata else 0)
     assert fake.all() == before
     assert fake.changes == []
+
+
+def test_a_preview_looks_at_libvirt_beside_all_else_and_fails(fake: FakeLibvirt) -> None:
+    fill(fake, "", pool_uuid(OTHER, "cilium-lab"))
+    state(fake)
+    begun: list[str] = []
+
+    def program() -> None:
+        prerequisites.refuse(CONFIG, PATHS)
+        begun.append("the rest")
+
+    with pytest.raises(pulumi.RunError, match="domain router of "):
+        record(program, preview=True)
+    assert begun == ["the rest"]
+    with pytest.raises(pulumi.RunError, match="domain router of "):
+        record(program)
+    assert begun == ["the rest"]
+
+
+def test_a_preview_on_a_machine_that_lacks_something_ends_at_once(
+    fake: FakeLibvirt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(fake, "", pool_uuid(OTHER, "cilium-lab"))
+    state(fake)
+    monkeypatch.setattr(prerequisites, "missing", lambda _config, _machine: ["no libvirt"])
+    begun: list[str] = []
+
+    def program() -> None:
+        prerequisites.refuse(CONFIG, PATHS)
+        begun.append("the rest")
+
+    with pytest.raises(pulumi.RunError, match=r"(?s)1\. no libvirt.*domain router of "):
+        record(program, preview=True)
+    assert begun == []
 
 
 def test_the_stacks_own_objects_are_not_refused(fake: FakeLibvirt, warnings: list[str]) -> None:
