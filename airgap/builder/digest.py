@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import functools
 import hashlib
 import inspect
 import platform
@@ -173,6 +174,7 @@ def _names(code: CodeType) -> frozenset[str]:
     return frozenset(code.co_names).union(*map(_names, inner))
 
 
+@functools.cache
 def _source(thing: FunctionType | type) -> str:
     """The source without comments, docstrings and layout."""
     tree = ast.parse(textwrap.dedent(inspect.getsource(thing)))
