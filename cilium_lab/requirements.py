@@ -18,6 +18,7 @@ from pathlib import Path
 
 from cilium_lab.config.schema import LabConfig
 from cilium_lab.config.topology import Hypervisor
+from cilium_lab.kvm import Kvm, try_kvm
 
 SOCKET = "/var/run/libvirt/libvirt-sock"
 """The libvirt provider dials this one alone for a local URI (digitalocean/go-libvirt, socket/dialers/local.go)."""
@@ -25,7 +26,6 @@ _MORE_PATH = ("/usr/sbin", "/sbin")
 """Debian has them on root's PATH alone, and libvirt starts what is there."""
 _OWN_MIB = 1024
 """For the machine itself, besides its virtual machines."""
-_KVM = Path("/dev/kvm")
 _BRIDGE_FILTER = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
 
 
@@ -77,8 +77,8 @@ class Machine:
     """Those of the tools above that are there."""
     socket: str
     """Of libvirt: `open`, `closed` (this user may not connect) or `none`."""
-    kvm: bool
-    """Whether the device is there: libvirt's own user opens it."""
+    kvm: Kvm
+    """Not tried for a lab that does without."""
     memory_mib: int
     """All of it, not only what is free: on a lab that runs, its machines have their share."""
     addresses: Mapping[str, tuple[IPv4Interface, ...]]
@@ -90,14 +90,14 @@ class Machine:
     """Packets between two machines on one bridge pass iptables (net.bridge.bridge-nf-call-iptables)."""
 
 
-def look() -> Machine:
-    """Look at this machine; nothing is changed."""
+def look(config: LabConfig) -> Machine:
+    """Look at this machine, whether KVM boots a kernel too if the lab needs that; nothing is changed."""
     path = os.pathsep.join([os.environ.get("PATH", ""), *_MORE_PATH])
     commands = (_PULUMI, _KUBECTL, *(tool.command for tool in (*_ALWAYS, *_FOR_VIRTUAL_MACHINES)))
     return Machine(
         commands=frozenset(command for command in commands if shutil.which(command, path=path)),
         socket=_access(Path(SOCKET)),
-        kvm=_KVM.exists(),
+        kvm=try_kvm() if _needs_kvm(config) else Kvm("not tried", "the lab does without it"),
         memory_mib=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20,
         addresses=_addresses(),
         dead_agent=_dead_agent(os.environ.get("SSH_AUTH_SOCK", "")),
@@ -131,7 +131,7 @@ def missing(config: LabConfig, machine: Machine) -> list[str]:
         )
     local = [hypervisor for hypervisor in used if hypervisor.kind and not hypervisor.remote]
     lines += _without_daemon(local, machine)
-    if any(hypervisor.domain_type in ("kvm", "nested") for hypervisor in local if hypervisor.kind == "vm"):
+    if _needs_kvm(config):
         lines += _without_kvm(machine)
     if any(hypervisor.kind == "vm" for hypervisor in local):
         lines += _without_memory(config, local, machine)
@@ -145,6 +145,8 @@ def notes(config: LabConfig, machine: Machine) -> list[str]:
     if config.artifacts != "online" or all(hypervisor.remote for hypervisor in _hypervisors(config)):
         return []
     lines: list[str] = []
+    if _needs_kvm(config) and machine.kvm.state == "not tried":
+        lines.append(f"{machine.kvm}. To know before the lab is made: {machine.kvm.remedy}")
     bridge = config.topology.network.bridge
     if machine.docker:
         lines.append(
@@ -178,11 +180,16 @@ def _without_daemon(local: list[Hypervisor], machine: Machine) -> Iterator[str]:
             yield f"{who}: this user may not open {SOCKET}. sudo usermod -aG libvirt $USER, then log in again"
 
 
+def _needs_kvm(config: LabConfig) -> bool:
+    """Whether a virtual machine of this machine's own libvirt has KVM run it."""
+    local = (h for h in _hypervisors(config) if h.kind == "vm" and not h.remote)
+    return any(hypervisor.domain_type in ("kvm", "nested") for hypervisor in local)
+
+
 def _without_kvm(machine: Machine) -> Iterator[str]:
-    if not machine.kvm:
+    if machine.kvm.state in ("no device", "boots nothing"):
         yield (
-            f"there is no {_KVM}. Switch virtualisation on in the firmware (or nesting in the hypervisor), then "
-            "sudo modprobe kvm_intel (kvm_amd on AMD); without KVM: pulumi config set --path "
+            f"{machine.kvm}. {machine.kvm.remedy}; without KVM: pulumi config set --path "
             "hypervisors[0].domainType qemu, which is many times slower"
         )
 

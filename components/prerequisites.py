@@ -71,7 +71,7 @@ def _tell(lacking: str, observed: _Observed) -> None:
 
 
 def _lacking(config: LabConfig) -> str:
-    machine = look()
+    machine = look(config)
     lines = missing(config, machine)
     if lines:
         listed = "\n".join(f"  {number}. {line}" for number, line in enumerate(lines, 1))

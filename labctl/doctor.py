@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from airgap import prerequisites
+from cilium_lab.kvm import try_kvm
 from cilium_lab.paths import CACHE
 from cilium_lab.tables import line
 from labctl.command import parser
@@ -99,14 +100,9 @@ def examine() -> Report:
             f"install {' '.join(packages)}",
         ),
     )
-    kvm = os.access("/dev/kvm", os.R_OK | os.W_OK) and _kvm_opens()
+    kvm = try_kvm()
     lab = (
-        Finding(
-            "KVM",
-            "/dev/kvm opens; whether it boots a kernel was not tried" if kvm else "no",
-            kvm,
-            "a machine with virtualisation, nested where it is a guest itself",
-        ),
+        Finding("KVM", str(kvm), kvm.state == "works", kvm.remedy),
         Finding("libvirt", *_libvirt(), "install libvirt with its QEMU driver and start libvirtd"),
         Finding("memory", f"{memory:.1f} GiB free", memory >= 12, "12 GiB for three nodes and a router"),
     )
@@ -151,20 +147,6 @@ def _bpf() -> str:
 
 def _overlay() -> str:
     return "available" if "overlay" in Path("/proc/filesystems").read_text().split() else "not in the kernel"
-
-
-def _kvm_opens() -> bool:
-    """Whether the device answers KVM_GET_API_VERSION and makes a machine, which says nothing of booting a kernel."""
-    import fcntl
-
-    try:
-        with open("/dev/kvm", "rb+", buffering=0) as device:
-            if fcntl.ioctl(device, 0xAE00) != 12:
-                return False
-            os.close(fcntl.ioctl(device, 0xAE01, 0))
-    except OSError:
-        return False
-    return True
 
 
 def _libvirt() -> tuple[str, bool]:

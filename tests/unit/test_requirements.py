@@ -9,15 +9,18 @@ from pathlib import Path
 
 import pytest
 
+from cilium_lab import requirements
 from cilium_lab.config.load import parse
+from cilium_lab.kvm import Kvm
 from cilium_lab.requirements import SOCKET, Machine, look, missing, notes
 
 VIRTUAL = parse({"machines": "vm", "artifacts": "online"})
 CONTAINERS = parse({"machines": "container", "artifacts": "bundle"})
+WORKS, BROKEN = Kvm("works"), Kvm("boots nothing", "KVM internal error. Suberror: 1", "Use another machine")
 EVERYTHING = Machine(
     commands=frozenset(("virsh", "xsltproc", "ssh", "ssh-keygen", "pulumi", "kubectl", "mkisofs", "curl", "dnsmasq")),
     socket="open",
-    kvm=True,
+    kvm=WORKS,
     memory_mib=32768,
     addresses={"eth0": (IPv4Interface("203.0.113.7/24"),), "lab-nodes": (IPv4Interface("172.31.0.2/20"),)},
     dead_agent="",
@@ -25,7 +28,14 @@ EVERYTHING = Machine(
     bridge_filter=False,
 )
 NOTHING = Machine(
-    frozenset(), "none", False, 4096, {"eth0": (IPv4Interface("172.31.9.9/20"),)}, "/run/gone", True, True
+    frozenset(),
+    "none",
+    Kvm("no device", remedy="Switch it on"),
+    4096,
+    {"eth0": (IPv4Interface("172.31.9.9/20"),)},
+    "/run/gone",
+    True,
+    True,
 )
 
 
@@ -60,7 +70,32 @@ def test_a_socket_that_this_user_may_not_open_is_told_with_the_group() -> None:
 
 def test_an_emulated_machine_needs_no_kvm() -> None:
     emulated = parse({"hypervisors": [{"name": "here", "uri": "qemu:///system", "domainType": "qemu"}]})
-    assert missing(emulated, replace(EVERYTHING, kvm=False)) == []
+    assert missing(emulated, replace(EVERYTHING, kvm=BROKEN)) == []
+
+
+def test_a_device_that_boots_nothing_is_refused_in_the_words_of_qemu() -> None:
+    for kind in ("kvm", "nested"):
+        lab = parse({"hypervisors": [{"name": "here", "uri": "qemu:///system", "domainType": kind}]})
+        (line,) = missing(lab, replace(EVERYTHING, kvm=BROKEN))
+        assert line.startswith("/dev/kvm opens, and boots no kernel: KVM internal error. Suberror: 1. Use another")
+        assert "pulumi config set --path hypervisors[0].domainType qemu" in line
+
+
+def test_a_device_that_could_not_be_tried_is_noted_and_is_no_obstacle() -> None:
+    machine = replace(EVERYTHING, kvm=Kvm("not tried", "this user may not open it", "sudo ./lab doctor"))
+    assert missing(VIRTUAL, machine) == []
+    (line,) = notes(VIRTUAL, machine)
+    assert "was not tried: this user may not open it" in line
+    assert line.endswith("sudo ./lab doctor")
+    assert notes(CONTAINERS, machine) == []
+
+
+def test_kvm_is_tried_for_a_lab_that_needs_it_and_for_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(requirements, "try_kvm", lambda: BROKEN)
+    emulated = parse({"hypervisors": [{"name": "here", "uri": "qemu:///system", "domainType": "qemu"}]})
+    remote = parse({"hypervisors": [{"name": "far", "uri": "qemu+ssh://root@far/system"}]})
+    assert look(VIRTUAL).kvm == BROKEN
+    assert {look(lab).kvm.state for lab in (CONTAINERS, emulated, remote)} == {"not tried"}
 
 
 def test_containers_need_no_cloud_init_disks_and_no_kvm() -> None:
@@ -90,7 +125,7 @@ def test_docker_and_filtered_bridges_are_noted() -> None:
 
 def test_the_daemon_of_another_machine_is_not_looked_for_here() -> None:
     remote = parse({"hypervisors": [{"name": "far", "uri": "qemu+ssh://root@far/system"}]})
-    assert missing(remote, replace(EVERYTHING, socket="none", kvm=False, memory_mib=1024, addresses={})) == []
+    assert missing(remote, replace(EVERYTHING, socket="none", kvm=BROKEN, memory_mib=1024, addresses={})) == []
 
 
 @pytest.mark.parametrize("uri", ["qemu:///session", "qemu+unix:///system?socket=/run/own"])
@@ -107,17 +142,17 @@ def test_an_agent_that_does_not_answer_is_told(tmp_path: Path, monkeypatch: pyte
     assert line.endswith("the official command provider fails at that. unset SSH_AUTH_SOCK")
     assert missing(CONTAINERS, replace(EVERYTHING, dead_agent=gone)) == []
     monkeypatch.setenv("SSH_AUTH_SOCK", gone)
-    assert look().dead_agent == gone
+    assert look(CONTAINERS).dead_agent == gone
     with socket.socket(socket.AF_UNIX) as agent:
         agent.bind(gone)
         agent.listen()
-        assert look().dead_agent == ""
+        assert look(CONTAINERS).dead_agent == ""
     monkeypatch.delenv("SSH_AUTH_SOCK")
-    assert look().dead_agent == ""
+    assert look(CONTAINERS).dead_agent == ""
 
 
 def test_a_look_sees_this_machine() -> None:
-    seen = look()
+    seen = look(CONTAINERS)
     assert seen.memory_mib > 256
     assert "ssh-keygen" in seen.commands
     assert seen.addresses.get("lo") == (IPv4Interface("127.0.0.1/8"),)
