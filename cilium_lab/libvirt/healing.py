@@ -278,7 +278,8 @@ def _plug_in(state: State, seen: Sequence[Seen]) -> None:
         one for one in seen if one.kind == "domain" and one.active and is_local(one.uri) and _is_ours(state, one)
     ]
     for uri in sorted({one.uri for one in running}):
-        there = ports(uri, [one.uuid for one in running if one.uri == uri])
+        bridges = {one.name: one.bridge for one in seen if one.kind == "network" and one.uri == uri}
+        there = ports(uri, [one.uuid for one in running if one.uri == uri], bridges)
         for one in (one for one in running if one.uri == uri):
             for port, bridge in there[one.uuid]:
                 _plug(one, port, bridge)

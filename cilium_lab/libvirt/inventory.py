@@ -143,18 +143,23 @@ def _domain(uri: str, uuid: str, definition: str, *, active: bool, persistent: b
     )
 
 
-def ports(uri: str, uuids: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
-    """UUID -> the ports of that active domain on bridges: the name of each here, and its bridge."""
+def ports(uri: str, uuids: Sequence[str], bridges: Mapping[str, str]) -> dict[str, list[tuple[str, str]]]:
+    """UUID -> the ports of that active domain on bridges: the name of each here, and its bridge.
+
+    `bridges` are those of the networks, by name: an interface may name either.
+    """
     listed = zip(uuids, _several(uri, *(f"domiflist {uuid}" for uuid in uuids)), strict=True)
     return {
-        uuid: [_port(line) for line in text.splitlines() if line.split()[1:2] == ["bridge"]] for uuid, text in listed
+        uuid: [port for line in text.splitlines() if (port := _port(line, bridges)) is not None]
+        for uuid, text in listed
     }
 
 
-def _port(line: str) -> tuple[str, str]:
-    """From `vnet0  bridge  lab-nodes  virtio  52:54:...`."""
-    port, _, bridge = line.split()[:3]
-    return port, bridge
+def _port(line: str, bridges: Mapping[str, str]) -> tuple[str, str] | None:
+    """From `vnet0  bridge  lab-nodes  virtio  52:54:...`, or `vnet0  network  cilium-lab  ...`."""
+    port, kind, source = [*line.split(), "", "", ""][:3]
+    bridge = {"bridge": source, "network": bridges.get(source, "")}.get(kind, "")
+    return (port, bridge) if bridge else None
 
 
 def networks(uri: str) -> list[Seen]:

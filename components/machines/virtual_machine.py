@@ -11,7 +11,7 @@ from pulumi_command import local
 
 from cilium_lab.config.topology import Host, Topology
 from cilium_lab.config.upstream import Arch
-from cilium_lab.libvirt.names import POOL, POOL_FOLDER, host_volumes
+from cilium_lab.libvirt.names import BEHIND_ROUTER, NODES, POOL, POOL_FOLDER, host_volumes
 from components.machines.address_conflict import check_address
 from components.machines.cloud_init import BUNDLE_TAG, network_config, user_data
 from components.machines.guest import guest, memory_limit
@@ -103,7 +103,7 @@ class VirtualMachine(Machine):
             ]
             if bundle
             else None,
-            network_interfaces=_interfaces(host, topology),
+            network_interfaces=interfaces(host, topology),
             consoles=[libvirt.DomainConsoleArgs(type="pty", target_type="serial", target_port="0")],
             opts=pulumi.ResourceOptions(
                 parent=self,
@@ -144,9 +144,14 @@ class VirtualMachine(Machine):
         )
 
 
-def _interfaces(host: Host, topology: Topology) -> list[libvirt.DomainNetworkInterfaceArgs]:
-    """By bridge, as containers of the same networks are; addresses are the machine's own, so no lease is waited for."""
-    places = [(topology.network.bridge, host.mac)]
+def interfaces(host: Host, topology: Topology) -> list[libvirt.DomainNetworkInterfaceArgs]:
+    """By network: where each driver of libvirt is a daemon of its own, nobody else starts the one of networks when the
+    machine's does after a reboot, and a bridge is missing then. Addresses are the machine's own: no lease is waited
+    for.
+    """
+    places = [(NODES, host.mac)]
     if host.role == "router":
-        places.append((topology.router_network.bridge, topology.router_network.mac))
-    return [libvirt.DomainNetworkInterfaceArgs(bridge=bridge, mac=mac, wait_for_lease=False) for bridge, mac in places]
+        places.append((BEHIND_ROUTER, topology.router_network.mac))
+    return [
+        libvirt.DomainNetworkInterfaceArgs(network_name=name, mac=mac, wait_for_lease=False) for name, mac in places
+    ]

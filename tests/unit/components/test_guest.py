@@ -26,7 +26,7 @@ PROVIDER = """
 <target dev="vda" bus="virtio"/></disk>
 <disk type="file" device="cdrom"><driver name="qemu" type="raw"/><source file="/pool/router-cloud-init.iso"/>
 <target dev="hdd" bus="ide"/><serial>cloudinit</serial></disk>
-<interface type="bridge"><mac address="52:54:00:1F:01:14"/><source bridge="lab-nodes"/>
+<interface type="network"><mac address="52:54:00:1F:01:14"/><source network="cilium-lab"/>
 <model type="virtio"/></interface>
 <console type="pty"><target type="serial" port="0"/></console>
 {graphics}<rng model="virtio"><backend model="random">/dev/urandom</backend></rng>
@@ -85,7 +85,7 @@ def test_there_is_a_serial_console_and_no_screen(arch: Arch, domain: DomainType,
 def test_what_is_not_mended_stays(arch: Arch, domain: DomainType, tmp_path: Path) -> None:
     made = rendered(arch, domain, tmp_path)
     assert (made.findtext("memory"), made.findtext("vcpu"), attribute(made, "memory", "unit")) == ("512", "1", "MiB")
-    assert attribute(made, "devices/interface/source", "bridge") == "lab-nodes"
+    assert attribute(made, "devices/interface/source", "network") == "cilium-lab"
     assert attribute(made, "devices/interface/model", "type") == "virtio"
     assert (made.find("os") or ET.Element("os")).get("firmware") == ("efi" if arch == "arm64" else None)
     features = [feature.tag for feature in made.findall("features/*")]

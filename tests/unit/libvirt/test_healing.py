@@ -276,18 +276,22 @@ def test_a_host_that_went_on_running_is_plugged_into_its_new_bridge(
     uuid = fake.add("domain", f"<domain><name>router</name>{MARK.xml()}</domain>")
     fake.add("domain", "<domain><name>somebody's</name></domain>")
     ports = " vnet0   bridge    lab-nodes   virtio   52:54:00:1f:01:14\n vnet1   bridge    lab-outer   virtio   52:54\n"
-    (fake.folder / "ports router").write_text(ports + " vnet9   network   default     virtio   52:54\n")
+    # of a network's name, as virtual machines have it, and of a network that somebody else has
+    ports += " vnet3   network   cilium-lab   virtio   52:54\n vnet9   network   gone     virtio   52:54\n"
+    (fake.folder / "ports router").write_text(ports)
+    network = fake.add("network", f"<network><name>cilium-lab</name>{MARK.xml()}<bridge name='lab-nodes'/></network>")
     (fake.folder / "ports somebody's").write_text(" vnet2   bridge    lab-nodes   virtio   52:54\n")
-    for link in ("vnet0", "vnet1", "vnet2", "vnet9", "lab-nodes", "lab-outer"):
+    for link in ("vnet0", "vnet1", "vnet2", "vnet3", "vnet9", "lab-nodes", "lab-outer"):
         (tmp_path / "net" / link).mkdir(parents=True)
     (tmp_path / "net" / "vnet1" / "master").symlink_to(tmp_path / "net" / "lab-outer")
     monkeypatch.setattr(healing, "_LINKS", tmp_path / "net")
     end = "" if allowed else "; echo 'RTNETLINK answers: Operation not permitted' >&2; exit 2"
     (fake.folder / "ip").write_text(f'#!/bin/sh\necho "ip $*" >> {fake.folder}/calls{end}\n')
     (fake.folder / "ip").chmod(0o755)
-    stack(fake, resource("Domain", "router", uuid))
+    stack(fake, resource("Domain", "router", uuid), resource("Network", "cilium-lab", network))
     assert healing.main(["up", "--stack", "lab"]) == (0 if allowed else 1)
-    assert fake.changes == ["ip link set vnet0 master lab-nodes"]
+    plugged = [f"ip link set {port} master lab-nodes" for port in ("vnet0", "vnet3")]
+    assert fake.changes == plugged[: 2 if allowed else 1]
     said = capsys.readouterr().err
     assert ("not permitted\n  next: sudo ip link set vnet0 master lab-nodes" in said) == (not allowed)
 
