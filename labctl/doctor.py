@@ -97,7 +97,7 @@ def examine() -> Report:
             "packages",
             f"missing: {' '.join(packages)}" if packages else "all installed",
             not packages or shutil.which("apt-get") is not None,
-            f"install {' '.join(packages)}",
+            prerequisites.by_hand(packages),
         ),
     )
     kvm = try_kvm()

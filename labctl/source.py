@@ -15,9 +15,10 @@ from typing import get_args
 
 from airgap import prerequisites
 from airgap.builder.builder import Builder
-from airgap.builder.recipe import NO_MIRROR, Built, Mirror
+from airgap.builder.recipe import NO_MIRROR, BuildError, Built, Mirror
 from airgap.builder.report import Progress
 from airgap.catalogue import Source, catalogue
+from airgap.recipes import debian
 from cilium_lab.config.upstream import DIGESTS, FILES
 from cilium_lab.paths import STATE
 from labctl.command import LabError
@@ -45,9 +46,25 @@ class Supply:
     def build(self, wanted: Sequence[str]) -> list[Built]:
         """Make these artifacts, and what they need, where they are missing."""
         builder = self.builder()
+        if "base-tree" in builder.missing(wanted):
+            _require_debian()
         if self.source == "upstream" and builder.missing(wanted):
             prerequisites.install(prerequisites.DOWNLOADS)
         return builder.build(wanted)
+
+
+def _require_debian() -> None:
+    """LabError where nothing says where Debian's packages come from: hosts' root file systems are made of them, and a
+    build would tell after half an hour.
+    """
+    try:
+        debian.machine_sources()
+    except BuildError as error:
+        raise LabError(
+            expected=f"Debian's {debian.RELEASE} in /etc/apt, which the hosts' root file system is made of",
+            seen=str(error),
+            next="on a Debian machine: ./lab bundle export lab.tar; here: ./lab bundle import lab.tar",
+        ) from None
 
 
 BUILT = Supply("registries")

@@ -50,6 +50,13 @@ def test_the_command_needs_nothing_but_python() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_without_python_and_apt_the_way_to_get_it_is_told(tmp_path: Path) -> None:
+    for name in ("sh", "dirname", "readlink"):
+        (tmp_path / name).symlink_to(f"/usr/bin/{name}")
+    done = subprocess.run([tmp_path / "sh", LAB, "up"], env={"PATH": str(tmp_path)}, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (1, "lab: python3 is missing. Fedora: sudo dnf install -y python3\n")
+
+
 @pytest.mark.parametrize("words", [[], ["help"], ["-h"], ["--help"]])
 def test_usage_names_every_command(tmp_path: Path, words: list[str]) -> None:
     done = lab(tmp_path, *words)

@@ -66,10 +66,14 @@ def test_a_machine_with_all_of_it_fits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_packages_that_apt_can_install_are_no_obstacle(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prerequisites, "missing", lambda: ["jq", "patch"])
-    for apt, ok in (("/usr/bin/apt-get", True), (None, False)):
-        monkeypatch.setattr(shutil, "which", lambda _name, apt=apt: apt)
+    for manager, ok, remedy in (
+        ("apt-get", True, "sudo apt-get install -y jq patch"),
+        ("dnf", False, "sudo dnf install -y jq patch"),
+        ("", False, "install these Debian packages, or their like, by hand: jq patch"),
+    ):
+        monkeypatch.setattr(shutil, "which", lambda name, manager=manager, **_more: name if name == manager else None)
         found = next(finding for finding in doctor.examine().embedded if finding.what == "packages")
-        assert (found.ok, found.seen, found.remedy) == (ok, "missing: jq patch", "install jq patch")
+        assert (found.ok, found.seen, found.remedy) == (ok, "missing: jq patch", remedy)
 
 
 @pytest.mark.parametrize("state", get_args(State))
@@ -160,6 +164,33 @@ def test_without_apt_the_packages_are_named(apt: Apt, monkeypatch: pytest.Monkey
     with pytest.raises(PrerequisiteError, match="by hand: jq patch"):
         prerequisites.install()
     assert apt.calls == []
+
+
+def test_on_fedora_what_is_missing_is_told_by_its_names_there_before_anything_is_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the whole list, on a machine that has dnf and nothing else."""
+    (tmp_path / "dnf").touch(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    present = {"e2fsprogs", "procps"}
+    monkeypatch.setattr(prerequisites, "_present", lambda package: package.name in present)
+    with pytest.raises(PrerequisiteError) as told:
+        prerequisites.install((*PACKAGES, *prerequisites.VIRTUAL_MACHINES))
+    words = str(told.value).partition("next: sudo dnf install -y ")[2].split()
+    debians = {"python3-venv", "libvirt-clients", "dnsmasq-base", "xsltproc", "iproute2", "openssh-client", "procps"}
+    assert not {*debians, "qemu-utils", "genisoimage", "e2fsprogs"} & {*words}
+    there = {"libvirt-client", "libvirt-daemon-driver-network", "libvirt-daemon-log", "libvirt-daemon-driver-lxc"}
+    assert {*there, "dnsmasq", "libxslt", "iproute", "openssh-clients", "qemu-system-x86-core", "xorriso"} <= {*words}
+    assert len(words) == len({*words})
+
+
+def test_a_package_is_seen_where_fedora_has_it(tmp_path: Path) -> None:
+    there = tmp_path / "libvirt_lxc"
+    package = Package("libvirt-daemon-driver-lxc", str(tmp_path / "no-such-file"), "", str(there))
+    assert prerequisites.missing([package]) == ["libvirt-daemon-driver-lxc"]
+    there.touch()
+    assert prerequisites.missing([package]) == []
 
 
 def test_without_root_the_way_to_get_it_is_named(apt: Apt, monkeypatch: pytest.MonkeyPatch) -> None:

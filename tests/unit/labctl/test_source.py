@@ -156,3 +156,16 @@ def test_a_mirror_keeps_upstreams_own_names(mirror: Mirror, address: str, reposi
     assert mirror.address("https://a.example/v1/f") == address
     assert mirror.repository("quay.io/team/tool") == repository
     assert mirror.plain is plain
+
+
+def test_without_debians_packages_nothing_is_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    built: list[list[str]] = []
+    monkeypatch.setattr(Builder, "build", lambda _self, wanted: built.append(list(wanted)) or [])
+    monkeypatch.setattr("airgap.recipes.debian._APT", tmp_path)
+    with pytest.raises(LabError, match=r"(?s)seen: .*found nothing.*next: .*\./lab bundle import lab\.tar"):
+        BUILT.build(["base-tree"])
+    assert built == []
+    BUILT.build(["probe"])  # which takes nothing of Debian's
+    (tmp_path / "sources.list").write_text("deb http://mirror.example/debian bookworm main\n")
+    BUILT.build(["base-tree"])
+    assert built == [["probe"], ["base-tree"]]
