@@ -29,9 +29,7 @@ def golden_files() -> dict[str, str]:
     lab = parse({key.removeprefix("cilium-lab:"): value for key, value in stack.items()})
     files = {"kubeadm-init.yaml": to_yaml(*init_documents(lab))}
     for host in lab.topology.hosts:
-        files[f"{host.name}.user-data"] = user_data(
-            host, lab.topology, USER_KEY, HOST_KEY, f"{HOST_PUBLIC_KEY} {host.name}"
-        )
+        files[f"{host.name}.user-data"] = user_data(host, USER_KEY, HOST_KEY, f"{HOST_PUBLIC_KEY} {host.name}")
         files[f"{host.name}.network-config"] = network_config(host, lab.topology)
     for host in lab.topology.workers:
         files[f"kubeadm-join.{host.name}.yaml"] = to_yaml(*join_documents(lab, host))

@@ -12,6 +12,7 @@ import yaml
 
 from cilium_lab.config.topology import NODE_INTERFACE, ROUTER_INTERFACE, Host, Topology
 from components.machines.container_domain import BUNDLE
+from components.machines.identity import hosts_file
 
 BUNDLE_TAG = "bundle"
 """Under which the hypervisor offers its bundle to a machine (9p's mount tag)."""
@@ -24,21 +25,20 @@ AuthenticationMethods publickey
 
 def user_data(
     host: Host,
-    topology: Topology,
     authorized_key: str,
     host_private_key: str,
     host_public_key: str,
     *,
     bundle: bool = False,
 ) -> str:
-    """cloud-config: host name, the names of all hosts, root's key, and the host's own SSH key.
+    """cloud-config: host name, root's key, and the host's own SSH key.
 
+    Nothing about other hosts: it is read at the first boot alone, and would change whenever one comes or goes.
     With `bundle` the hypervisor's bundle is mounted where containers see it as well.
 
     Keys are in OpenSSH's formats; the result is a secret, because it holds the host's private key. That key
     comes from outside so that its public half can be pinned before the first connection. There are no passwords.
     """
-    names = "".join(f"{other.address} {other.name}\n" for other in topology.hosts)
     document: dict[str, Any] = {
         "hostname": host.name,
         # cloud-init's RHEL family names a machine by this one, and `localhost` without it (canonical/cloud-init#4656)
@@ -54,7 +54,7 @@ def user_data(
             "ed25519_public": host_public_key.strip(),
         },
         "write_files": [
-            {"path": "/etc/hosts", "content": f"127.0.0.1 localhost\n{names}"},
+            {"path": "/etc/hosts", "content": hosts_file([host])},
             # the first value that sshd reads counts, so this stands before what the image brings
             {"path": "/etc/ssh/sshd_config.d/00-cilium-lab.conf", "content": _SSHD},
         ],

@@ -9,13 +9,17 @@ from cilium_lab.config.topology import Host, Network
 from components.machines.files import File
 
 
+def hosts_file(hosts: Sequence[Host]) -> str:
+    """/etc/hosts with the names of these hosts (hosts(5))."""
+    return "127.0.0.1 localhost\n" + "".join(f"{host.address} {host.name}\n" for host in hosts)
+
+
 def identity_files(host: Host, network: Network, hosts: Sequence[Host]) -> dict[str, File]:
     """Name, machine id and the names of the other hosts, by path below the root."""
-    names = "".join(f"{other.address} {other.name}\n" for other in hosts)
     return {
         "etc/hostname": File(f"{host.name}\n", 0o644),
         "etc/machine-id": File(f"{_machine_id(host)}\n", 0o444),
-        "etc/hosts": File(f"127.0.0.1 localhost\n{names}", 0o644),
+        "etc/hosts": File(hosts_file(hosts), 0o644),
         # nothing answers there in a sealed lab: names from outside fail at once instead of timing out
         "etc/resolv.conf": File(f"nameserver {network.gateway}\n", 0o644),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from shlex import join
 
@@ -15,6 +16,7 @@ from cilium_lab.libvirt.names import BEHIND_ROUTER, NODES, POOL, POOL_FOLDER, ho
 from components.machines.address_conflict import check_address
 from components.machines.cloud_init import BUNDLE_TAG, network_config, user_data
 from components.machines.guest import guest, memory_limit
+from components.machines.identity import hosts_file
 from components.machines.image import BaseImage
 from components.machines.machine import Access, Machine
 from components.machines.orphans import Owner, without_orphaned_domain, without_orphaned_volume
@@ -49,7 +51,7 @@ class VirtualMachine(Machine):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("VirtualMachine", host.name, host, access, opts)
-        self._image, self._provider = image, provider
+        self._image, self._provider, self._hosts = image, provider, topology.hosts
         hypervisor = topology.hypervisor_of(host)
         looks = guest(arch, hypervisor.domain_type or "kvm", POOL_FOLDER)
         limit = memory_limit(host.memory_mib)
@@ -67,7 +69,7 @@ class VirtualMachine(Machine):
         # A machine that boots for the first time gets today's keys before any other step.
         first = pulumi.Output.all(access.user.first, access.host.first)
         shared = bundle is not None
-        data = first.apply(lambda k: user_data(host, topology, k[0].public, k[1].private, k[1].public, bundle=shared))
+        data = first.apply(lambda k: user_data(host, k[0].public, k[1].private, k[1].public, bundle=shared))
         seed = libvirt.CloudInitDisk(
             f"{host.name}-cloud-init",
             name=seed_name,
@@ -131,6 +133,11 @@ class VirtualMachine(Machine):
             opts=pulumi.ResourceOptions(parent=self, deleted_with=self.domain),
         )
         self._await_ready()
+
+    def finish(self, machines: Iterable[Machine]) -> None:
+        """The same, and the names of all hosts, whichever came since the first boot; containers have them as a file."""
+        self.run("names", "hosts-file.sh", stdin=hosts_file(self._hosts))
+        super().finish(machines)
 
     def _in_pool(self, volume: str) -> pulumi.ResourceOptions:
         return pulumi.ResourceOptions(

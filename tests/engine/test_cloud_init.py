@@ -75,8 +75,7 @@ def named(modules: Path, distribution: str, config: str) -> str:
 @pytest.mark.parametrize("distribution", ["rocky", "fedora", "rhel", "debian", "ubuntu"])
 def test_every_family_gives_each_host_its_name(modules: Path, distribution: str) -> None:
     seen = {
-        host.name: named(modules, distribution, user_data(host, _TOPOLOGY, "key", "private", "public"))
-        for host in _TOPOLOGY.hosts
+        host.name: named(modules, distribution, user_data(host, "key", "private", "public")) for host in _TOPOLOGY.hosts
     }
     assert seen == {name: name for name in ("k8s-cp", "k8s-w1", "k8s-w2", "router")}
 

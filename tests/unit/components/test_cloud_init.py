@@ -15,7 +15,7 @@ PRIVATE = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk\n-----END OPENSS
 
 
 def user(name: str) -> dict[str, Any]:
-    text = user_data(HOSTS[name], TOPOLOGY, "ssh-ed25519 AAAA user\n", PRIVATE, "ssh-ed25519 BBBB host\n")
+    text = user_data(HOSTS[name], "ssh-ed25519 AAAA user\n", PRIVATE, "ssh-ed25519 BBBB host\n")
     assert text.startswith("#cloud-config\n")
     return yaml.safe_load(text)
 
@@ -39,11 +39,10 @@ def test_host_key_is_the_given_one() -> None:
     assert user("router")["ssh_deletekeys"] is True
 
 
-def test_hosts_know_each_others_names() -> None:
+def test_a_host_knows_its_own_name_and_no_other_which_may_come_later() -> None:
     file = user("k8s-cp")["write_files"][0]
     assert file["path"] == "/etc/hosts"
-    assert "172.31.1.20 router\n" in file["content"]
-    assert file["content"].startswith("127.0.0.1 localhost\n")
+    assert file["content"] == "127.0.0.1 localhost\n172.31.1.10 k8s-cp\n"
 
 
 def test_a_node_has_one_interface_with_the_default_route() -> None:
@@ -67,7 +66,7 @@ def test_the_routers_second_interface_has_no_route() -> None:
 
 
 def test_a_bundle_is_mounted_where_containers_see_it() -> None:
-    text = user_data(HOSTS["router"], TOPOLOGY, "ssh-ed25519 A", PRIVATE, "ssh-ed25519 B", bundle=True)
+    text = user_data(HOSTS["router"], "ssh-ed25519 A", PRIVATE, "ssh-ed25519 B", bundle=True)
     (mount,) = yaml.safe_load(text)["mounts"]
     assert mount[:3] == ["bundle", "/opt/bundle", "9p"]
     assert mount[3].split(",")[0] == "ro"

@@ -81,6 +81,6 @@ def test_namespaces_without_pods_are_restricted_and_the_others_have_a_reason() -
 
 def test_virtual_machines_take_keys_alone() -> None:
     lab = parse({})
-    text = user_data(lab.topology.router, lab.topology, "key", "private", "public")
+    text = user_data(lab.topology.router, "key", "private", "public")
     for line in ("PasswordAuthentication no", "KbdInteractiveAuthentication no", "AuthenticationMethods publickey"):
         assert line in text

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from cilium_lab.config.load import parse
 from cilium_lab.libvirt.ownership import pool_uuid
 from tests.helpers.pulumi_recorder import Recording, Registered
 from tests.helpers.recorded_lab import IDENTITY, KUBECONFIG, PRIVATE_KEY, STACKS, record_lab
@@ -186,6 +187,21 @@ def test_virtual_machines_start_from_the_checked_image() -> None:
         assert networks == ["cilium-lab", *(["cilium-lab-router"] if host == "router" else [])]
         assert domain.inputs["autostart"] is True
         assert "::libvirt-local-vm::" in domain.provider
+
+
+def test_a_further_worker_is_named_on_machines_that_run_and_changes_none_of_their_disks() -> None:
+    more = [{"name": host.name, "role": host.role, "address": str(host.address)} for host in parse({}).topology.hosts]
+    more.append({"name": "k8s-w3", "role": "worker", "address": "172.31.1.13"})
+    before, after = lab("lab").by_name(), record_lab("lab", hosts=more).by_name()
+    for host in HOSTS:
+        seeds = [found[f"{host}-cloud-init"].inputs["userData"] for found in (before, after)]
+        assert seeds[0] == seeds[1]
+        names = [found[f"{host}-names"] for found in (before, after)]
+        assert "172.31.1.13 k8s-w3\n" not in names[0].inputs["stdin"]
+        assert names[1].inputs["stdin"] == names[0].inputs["stdin"] + "172.31.1.13 k8s-w3\n"
+        assert names[1].inputs["create"].endswith("/hosts-file.sh")
+    assert "172.31.1.13 k8s-w3\n" in after["k8s-w3-names"].inputs["stdin"]
+    assert not any(name.endswith("-names") for name in lab("embedded").by_name())  # containers have them as a file
 
 
 def test_containers_need_no_image_and_workers_a_seed() -> None:

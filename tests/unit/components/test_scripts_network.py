@@ -121,3 +121,13 @@ def test_a_web_server_that_does_not_answer_is_reported(host: Sandbox) -> None:
     done = host.run("host/router.sh", *_LINKS)
     assert done.returncode == 1
     assert "failed: waiting for: the web server answers" in done.stderr
+
+
+def test_names_of_hosts_that_came_later_are_known_and_nothing_is_written_twice(host: Sandbox) -> None:
+    names = "127.0.0.1 localhost\n172.31.1.11 k8s-w1\n172.31.1.13 k8s-w3\n"
+    done = host.run("host/hosts-file.sh", stdin=names)
+    assert (done.returncode, done.stderr) == (0, f"{NAME}: knows the names of all hosts\n")
+    assert host.written()["/etc/hosts"] == (0o644, names)
+    assert host.run("getent", "hosts", "k8s-w3").stdout.split() == ["172.31.1.13", "k8s-w3"]
+    again = host.run("host/hosts-file.sh", stdin=names)
+    assert (again.returncode, again.stderr) == (0, "")

@@ -31,7 +31,7 @@ def test_a_right_configuration_gives_everything(raw: dict[str, Any]) -> None:
     assert values(lab)
     assert to_yaml(*init_documents(lab))
     for host in lab.topology.hosts:
-        assert host.name in user_data(host, lab.topology, "ssh-ed25519 A", "private", "public")
+        assert host.name in user_data(host, "ssh-ed25519 A", "private", "public")
         assert host.mac in network_config(host, lab.topology)
     for worker in lab.topology.workers:
         assert join_documents(lab, worker)
