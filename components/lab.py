@@ -14,7 +14,7 @@ import pulumi_kubernetes as kubernetes
 
 from cilium_lab.artifacts.bundle import with_images_of
 from cilium_lab.config.schema import LabConfig
-from cilium_lab.disruption.record import RECORDS
+from cilium_lab.disruption.record import records_of
 from components.addons.addons import Addons
 from components.addons.plan import addon_plan
 from components.cilium.migration import Migration
@@ -62,7 +62,8 @@ class Lab(pulumi.ComponentResource):
         probe_objects: Sequence[pulumi.Resource] = probe.objects if probe else ()
         probe_hosts = probe.hosts if probe else None
         ready = inside(*cluster.nodes, *probe_objects)
-        preflight = Preflight("preflight", config, artifacts, kubeconfig, RECORDS, probe_hosts, opts=ready)
+        records = records_of(pulumi.get_stack())
+        preflight = Preflight("preflight", config, artifacts, kubeconfig, records, probe_hosts, opts=ready)
         passed = preflight.passed
         cilium = Cilium("cilium", config, artifacts, kubeconfig, passed, provider=provider, opts=inside())
         migration = Migration("migration", preflight, opts=inside(*cilium.resources))

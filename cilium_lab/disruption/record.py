@@ -23,8 +23,8 @@ from cilium_lab.disruption.probe_lines import ProbeRun, read_probe_lines
 from cilium_lab.kube.objects import Snapshot
 from cilium_lab.paths import STATE
 
-RECORDS = STATE / "migrations"
-"""All records of a state's lab, a directory each, named by the time of their beginning."""
+_SANDBOXED = "embedded"
+"""The stack whose folder has the plain name: versions before this one kept all records there."""
 RUN, EVENTS, ADDRESSES = "run.json", "events.jsonl", "addresses.json"
 PROBES = "probe-*.jsonl"
 DONE = "done"
@@ -35,6 +35,14 @@ _CIDRS, _EARLIER = "podCIDRs", "blocks"
 """The same field, as it is now and in records of earlier versions."""
 
 Now = Callable[[], datetime.datetime]
+
+
+def records_of(stack: str) -> Path:
+    """All records of a stack's lab, a directory each, named by the time of their beginning; `stack` may be its full
+    name.
+    """
+    name = stack.rpartition("/")[2]
+    return STATE / ("migrations" if name == _SANDBOXED else f"migrations-{name}")
 
 
 class Kind(StrEnum):

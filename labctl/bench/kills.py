@@ -17,12 +17,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from cilium_lab.disruption.probe_lines import UDP, ProbeRun
 from cilium_lab.disruption.record import (
     DONE,
-    RECORDS,
     Kind,
     RunDirectory,
     RunRecord,
@@ -117,7 +117,7 @@ def bench(stack: Stack, count: int, each: int, seed: int) -> int:
     for mode in (AWAY, HOME):
         staged_run(stack, "ipamMode", mode, f"reference {mode}")
         ends[mode] = end_state(stack.session)
-        planned[mode] = moments(read_record(finished(RECORDS)[-1]), chance, _TRIES * count)
+        planned[mode] = moments(read_record(finished(stack.records)[-1]), chance, _TRIES * count)
     migrations: list[KilledMigration] = []
     tried = hit = 0
     while hit < count and tried < _TRIES * count:
@@ -156,7 +156,7 @@ def _within(span: list[_Stretch], chance: random.Random) -> KillMoment:
 
 
 def _migrate(stack: Stack, first: int, mode: str, planned: Sequence[KillMoment], wanted: str) -> KilledMigration:
-    before = set(finished(RECORDS))
+    before = set(finished(stack.records))
     stack.mode(mode)
     begun: list[float] = []
     hits: list[tuple[bool, int]] = []
@@ -164,11 +164,11 @@ def _migrate(stack: Stack, first: int, mode: str, planned: Sequence[KillMoment],
         mark = f"kill-{number}-{os.getpid()}"
         begun.append(time.time())
         process = stack.start(stack.folder / f"killed-{number}.log", mark)
-        hit = _await(moment, process)
+        hit = _await(stack.records, moment, process)
         hits.append((hit, kill_all(mark) if hit else 0))
         process.wait()
     stack.up(f"after-{first + len(planned) - 1}")
-    record = read_record(only_new(before, f"migration {first}"))
+    record = read_record(only_new(stack.records, before, f"migration {first}"))
     windows = [Window(start, end) for start, end in pairwise([-math.inf, *begun[1:], math.inf])]
     kills = tuple(
         Killed(moment, hit, processes, *seen_within(record.probe_runs, window))
@@ -185,10 +185,10 @@ def seen_within(runs: Sequence[ProbeRun], window: Window) -> tuple[Figures | Non
     return figures(requesting, [window]) if requesting else None, lost
 
 
-def _await(moment: KillMoment, process: subprocess.Popen[bytes]) -> bool:
+def _await(records: Path, moment: KillMoment, process: subprocess.Popen[bytes]) -> bool:
     """Until the moment has come; False if the run ended before."""
     limit = time.monotonic() + _LONGEST
-    while moment.after and not _happened(moment):
+    while moment.after and not _happened(records, moment):
         if process.poll() is not None or time.monotonic() > limit:
             return False
         time.sleep(0.05)
@@ -199,8 +199,8 @@ def _await(moment: KillMoment, process: subprocess.Popen[bytes]) -> bool:
     return False
 
 
-def _happened(moment: KillMoment) -> bool:
-    directory = RunDirectory.unfinished(RECORDS, Kind.STAGED)
+def _happened(records: Path, moment: KillMoment) -> bool:
+    directory = RunDirectory.unfinished(records, Kind.STAGED)
     events = read_events(directory.path)[0] if directory else None
     return moment.after in [(event.stage, event.node, event.what) for event in events or ()]
 
@@ -214,7 +214,7 @@ def one_run(stack: Stack, option: str, value: str, name: str, chance: random.Ran
 
 def killed_run(stack: Stack, option: str, value: str, name: str, seconds: float) -> Outcome:
     """One change of an option by a `pulumi up` that is killed after so many seconds, and finished by another one."""
-    before = set(finished(RECORDS))
+    before = set(finished(stack.records))
     stack.set(option, value)
     mark = f"killed-{os.getpid()}-{len(before)}"
     log = name.replace(" ", "-")
@@ -227,7 +227,7 @@ def killed_run(stack: Stack, option: str, value: str, name: str, seconds: float)
         process.wait()
     print(f"{name}: {words}", flush=True)
     stack.up(f"after-{log}")
-    return show(name, only_new(before, name))
+    return show(name, only_new(stack.records, before, name))
 
 
 def kill_all(mark: str) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 from cilium_lab.checks.expectation import Expectation
-from cilium_lab.disruption.record import DONE, RECORDS, Kind, RunDirectory, finished, read_record
+from cilium_lab.disruption.record import DONE, Kind, RunDirectory, finished, read_record
 from cilium_lab.disruption.report.summary import summarise
 from cilium_lab.disruption.report.text import text
 from cilium_lab.disruption.stages import Name
@@ -62,21 +62,21 @@ def judge_all(runs: Sequence[Outcome], floor: Outcome | None) -> int:
 
 def staged_run(stack: Stack, option: str, value: str, name: str) -> Outcome:
     """One change of an option by `pulumi up`. Raises BenchError if it fails or leaves no record."""
-    before = set(finished(RECORDS))
+    before = set(finished(stack.records))
     stack.set(option, value)
     counts = Counts.read()
     stack.up(name.replace(" ", "-"))
     load = counts.until(Counts.read())
-    found = show(name, only_new(before, name))
+    found = show(name, only_new(stack.records, before, name))
     print(load, flush=True)
     return found
 
 
-def only_new(before: set[Path], name: str) -> Path:
+def only_new(records: Path, before: set[Path], name: str) -> Path:
     """The one record that has been finished since `before`. Raises BenchError."""
-    new = [directory for directory in finished(RECORDS) if directory not in before]
+    new = [directory for directory in finished(records) if directory not in before]
     if len(new) != 1:
-        raise BenchError(f"{name}: one record should be new in {RECORDS}, and {len(new)} are")
+        raise BenchError(f"{name}: one record should be new in {records}, and {len(new)} are")
     return new[0]
 
 
@@ -93,7 +93,7 @@ def show(name: str, directory: Path) -> Outcome:
 def floor_run(stack: Stack) -> Outcome:
     """A minute of probes in which nothing is changed. Raises BenchError."""
     print(f"the noise floor: {_FLOOR:.0f} s of probes with nothing going on", flush=True)
-    directory = RunDirectory.new(RECORDS, Kind.FLOOR)
+    directory = RunDirectory.new(stack.records, Kind.FLOOR)
     document = _document(stack.session, stack.expectation())
     _probes(stack.session, "begin", directory, document)
     counts = Counts.read()
@@ -141,7 +141,7 @@ def by_hand(
 
     `modes` are the IPAM modes before and after it, `reasons` what it is for besides. Raises BenchError if it fails.
     """
-    directory = RunDirectory.new(RECORDS, Kind.MANUAL)
+    directory = RunDirectory.new(stack.records, Kind.MANUAL)
     directory.change(*modes, reasons)
     session = stack.session
     document = _document(session, stack.expectation())

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from cilium_lab.checks.expectation import Expectation
+from cilium_lab.disruption.record import records_of
 from cilium_lab.paths import ROOT, STATE
 from labctl.command import LabError
 from labctl.embedded import Embedded
@@ -39,6 +40,7 @@ class Stack:
         stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
         self.folder = STATE / "bench" / stamp
         self._file = self.folder / "stack.yaml"
+        self.records = records_of(session.stack)
 
     def __enter__(self) -> Self:
         self._bring_up()

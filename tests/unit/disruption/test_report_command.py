@@ -68,6 +68,17 @@ def test_lab_report_shows_the_newest_run(tmp_path: Path) -> None:
     assert not (tmp_path / "cache").exists()
 
 
+def test_each_stack_has_records_of_its_own(tmp_path: Path) -> None:
+    for folder, mode in (("migrations", "multi-pool"), ("migrations-lab", "cluster-pool")):
+        write(tmp_path / "state" / folder / "20260101T100000.000Z", LINES, to=mode)
+    for words, mode in (([], "multi-pool"), (["--stack=embedded"], "multi-pool"), (["--stack", "lab"], "cluster-pool")):
+        assert lab(tmp_path, "report", "--text", *words).stdout.startswith(f"kubernetes -> {mode}, staged"), words
+    other = lab(tmp_path, "report", "--text", "--stack", "other")
+    assert (other.returncode, other.stdout) == (1, "")
+    assert "no migration has been recorded in" in other.stderr
+    assert "/migrations-other\n" in other.stderr
+
+
 def test_lab_report_takes_a_folder_from_where_the_caller_is(tmp_path: Path) -> None:
     write(tmp_path / "record", LINES)
     assert MET in lab(tmp_path, "report", "record", "--text").stdout
@@ -84,7 +95,11 @@ def test_without_a_record_the_next_thing_to_do_is_printed(tmp_path: Path) -> Non
 def test_a_wrong_call_shows_the_usage(tmp_path: Path, words: list[str]) -> None:
     done = lab(tmp_path, "report", *words)
     usage, error = done.stderr.splitlines()
-    assert (done.returncode, done.stdout, usage) == (2, "", "usage: ./lab report [-h] [--text | --svg] [FOLDER]")
+    assert (done.returncode, done.stdout, usage) == (
+        2,
+        "",
+        "usage: ./lab report [-h] [--stack NAME] [--text | --svg] [FOLDER]",
+    )
     assert words[-1] in error
 
 

@@ -21,6 +21,7 @@ _GOOD = Outcome("migration", DONE, 100.0, 9000, 0, 20.0, "", 0.0, "", 1.0, 9.0, 
 
 
 class _Stack:
+    records = Path("/none/records")
     session = None
 
     def mode(self, mode: str) -> None: ...
@@ -90,21 +91,18 @@ def test_a_migration_without_probe_lines_is_told_and_not_called_good(
     assert "1 migrations were not measured well enough to say" in printed
 
 
-def test_what_happened_is_read_from_the_journal_of_a_run_that_goes_on(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(kills, "RECORDS", tmp_path)
+def test_what_happened_is_read_from_the_journal_of_a_run_that_goes_on(tmp_path: Path) -> None:
     moment = kills.KillMoment((Stage.MOVE_NODE, "w1", Name.DRAINED), 1.0, 1.0)
     happened = kills._happened  # pyright: ignore[reportPrivateUsage]  # the loop around it needs a lab
-    assert not happened(moment)
+    assert not happened(tmp_path, moment)
     directory = RunDirectory.new(tmp_path, Kind.STAGED)
-    assert not happened(moment)
+    assert not happened(tmp_path, moment)
     directory.event(Stage.MOVE_NODE, "w2", Name.DRAINED, 1.0, "")
-    assert not happened(moment)
+    assert not happened(tmp_path, moment)
     directory.event(Stage.MOVE_NODE, "w1", Name.DRAINED, 1.0, "")
-    assert happened(moment)
+    assert happened(tmp_path, moment)
     directory.end(DONE)
-    assert not happened(moment)
+    assert not happened(tmp_path, moment)
 
 
 def test_another_end_exceeds_the_thresholds(monkeypatch: pytest.MonkeyPatch) -> None:

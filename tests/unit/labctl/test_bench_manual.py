@@ -100,8 +100,8 @@ def test_the_floor_is_a_record_in_which_nothing_is_changed(
     monkeypatch.setattr(migration, "_probes", probes)
     monkeypatch.setattr(migration, "_document", lambda *_: "")
     monkeypatch.setattr(migration, "_FLOOR", 0.0)
-    monkeypatch.setattr(migration, "RECORDS", tmp_path)
     stack = RangesStack({HOME: "10.200.0.0/16"})
+    stack.records = tmp_path
     stack.mode(HOME)
     found = migration.floor_run(cast(Any, stack))
     assert done == ["begin", "end"]
@@ -113,6 +113,7 @@ def test_the_floor_is_a_record_in_which_nothing_is_changed(
 
 class RangesStack:
     session = None
+    records = Path()
 
     def __init__(self, ranges: dict[str, str]) -> None:
         self._ranges = ranges

@@ -42,6 +42,7 @@ class _Process:
 
 class _Stack:
     folder = Path("/none")
+    records = Path("/none/records")
 
     session = None
 
