@@ -6,6 +6,7 @@ What tools read is secret also where it holds no secret, so that `pulumi up` end
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
 import pulumi
 
@@ -15,7 +16,7 @@ from cilium_lab.config.topology import NODE_INTERFACE, Host, Topology
 from components.addons.addons import components
 from components.addons.plan import AddonPlan, checked_pages, page_urls
 from components.addons.storage import STORAGE_CLASS
-from components.cilium.ipam import pod_ranges
+from components.cilium.ipam import native_cidr, pod_ranges
 from components.machines.machine import Machine
 from components.manifest import Manifest
 from components.workloads.manifests import pooled_by_namespace, pooled_by_pod, webpod_deployment
@@ -95,6 +96,13 @@ def own_workloads(config: LabConfig, plan: AddonPlan) -> tuple[str, ...]:
     return tuple(sorted([*named, *kube_system, "Deployment kube-system/coredns"]))
 
 
+def _host_routing(config: LabConfig) -> str:
+    """What the agents decide: masquerading by iptables needs the host's own stack, and so may the configuration."""
+    bpf = cast(Mapping[str, object], config.cilium_values.get("bpf") or {})
+    legacy = bpf.get("hostLegacyRouting") is True
+    return "Legacy" if legacy or config.masquerade != "bpf" else "BPF"
+
+
 def expectation(config: LabConfig, plan: AddonPlan) -> Expectation:
     """The lab of the configuration, as the checks compare with it. Of the add-ons it has those of the plan."""
     topology = config.topology
@@ -118,6 +126,9 @@ def expectation(config: LabConfig, plan: AddonPlan) -> Expectation:
         routing="native" if config.routing_mode == "native" else tunnel,
         masquerade=config.masquerade,
         debug_image=config.images.debug,
+        kubernetes_range=str(config.pod_cidr),
+        host_routing=_host_routing(config),
+        native_range=str(native_cidr(config) or ""),
         workloads=own_workloads(config, plan),
         sample_pool=str(config.sample_pool) if config.sample_pool else None,
         storage_class=STORAGE_CLASS if plan.has("storage") else None,

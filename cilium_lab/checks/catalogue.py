@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from cilium_lab.checks import addons, agents, cluster, hosts, traffic
+from cilium_lab.checks import addons, agents, captures, cluster, datapath, hosts, traffic
 from cilium_lab.checks.expectation import Expectation
 from cilium_lab.checks.lab import Lab
 from cilium_lab.checks.runner import Check
@@ -33,19 +33,34 @@ def catalogue(want: Expectation, lab: Lab) -> tuple[Check, ...]:
     ]
     if want.ipam_mode == "kubernetes":
         checks.append(check("CiliumNode and Node agree", cluster.pod_cidrs_agree))
+    elif want.kubernetes_range:
+        checks.append(check("Kubernetes' own pod CIDRs stay as they were", cluster.kubernetes_pod_cidrs_stay))
+    if want.host_routing:
+        checks.append(check("eBPF host routing as configured", datapath.host_routing))
+        checks.append(check("agents masquerade at the nodes' interface", datapath.masquerading))
     checks += [
         check("workloads rolled out", cluster.rollouts_complete, 180.0),
         check("pod addresses lie in their node's pod CIDR", cluster.addresses_inside),
+        check("every pod has a route, and every other node's pod CIDR", datapath.routes_of_pods),
         check("webpods on different nodes", traffic.webpods_spread),
         check("DNS answers in a pod", traffic.dns_answers),
         check("Service reaches every webpod", traffic.service_reaches_all, lane=_FLOWS),
         check("pod-to-pod traffic keeps its source", traffic.source_kept),
         check("router answers pods and sees their node", traffic.router_sees_the_node),
+        check("router answers at every address", traffic.router_pages),
+        check("ping of a node leaves with the right source", captures.ping_of_a_node),
+        check("ping of the router is masqueraded", captures.ping_of_the_router),
+        check("UDP to the router is masqueraded", captures.udp_to_the_router),
+        check("termshark reads what tcpdump captures", captures.capture_is_read),
     ]
     if want.sample_pool is not None:
         checks.append(check("annotated pods have addresses of their pool", cluster.addresses_in_pool))
     if want.hubble:
-        checks.append(check("Hubble shows the flows", agents.hubble_shows_flows, lane=_FLOWS))
+        checks += [
+            check("Hubble's relay reaches every node", agents.relay_reaches_all),
+            check("Hubble shows the flows", agents.hubble_shows_flows, lane=_FLOWS),
+            check("Hubble shows Services before and after translation", agents.translation_shown, lane=_FLOWS),
+        ]
     if want.storage_class is not None:
         checks.append(check("claim bound, written and removed", addons.claim_is_written, 90.0))
     if want.prometheus_port is not None:

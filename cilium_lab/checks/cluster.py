@@ -102,6 +102,21 @@ def _of_nodes(nodes: Iterable[dict[str, Any]]) -> dict[str, CiliumNode]:
     return found
 
 
+def kubernetes_pod_cidrs_stay(want: Expectation, lab: Lab) -> Result:
+    """Outside of kubernetes mode every Node still has the pod CIDR that Kubernetes gave it, which no pod has to use."""
+    allocated = _of_nodes(lab.nodes())
+    whole = IPv4Network(want.kubernetes_range)
+    seen = "; ".join(f"{name} {_join(node.pod_cidrs)}" for name, node in sorted(allocated.items()))
+    listed = [cidr for name in want.nodes if name in allocated for cidr in allocated[name].pod_cidrs]
+    if len(set(listed)) != len(want.nodes) or not all(cidr.subnet_of(whole) for cidr in listed):
+        return unmet(
+            expected=f"a pod CIDR of {whole} of its own in spec.podCIDRs of each of {', '.join(want.nodes)}",
+            seen=seen or "no nodes",
+            next="`--allocate-node-cidrs` and `--cluster-cidr` of the controller manager",
+        )
+    return met(seen)
+
+
 def pod_cidrs_agree(_want: Expectation, lab: Lab) -> Result:
     """In kubernetes mode every CiliumNode carries its Node's pod CIDRs."""
     nodes, cilium = _of_nodes(lab.nodes()), lab.cilium_nodes()

@@ -47,6 +47,12 @@ class Expectation:
     debug_image: str
     cilium_version: str = CILIUM
     """Of every agent, x.y.z. A stack of an earlier version of this program does not tell it."""
+    kubernetes_range: str = ""
+    """The range that Kubernetes gives each Node a pod CIDR of; an earlier version's stack tells none of these three."""
+    host_routing: str = ""
+    """BPF or Legacy."""
+    native_range: str = ""
+    """The range that is compiled into the agents' datapath as not masqueraded; empty in a tunnel's mode."""
     workloads: tuple[str, ...] = ()
     """What the stack brings: `Deployment default/webpod`. Those of Cilium's chart are known by its release."""
     sample_pool: str | None = None

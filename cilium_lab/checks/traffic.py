@@ -121,6 +121,21 @@ def router_sees_the_node(want: Expectation, lab: Lab) -> Result:
     return met(f"{answered} pages, the router sees {source} ({node})")
 
 
+def router_pages(want: Expectation, lab: Lab) -> Result:
+    """curl-pod gets the router's page at every address that the router has, those on its dummy links among them."""
+    script = "; ".join(f"echo {address} $(curl -s -m 2 http://{address}/)" for address in want.router_addresses)
+    lines = [line.partition(" ") for line in lab.in_pod(CURL_POD, script).splitlines()]
+    answers = {address: page for address, _, page in lines}
+    wrong = [a for a in want.router_addresses if answers.get(a) != want.router_page]
+    if wrong:
+        return unmet(
+            expected=f"{want.router_page} at {', '.join(want.router_addresses)}",
+            seen="; ".join(f"{address}: {answers.get(address) or 'no answer'}" for address in wrong),
+            next=f"`ip -br address` on {want.router}, and the route to it on the node of {CURL_POD}",
+        )
+    return met(f"{want.router_page} at {', '.join(want.router_addresses)}")
+
+
 def _only_node(peers: set[str], source: str, want: Expectation) -> bool:
     """True if the node is among the peers and no pod is. Other clients of the web server don't matter."""
     ranges = [IPv4Network(cidr) for cidr in want.pod_ranges]

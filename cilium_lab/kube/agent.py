@@ -58,7 +58,7 @@ def parse(node: str, output: str, ranges: Iterable[IPv4Network]) -> AgentView:
         node=node,
         mode=mode or None,
         pod_cidr=_pod_cidr(json.loads(status)),
-        routes=_routes(json.loads(routes), tuple(ranges)),
+        routes=pod_cidr_routes(json.loads(routes), tuple(ranges)),
         non_masquerade_cidrs=_non_masquerade_cidrs(json.loads(non_masquerade or "null")),
         drops=_drops(json.loads(drops or "null")),
     )
@@ -70,8 +70,8 @@ def _pod_cidr(status: dict[str, dict[str, str]] | None) -> IPv4Network | None:
     return IPv4Network(found[1]) if found else None
 
 
-def _routes(listed: list[dict[str, Any]], ranges: tuple[IPv4Network, ...]) -> tuple[Route, ...]:
-    """Routes to pod CIDRs; those to single pods of the node itself are left out."""
+def pod_cidr_routes(listed: list[dict[str, Any]], ranges: tuple[IPv4Network, ...]) -> tuple[Route, ...]:
+    """Routes to pod CIDRs in the list of `ip -4 -json route show`; those to single pods of the node are left out."""
     found: list[Route] = []
     for entry in listed:
         if entry["dst"] == "default" or "/" not in entry["dst"]:

@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 
 from cilium_lab.checks import agents, cluster
+from cilium_lab.kube.ssh import HostError
 from tests.helpers.fake_lab import (
     AGENT_PODS,
     ALL_PODS,
     CILIUM_NODES,
     CP,
     NODES,
+    PODS,
     W1,
     WANT,
     agent_pods,
@@ -137,3 +139,60 @@ def test_addresses_inside() -> None:
     dead = items(pod("a", "192.168.1.9", "k8s-w2"))
     assert_fails(look(cluster.addresses_inside, {**cidrs, ALL_PODS: dead}), "I2 default/a", "k8s-w2", "192.168.1.9")
     assert_fails(look(cluster.addresses_inside, {**cidrs, ALL_PODS: items(agent)}))
+
+
+STATUS_LINES = """\
+Healthcheck (via 10.96.7.7:80): Ok
+Current/Max Flows: 11,141/12,285 (90.69%)
+Flows/s: 15.75
+Connected Nodes: 3/3
+"""
+
+
+def test_relay_reaches_all() -> None:
+    assert look(agents.relay_reaches_all, {"SSH k8s-cp .*hubble status": STATUS_LINES}).ok
+
+
+@pytest.mark.parametrize(
+    ("said", "word"),
+    [
+        (STATUS_LINES.replace("3/3", "2/3"), "Connected Nodes: 2/3"),
+        (STATUS_LINES.replace("3/3", "2/2"), "Connected Nodes: 2/2"),
+        (STATUS_LINES.replace("Ok", "Unavailable"), "Unavailable"),
+        (STATUS_LINES.replace("Connected", "Other"), "Other Nodes"),
+        (HostError("k8s-cp: exit status 1: failed getting status: connection refused"), "connection refused"),
+        ("", "nothing"),
+    ],
+)
+def test_a_relay_that_misses_a_node_fails(said: str | HostError, word: str) -> None:
+    assert_fails(look(agents.relay_reaches_all, {"SSH k8s-cp": said}), word)
+
+
+SERVICE = {"services/webpod": {"spec": {"clusterIP": "10.98.230.97"}}}
+PRE, POST = "SOCK_XLATE_POINT_PRE_DIRECTION_FWD", "SOCK_XLATE_POINT_POST_DIRECTION_FWD"
+
+
+def translated(*points: tuple[str, str]) -> dict[str, Any]:
+    """What is prepared where the agent shows these flows of sockets: point of translation and destination."""
+    flows = [{"flow": {"IP": {"destination": address}, "sock_xlate_point": point}} for point, address in points]
+    lines = "".join(f"{json.dumps(flow)}\n" for flow in flows)
+    observed = {"EXEC kube-system/cilium-k8s-cp hubble observe": lines, "EXEC default/curl-pod curl": ""}
+    return {**SERVICE, **observed, **PODS, AGENT_PODS: agent_pods(*WANT.nodes)}
+
+
+def test_translation_shown() -> None:
+    assert look(agents.translation_shown, translated((PRE, "10.98.230.97"), (POST, "192.168.2.7"))).ok
+
+
+@pytest.mark.parametrize(
+    ("points", "word"),
+    [
+        ((), "0 flows"),
+        (((PRE, "10.98.230.97"),), "post-xlate-fwd"),
+        (((POST, "192.168.2.7"),), "pre-xlate-fwd"),
+        (((PRE, "10.98.230.97"), (POST, "10.98.230.97")), "post-xlate-fwd"),
+        (((PRE, "10.96.0.1"), (POST, "192.168.2.7")), "pre-xlate-fwd"),
+    ],
+)
+def test_an_untranslated_request_fails(points: tuple[tuple[str, str], ...], word: str) -> None:
+    assert_fails(look(agents.translation_shown, translated(*points)), word)

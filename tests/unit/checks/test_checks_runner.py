@@ -28,11 +28,13 @@ from tests.helpers.kubectl_stand_in import KubectlStandIn, answer
 
 def test_the_list_holds_what_applies() -> None:
     names = [check.name for check in catalogue(WANT, FakeLab())]
-    assert len(names) == len(set(names)) == 20
+    assert len(names) == len(set(names)) == 30
     bare = replace(WANT, ipam_mode="cluster-pool", hubble=False, storage_class=None, prometheus_port=None, pages={})
     assert set(names) - {check.name for check in catalogue(bare, FakeLab())} == {
         "CiliumNode and Node agree",
+        "Hubble's relay reaches every node",
         "Hubble shows the flows",
+        "Hubble shows Services before and after translation",
         "claim bound, written and removed",
         "Prometheus scrapes Cilium",
         "further pages answer",
@@ -210,7 +212,7 @@ def test_a_lab_that_is_not_right_is_reported_check_by_check(tmp_path: Path, monk
     ]
     assert "FAIL SECONDS  nodes ready at version and address: no nodes" in lines
     assert "ok SECONDS  no kube-proxy: none among 0 pods and DaemonSets" in lines
-    assert str(summary).startswith("1 of 16 checks hold")
+    assert str(summary).startswith("1 of 24 checks hold")
     assert all(method == "GET" for method, _path in kubectl.requests)
 
 
@@ -243,7 +245,10 @@ def test_the_names_alone_and_nothing_is_run(tmp_path: Path) -> None:
     assert done.stdout.splitlines() == [
         "each node has its own pod CIDR",
         "pod addresses lie in their node's pod CIDR",
+        "every pod has a route, and every other node's pod CIDR",
+        "Hubble's relay reaches every node",
         "Hubble shows the flows",
+        "Hubble shows Services before and after translation",
     ]
 
 
