@@ -19,13 +19,14 @@ from labctl.inside import kubectl, pulumi, shell, ssh
 from labctl.lifecycle import destroy, up
 from labctl.reporting import report
 from labctl.status import status, verify
+from labctl.study import study
 from labctl.testing import lint, test
 from sandbox.sandbox import SandboxError
 
 _COMMANDS: dict[str, Run] = {
     run.__name__: run
     for run in (
-        *(up, destroy, status, verify, cis, report),
+        *(up, destroy, status, verify, study, cis, report),
         *(pulumi, kubectl, ssh, shell),
         *(build, bundle, clean, doctor, bench, test, lint),
     )

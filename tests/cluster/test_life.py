@@ -10,6 +10,7 @@ import json
 import os
 import re
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,18 @@ def test_root_on_the_control_plane_types_what_the_study_types(checkout: Checkout
     assert "node/k8s-w1" in said
     assert "\nOK\n" in said  # of the agent of k8s-w1
     assert "Connected Nodes: 3/3" in said, said
+
+
+def test_every_command_of_the_study_shows_what_the_study_shows(checkout: Checkout) -> None:
+    started = time.monotonic()
+    done = checkout.lab("study", "--run", "--json", check=False)
+    seconds = time.monotonic() - started
+    commands = json.loads(done.stdout)["commands"]
+    assert [one for one in commands if one["ok"] is False] == []
+    assert done.returncode == 0
+    assert all(one["why"] for one in commands if one["ok"] is None)
+    assert sum(one["ok"] is True for one in commands) > 45
+    assert seconds < 60
 
 
 def test_a_worker_whose_machine_is_replaced_is_drained_and_joins_again(checkout: Checkout) -> None:
