@@ -20,6 +20,7 @@ _SHOWN = 12
 _LACKS = 90
 """The exit status for a program that the host lacks; timeout(1) ends with 124, or with 137 after a kill."""
 _MARK = "=====study====="
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclass(frozen=True)
@@ -115,11 +116,12 @@ def _outcome(section: str, command: Command, want: Expectation, shell: Shell) ->
     if command.mode not in ("", want.ipam_mode):
         return Outcome(section, command, None, f"it belongs to the IPAM mode {command.mode}, this is {want.ipam_mode}")
     try:
-        output, _, status = shell(command.host, script(command)).rpartition(_MARK)
+        printed, _, status = shell(command.host, script(command)).rpartition(_MARK)
     except HostError as error:
         return Outcome(section, command, False, str(error), missing=patterns(command, want))
     if int(status) == _LACKS:
         return Outcome(section, command, None, f"{command.host} has no `{command.needs}`: its artifacts lack it")
+    output = _COLOUR.sub("", printed)
     missing = tuple(text for text in patterns(command, want) if not re.search(text, output, re.MULTILINE))
     failed = f"exit status {int(status)}" if int(status) else ""
     why = "; ".join(text for text in (failed, command.why) if text)

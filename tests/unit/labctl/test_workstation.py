@@ -74,6 +74,18 @@ def test_the_checks_get_private_files_made_of_the_outputs(pulumi: Path, words: l
     assert not folder.exists()
 
 
+def test_the_study_runs_with_the_private_files_and_its_status_is_the_commands(pulumi: Path) -> None:
+    (pulumi / "outputs").write_text(json.dumps(OUTPUTS))
+    runs(pulumi, "lab")
+    program(pulumi, "python", f'{{ echo "$*"; stat -c "%a" "$4" "$5"; }} > {pulumi}/given; exit 7')
+    assert cli.main(["study", "--run", "--json", "hubble", "routing"]) == 7
+    called, *modes = (pulumi / "given").read_text().splitlines()
+    assert modes == ["600", "600"]
+    words = called.split()
+    assert words[:3] == ["-m", "cilium_lab.study", "--json"]
+    assert [Path(word).name for word in words[3:]] == ["expectation.json", "ssh-config", "hubble", "routing"]
+
+
 @pytest.mark.parametrize("words", [["--stack", "lab"], []], ids=["named", "found"])
 def test_kubectl_and_ssh_need_no_step_by_hand(pulumi: Path, words: list[str]) -> None:
     (pulumi / "outputs").write_text(json.dumps(OUTPUTS))

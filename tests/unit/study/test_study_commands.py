@@ -97,6 +97,11 @@ def test_a_command_holds_if_every_expectation_is_met() -> None:
     assert "ok: pods" in str(found)
 
 
+def test_colours_are_left_out() -> None:
+    found = outcome(PLAIN, said("\x1b[35mone\x1b[0m\n\x1b[1;36mtwo\x1b[0m\n"))
+    assert (found.ok, found.output) == (True, "one\ntwo")
+
+
 @pytest.mark.parametrize(
     ("answer", "word"),
     [
