@@ -31,7 +31,8 @@ def stack_outputs(
     kubeconfig: pulumi.Input[str],
     plan: AddonPlan,
 ) -> dict[str, pulumi.Input[object]]:
-    """Everything by its name. labctl/access.py reads kubeconfig, sshConfig, sshKey, sshKnownHosts and expectation."""
+    """Everything by its name. labctl/access.py reads kubeconfig, sshConfig, sshKey, sshKnownHosts and expectation,
+    labctl/connectivity images."""
     topology = config.topology
     host_keys = {name: machine.access.host.public for name, machine in machines.items()}
     trusted = pulumi.Output.all(**host_keys).apply(lambda public: known_hosts(topology, public))
@@ -41,6 +42,7 @@ def stack_outputs(
         "pages": page_urls(config, plan),
         "missingAddons": [str(missing) for missing in plan.missing],
         "next": next_steps(config),
+        "images": pulumi.Output.secret(config.images.model_dump()),
         "kubeconfig": pulumi.Output.secret(kubeconfig),
         "sshConfig": pulumi.Output.secret(ssh_config(topology)),
         "sshKey": pulumi.Output.secret(machines[topology.router.name].access.user.private),

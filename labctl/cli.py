@@ -14,6 +14,7 @@ from labctl.building import build, clean
 from labctl.carrying import bundle
 from labctl.cis.command import cis
 from labctl.command import LabError, Run
+from labctl.connectivity.command import connectivity
 from labctl.doctor import doctor
 from labctl.inside import kubectl, pulumi, shell, ssh
 from labctl.lifecycle import destroy, up
@@ -26,7 +27,7 @@ from sandbox.sandbox import SandboxError
 _COMMANDS: dict[str, Run] = {
     run.__name__: run
     for run in (
-        *(up, destroy, status, verify, study, cis, report),
+        *(up, destroy, status, verify, study, connectivity, cis, report),
         *(pulumi, kubectl, ssh, shell),
         *(build, bundle, clean, doctor, bench, test, lint),
     )

@@ -26,6 +26,7 @@ PROGRAMS: Mapping[str, tuple[str, ...]] = {
     "etcd": ("etcdctl",),
     "crictl": ("crictl",),
     "cilium": ("hubble",),
+    "cilium-cli": ("cilium",),
     "helm": ("helm",),
     "k9s": ("k9s",),
     "termshark": ("termshark",),

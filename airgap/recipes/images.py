@@ -245,9 +245,11 @@ def _debug(ws: Workspace) -> None:
     shutil.rmtree(tree, ignore_errors=True)
     debian.change(ws, tree, ["install", *_DEBUG_PACKAGES], lower=base)
     debian.trim(tree)
-    layers = [ws.work / "base.tar", ws.work / "debug.tar"]
+    layers = [ws.work / name for name in ("base.tar", "debug.tar", "pause.tar")]
     layer_from_tree(base, layers[0])
     layer_from_tree(tree, layers[1])
+    # what Cilium's connectivity suite has its clients run
+    layer_from_entries({"usr/bin/pause": Entry(ws.need("pause") / "pause")}, layers[2])
     name, ref = _DEBUG
     write_archive(ws.out / f"{name}.tar", ref, Config(cmd=("/bin/bash",)), layers)
 
@@ -257,5 +259,5 @@ RECIPES = (
     Recipe("cilium-system", _agent_system, inputs=(debian.IN_TREE,), needs=("base-tree",), cost=45),
     *map(_agent, CILIUM_RELEASES),
     *(_plain(image) for version in CILIUM_RELEASES if version != CILIUM for image in cilium_images(version)),
-    Recipe("image-debug", _debug, inputs=(debian.IN_TREE,), needs=("base-tree",), cost=30),
+    Recipe("image-debug", _debug, inputs=(debian.IN_TREE,), needs=("base-tree", "pause"), cost=30),
 )

@@ -1,4 +1,4 @@
-"""Programs beside Kubernetes and Cilium: Helm, Prometheus, k9s, termshark, kube-bench, and the project's own."""
+"""Programs beside Kubernetes and Cilium: the cilium command, Helm, k9s and others, and the project's own."""
 
 from __future__ import annotations
 
@@ -7,10 +7,19 @@ import shutil
 from airgap.builder.golang import MODULES
 from airgap.builder.recipe import Recipe, Workspace
 from airgap.recipes import debian
-from cilium_lab.config.versions import CIS_BENCHMARK, HELM, K9S, K9S_COMMIT, KUBE_BENCH, KUBERNETES, PROMETHEUS
+from cilium_lab.config.versions import (
+    CILIUM,
+    CILIUM_CLI,
+    CIS_BENCHMARK,
+    HELM,
+    K9S,
+    K9S_COMMIT,
+    KUBE_BENCH,
+    KUBERNETES,
+    PROMETHEUS,
+)
 
 MISSING = (
-    ("cilium-cli", "the Go module proxy refuses github.com/cilium/cilium-cli (403); cilium-dbg and hubble are there"),
     ("grafana", "the Go module proxy refuses github.com/grafana/grafana (403) and no registry has its pages"),
     ("hubble-ui", "the Go module proxy refuses github.com/cilium/hubble-ui (403); use `hubble observe`"),
     ("cilium-envoy", "a C++ program whose binary is only in a container registry: no L7 policy, no L7 visibility"),
@@ -22,6 +31,17 @@ _KUBE_BENCH_PATH = "github.com/aquasecurity/kube-bench"
 _PROMETHEUS_PATH = "github.com/prometheus/prometheus"
 # Upstream's way to leave out service discoveries (plugins.yml): a dozen clouds' SDKs are half of its compile time.
 _DISCOVERIES = ("dns", "kubernetes")
+
+
+def _cilium_cli(ws: Workspace) -> None:
+    """The cilium command, from Cilium's own tree, with the study's chart embedded: without one it does not start."""
+    prefix = "github.com/cilium/cilium/cilium-cli"
+    tree = ws.go_tree("cilium-cli", {})
+    archive = tree / "charts" / f"cilium-{CILIUM}.tgz"
+    alike = ["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0", "--use-compress-program=gzip -n"]
+    ws.run(["tar", "--create", *alike, "--file", archive, "-C", ws.need("chart"), "cilium"])
+    version = f"-X {prefix}/defaults.CLIVersion=v{CILIUM_CLI}"
+    ws.go_build("cilium-cli", {"cilium": f"{prefix}/cmd/cilium"}, ldflags=version, cwd=tree)
 
 
 def _helm(ws: Workspace) -> None:
@@ -99,6 +119,7 @@ def _kube_bench(ws: Workspace) -> None:
 _ALIKE = "plugin-kubernetes"
 """It uses the same client libraries of Kubernetes, whose versions the modules agree on."""
 RECIPES = (
+    Recipe("cilium-cli", _cilium_cli, inputs=(MODULES / "cilium-cli",), needs=("chart",), cost=150, after=_ALIKE),
     Recipe("helm", _helm, inputs=(MODULES / "helm",), cost=35, after=_ALIKE),
     Recipe("prometheus", _prometheus, inputs=(MODULES / "prometheus",), cost=110),
     Recipe("k9s", _k9s, inputs=(MODULES / "k9s",), cost=100, after=_ALIKE),

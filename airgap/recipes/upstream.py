@@ -164,13 +164,11 @@ def _has(addon: Addon, references: Collection[str]) -> bool:
 
 
 def _programs() -> dict[str, tuple[str, ...]]:
-    """As in the bundle that is built, and the cilium command; hubble comes by itself where its archive is on record."""
+    """As in the bundle that is built, but hubble by itself where its archive is on record."""
     programs = dict(bundle.PROGRAMS)
     if _on_record("hubble"):
         del programs["cilium"]
         programs["hubble"] = ("hubble",)
-    if _on_record("cilium"):
-        programs["cilium-cli"] = ("cilium",)
     return programs
 
 

@@ -64,6 +64,9 @@ HUBBLE_UI: Mapping[str, str] = {
 """Release of Cilium -> that of Hubble's web interface, as its chart names it."""
 
 
+CILIUM_CLI = "1.18.0-pre.3"
+"""The pre-release of Cilium whose tree the `cilium` command of a bundle is built from: only these hold its sources."""
+
 POOLED_SINCE = 20
 """The minor release of Cilium 1 since which its operator converts pod CIDRs of cluster-pool into those of a pool."""
 
@@ -90,7 +93,7 @@ PROMETHEUS = "3.5.0"
 HTTP_ECHO = "1.0.0"
 LOCAL_PATH = "1.0.0"
 PROBE = "1.1.0"
-DEBUG = "1.0.0"
+DEBUG = "1.1.0"
 
 # Pulumi: equal to the packages that requirements.in pins
 PULUMI = "3.230.0"
@@ -105,6 +108,7 @@ BUNDLED: Mapping[str, str] = {
     "pause": PAUSE,
     "cilium": CILIUM,
     "hubble": CILIUM,
+    "cilium-cli": CILIUM_CLI,
     "helm": HELM,
     "prometheus": PROMETHEUS,
     "k9s": K9S,
@@ -199,6 +203,16 @@ IMAGES: Mapping[str, DefaultImage] = {
         "curl, ping, dig and tcpdump for curl-pod.",
         Image("docker.io/nicolaka/netshoot:v0.13"),
         own_image("debug"),
+    ),
+    "connectivity_client": DefaultImage(
+        "curl, ping and nslookup for the clients of `./lab connectivity`.",
+        Image("quay.io/cilium/alpine-curl:v1.10.0"),
+        own_image("debug"),
+    ),
+    "connectivity_echo": DefaultImage(
+        "The web server of `./lab connectivity`.",
+        Image("quay.io/cilium/json-mock:v1.3.8"),
+        own_image("http-echo"),
     ),
     "local_path": DefaultImage(
         "Provisioner of the default StorageClass.",

@@ -55,5 +55,5 @@ def test_what_compiles_the_same_has_the_same_versions_of_it(module: str) -> None
 
 
 def test_there_are_programs_that_compile_the_same() -> None:
-    assert set(ALIKE) == {"helm", "k9s", "local-path"}
+    assert set(ALIKE) == {"cilium-cli", "helm", "k9s", "local-path"}
     assert {recipe.after for recipe in RECIPES if recipe.after} == {"plugin-kubernetes"}

@@ -53,7 +53,7 @@ def test_every_image_is_in_the_bundle_and_in_the_seed() -> None:
 
 def test_versions_are_plain_numbers() -> None:
     for name, version in BUNDLED.items():
-        assert re.fullmatch(r"\d+(\.\d+){1,2}", version), name
+        assert re.fullmatch(r"\d+(\.\d+){1,2}(-pre\.\d+)?", version), name
 
 
 def test_masked_units_are_unit_names_and_none_that_a_host_needs() -> None:

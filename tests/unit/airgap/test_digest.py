@@ -35,7 +35,7 @@ print(json.dumps({recipe.name: builder.key(recipe.name) for recipe in RECIPES}))
 GO = {
     "cilium", "cilium-datapath", "chart", "monitoring", "kubernetes", "etcd", "coredns", "cni-plugins", "crictl",
     "pause", "pulumi", "pulumi-language-python", "plugin-kubernetes", "plugin-libvirt", "plugin-command", "helm",
-    "prometheus", "k9s", "http-echo", "local-path", "probe", "kube-bench",
+    "prometheus", "k9s", "cilium-cli", "http-echo", "local-path", "probe", "kube-bench",
 }  # fmt: skip
 RELEASES = [version for version in CILIUM_RELEASES if version != STUDY]
 GO |= {of_release(name, version) for name in ("cilium", "cilium-datapath", "chart") for version in RELEASES}
@@ -44,7 +44,15 @@ ONLY_READ = {"monitoring", "pause"} | {
     of_release(name, version) for name in ("cilium-datapath", "chart") for version in CILIUM_RELEASES
 }
 """Those of them that compile no Go."""
-CILIUM = {"cilium", "image-cilium", "image-cilium-operator-generic", "image-hubble-relay", "containerd-seed", "bundle"}
+CILIUM = {
+    "cilium",
+    "cilium-cli",
+    "image-cilium",
+    "image-cilium-operator-generic",
+    "image-hubble-relay",
+    "containerd-seed",
+    "bundle",
+}
 
 
 def keys(checkout: Path) -> Mapping[str, str]:

@@ -111,6 +111,7 @@ MODULES = {
     "cri-tools": ("sigs.k8s.io/cri-tools", pins.CRICTL),
     "etcd": ("go.etcd.io/etcd/server/v3", pins.ETCD),
     "etcdctl": ("go.etcd.io/etcd/etcdctl/v3", pins.ETCD),
+    "cilium-cli": ("github.com/cilium/cilium", pins.CILIUM_CLI),
     "helm": ("helm.sh/helm/v3", pins.HELM),
     "k9s": ("github.com/derailed/k9s", pins.K9S),
     "kube-bench": ("github.com/aquasecurity/kube-bench", pins.KUBE_BENCH),

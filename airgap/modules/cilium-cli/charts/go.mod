@@ -1,0 +1,3 @@
+module github.com/cilium/charts
+
+go 1.24.0
