@@ -49,6 +49,20 @@ class Embedded(Session):
     ) -> None:
         """The files stay with the state."""
 
+    def scenario_file(self, name: str) -> Path:
+        """Where the state keeps its copy of a scenario."""
+        return self.folder / f"scenario-{name}.yaml"
+
+    @property
+    def stack_file(self) -> Path:
+        """The stack's file: the state's scenario, or else the checkout's."""
+        return next(iter(self.folder.glob("scenario-*.yaml")), super().stack_file)
+
+    def forget_scenario(self) -> None:
+        """Let the checkout's file be the stack's again."""
+        for path in self.folder.glob("scenario-*.yaml"):
+            path.unlink()
+
     def environment(self) -> dict[str, str]:
         """The state's passphrase is named by file, never by value."""
         folders = [CURRENT / "pulumi" / "bin", CURRENT / "bundle" / "bin"]
@@ -56,6 +70,8 @@ class Embedded(Session):
             **{name: value for name, value in os.environ.items() if name not in _OF_THE_USER},
             **GRPC,
             "PATH": ":".join([*map(str, folders), os.environ.get("PATH", ""), "/usr/sbin", "/sbin"]),
+            # as if every command that reads the stack's file were given --config-file
+            **({"PULUMI_OPTION_CONFIG_FILE": str(file)} if (file := self.stack_file) != super().stack_file else {}),
             "PULUMI_HOME": str(CACHE / "pulumi-home"),
             "PULUMI_BACKEND_URL": f"file://{self._backend}",
             "PULUMI_CONFIG_PASSPHRASE_FILE": str(self._passphrase),
@@ -115,7 +131,7 @@ class Embedded(Session):
 
     def fingerprint(self) -> str:
         """Of all that `pulumi up` reads but the machine and the live cluster."""
-        return unchanged.fingerprint(EMBEDDED, self._checkpoint)
+        return unchanged.fingerprint(self.stack_file, self._checkpoint)
 
     def prepare(self) -> None:
         """Make the state's folders, its passphrase, and install the plugins; nothing that is there is touched."""
@@ -199,6 +215,7 @@ class Embedded(Session):
         for folder in (self.hosts, self.folder / "migrations", self.folder / "bench", self.temporary):
             shutil.rmtree(folder, ignore_errors=True)
         unchanged.forget(self.folder)
+        self.forget_scenario()
         forget_salt()
 
 
@@ -245,5 +262,5 @@ def wanted_release() -> str:
 
 def _says(key: str, value: str) -> bool:
     """Whether the stack's file has a key with that value; both are regular expressions."""
-    text = (ROOT / f"Pulumi.{EMBEDDED}.yaml").read_text()
+    text = Embedded().stack_file.read_text()
     return re.search(rf"""^[^#]*\b{key}["']?:\s*["']?{value}(?![\w.])""", text, re.MULTILINE) is not None

@@ -14,7 +14,7 @@ from airgap.builder.report import table
 from airgap.recipes import BUNDLE, TOOLCHAIN, VIRTUAL_MACHINES
 from cilium_lab.config.versions import CILIUM, release_name
 from cilium_lab.paths import CURRENT, STATE
-from labctl import source, unchanged, venv
+from labctl import scenarios, source, unchanged, venv
 from labctl.command import parser, split
 from labctl.embedded import EMBEDDED, Embedded, forget_salt, wanted_release, wants_virtual_machines
 from labctl.figures import Figures
@@ -27,10 +27,15 @@ def up(arguments: Sequence[str]) -> int:
 
     This is the stack embedded. Words go to `pulumi up`: ./lab up --skip-preview
     """
-    options, words = split(arguments, valued=source.OPTIONS)
-    made = parser(up, "[--help] [--from SOURCE] [--mirror URL] [--registry HOST[/PATH]] [WORD...]")
+    options, words = split(arguments, valued=(*source.OPTIONS, "--scenario"))
+    made = parser(up, "[--help] [--scenario NAME] [--from SOURCE] [--mirror URL] [--registry HOST[/PATH]] [WORD...]")
     source.add_options(made)
-    return bring_up(Embedded(), words, made.parse_args(options))
+    made.add_argument("--scenario", metavar="NAME", help=f"another datapath: {', '.join(scenarios.names())}")
+    given = made.parse_args(options)
+    session = Embedded()
+    if given.scenario:
+        scenarios.take(session, given.scenario)
+    return bring_up(session, words, given)
 
 
 def bring_up(session: Embedded, words: Sequence[str] = (), given: argparse.Namespace | None = None) -> int:

@@ -46,6 +46,11 @@ class Session(ABC):
         """Remove what was made for this session alone."""
 
     @property
+    def stack_file(self) -> Path:
+        """The stack's configuration."""
+        return ROOT / f"Pulumi.{self.stack}.yaml"
+
+    @property
     def kubeconfig(self) -> Path:
         """For kubectl."""
         return self.folder / access.KUBECONFIG

@@ -14,18 +14,18 @@ from labctl import venv
 from labctl.command import parser, split
 from labctl.source import BUILT
 
-_KINDS = ("unit", "engine", "cluster", "vm")
+_KINDS = ("unit", "engine", "cluster", "vm", "scenarios")
 _USUAL = _KINDS[:3]
 
 
 def test(arguments: Sequence[str]) -> int:
-    """Run the tests: unit, engine and cluster, or those named; vm for virtual machines.
+    """Run the tests: unit, engine and cluster, or those named; vm for virtual machines, scenarios for other datapaths.
 
     Words that name no kind go to pytest: ./lab test unit -k sandbox. The kind unit needs neither root nor packages of
     the system nor anything that is built; the others install and build what they lack, as ./lab up does.
     """
     options, words = split(arguments)
-    parser(test, "[--help] [unit] [engine] [cluster] [vm] [WORD...]").parse_args(options)
+    parser(test, "[--help] [unit] [engine] [cluster] [vm] [scenarios] [WORD...]").parse_args(options)
     kinds = [word for word in words if word in _KINDS]
     others = [word for word in words if word not in _KINDS]
     if kinds != ["unit"]:

@@ -15,7 +15,7 @@ from typing import Self
 
 from cilium_lab.checks.expectation import Expectation
 from cilium_lab.disruption.record import records_of
-from cilium_lab.paths import ROOT, STATE
+from cilium_lab.paths import STATE
 from labctl.command import LabError
 from labctl.embedded import Embedded
 from labctl.lifecycle import bring_up
@@ -45,7 +45,7 @@ class Stack:
     def __enter__(self) -> Self:
         self._bring_up()
         self.folder.mkdir(parents=True, mode=0o700)
-        shutil.copy(ROOT / f"Pulumi.{self.session.stack}.yaml", self._file)
+        shutil.copy(self.session.stack_file, self._file)
         self._config("--path", "migration.probe", "true")
         return self
 
@@ -66,7 +66,7 @@ class Stack:
         self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
     ) -> None:
         print("bringing the lab back to what its stack's file says", flush=True)
-        shutil.copy(ROOT / f"Pulumi.{self.session.stack}.yaml", self._file)
+        shutil.copy(self.session.stack_file, self._file)
         log = self.folder / "back.log"
         if self.start(log).wait():
             words = f"the lab did not come back: {log}\n  next: ./lab pulumi up"

@@ -13,7 +13,7 @@ from airgap.recipes import vm_image
 from airgap.recipes.rootfs import masked_units
 from cilium_lab.config.versions import CILIUM, CILIUM_RELEASES
 from components.machines.local_paths import IMAGE
-from labctl import embedded
+from labctl import embedded, session
 
 LOCAL = Path(__file__).parents[3] / "components" / "scripts" / "local"
 
@@ -88,7 +88,7 @@ def test_an_image_is_built_for_stacks_that_ask_for_a_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, wanted: bool
 ) -> None:
     (tmp_path / f"Pulumi.{embedded.EMBEDDED}.yaml").write_text(text)
-    monkeypatch.setattr(embedded, "ROOT", tmp_path)
+    monkeypatch.setattr(session, "ROOT", tmp_path)
     assert embedded.wants_virtual_machines() == wanted
 
 
@@ -108,5 +108,5 @@ def test_a_release_is_built_for_stacks_that_name_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, named: bool, version: str
 ) -> None:
     (tmp_path / f"Pulumi.{embedded.EMBEDDED}.yaml").write_text(text.replace("VERSION", version))
-    monkeypatch.setattr(embedded, "ROOT", tmp_path)
+    monkeypatch.setattr(session, "ROOT", tmp_path)
     assert embedded.wanted_release() == (version if named else CILIUM)

@@ -26,7 +26,9 @@ def root(tmp_path: Path) -> Path:
 
 
 def fingerprint(root: Path) -> str:
-    return unchanged.fingerprint("embedded", root.parent / "state.json", root, root.parent / "current")
+    return unchanged.fingerprint(
+        root / "Pulumi.embedded.yaml", root.parent / "state.json", root, root.parent / "current"
+    )
 
 
 def link(path: Path, target: str) -> None:
