@@ -88,6 +88,8 @@ class Machine:
     docker: bool
     bridge_filter: bool
     """Packets between two machines on one bridge pass iptables (net.bridge.bridge-nf-call-iptables)."""
+    no_tunnel: str = ""
+    """The kernel's words where it makes no link of the tunnel's kind; empty where it does, or nothing asks for one."""
 
 
 def look(config: LabConfig) -> Machine:
@@ -103,6 +105,7 @@ def look(config: LabConfig) -> Machine:
         dead_agent=_dead_agent(os.environ.get("SSH_AUTH_SOCK", "")),
         docker=Path("/var/run/docker.sock").exists(),
         bridge_filter=_BRIDGE_FILTER.exists() and _BRIDGE_FILTER.read_text().strip() == "1",
+        no_tunnel=_no_tunnel(config.tunnel_protocol) if _shares_kernel(config) and os.geteuid() == 0 else "",
     )
 
 
@@ -135,6 +138,13 @@ def missing(config: LabConfig, machine: Machine) -> list[str]:
         lines += _without_kvm(machine)
     if any(hypervisor.kind == "vm" for hypervisor in local):
         lines += _without_memory(config, local, machine)
+    if machine.no_tunnel:
+        other = "vxlan" if config.tunnel_protocol == "geneve" else "geneve"
+        lines.append(
+            f"this machine's kernel, which containers share, makes no {config.tunnel_protocol} link: "
+            f"{machine.no_tunnel}. sudo modprobe {config.tunnel_protocol}; where there is no such module: pulumi "
+            f"config set tunnelProtocol {other}, or routingMode native"
+        )
     if local:
         lines += _overlaps(config, machine)
     return lines
@@ -184,6 +194,19 @@ def _needs_kvm(config: LabConfig) -> bool:
     """Whether a virtual machine of this machine's own libvirt has KVM run it."""
     local = (h for h in _hypervisors(config) if h.kind == "vm" and not h.remote)
     return any(hypervisor.domain_type in ("kvm", "nested") for hypervisor in local)
+
+
+def _shares_kernel(config: LabConfig) -> bool:
+    """Whether nodes that pass on packets through a tunnel are containers of this machine."""
+    local = {h.name for h in _hypervisors(config) if h.kind == "container" and not h.remote}
+    return config.routing_mode == "tunnel" and any(host.hypervisor in local for host in config.topology.nodes)
+
+
+def _no_tunnel(kind: str) -> str:
+    """What the kernel says where it makes no link of that kind, tried in a network namespace that goes at once."""
+    link = ["ip", "link", "add", "tunnel", "type", kind, "id", "1", "remote", "127.0.0.1"]
+    done = subprocess.run(["unshare", "--net", *link], capture_output=True, text=True, check=False)
+    return "" if done.returncode == 0 else " ".join(done.stderr.split()) or f"exit status {done.returncode}"
 
 
 def _without_kvm(machine: Machine) -> Iterator[str]:

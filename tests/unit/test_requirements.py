@@ -156,3 +156,37 @@ def test_a_look_sees_this_machine() -> None:
     assert seen.memory_mib > 256
     assert "ssh-keygen" in seen.commands
     assert seen.addresses.get("lo") == (IPv4Interface("127.0.0.1/8"),)
+
+
+# --- tunnels: containers share the machine's kernel
+
+TUNNEL = {"routingMode": "tunnel", "tunnelProtocol": "geneve"}
+
+
+def test_a_kernel_without_the_tunnel_s_link_is_told_before_anything_is_made() -> None:
+    lab = parse({"machines": "container", "artifacts": "bundle", **TUNNEL})
+    (line,) = missing(lab, replace(EVERYTHING, no_tunnel="Error: Unknown device type."))
+    assert "makes no geneve link: Error: Unknown device type." in line
+    assert "sudo modprobe geneve" in line
+    assert "pulumi config set tunnelProtocol vxlan" in line
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "tried"),
+    [("container", TUNNEL, ["geneve"]), ("container", {}, []), ("vm", TUNNEL, [])],
+)
+def test_the_kernel_is_tried_only_where_nodes_share_it(
+    monkeypatch: pytest.MonkeyPatch, kind: str, settings: dict[str, str], tried: list[str]
+) -> None:
+    seen: list[str] = []
+
+    def no_tunnel(protocol: str) -> str:
+        seen.append(protocol)
+        return "no"
+
+    monkeypatch.setattr(requirements, "_no_tunnel", no_tunnel)
+    monkeypatch.setattr(requirements, "try_kvm", lambda: WORKS)
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    found = look(parse({"machines": kind, "artifacts": "bundle" if kind == "container" else "online", **settings}))
+    assert seen == tried
+    assert found.no_tunnel == ("no" if tried else "")
