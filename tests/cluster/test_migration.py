@@ -21,7 +21,7 @@ from labctl.bench.judge import missed, outcome
 from tests.cluster import zoo
 from tests.cluster.machine import Machine
 from tests.cluster.secrets import tokens
-from tests.cluster.test_life import up
+from tests.cluster.test_life import own_suite, up
 from tests.cluster.watching import Watch
 from tests.helpers.checkout import Checkout, kill
 from tests.helpers.secret_scan import Arguments, Secret
@@ -212,6 +212,10 @@ def started_with(checkout: Checkout, *settings: str) -> list[list[str]]:
     script = "; ".join(f"echo $(cat /tmp/cilium/config-map/{setting})" for setting in settings)
     read = ("-c", "cilium-agent", "--", "sh", "-c", script)
     return sorted(checkout.lab("kubectl", "exec", *_AGENTS, name, *read).stdout.split() for name in names)
+
+
+def test_cilium_s_own_suite_finds_nothing_after_the_way_back(checkout: Checkout) -> None:
+    own_suite(checkout)
 
 
 def test_changed_settings_reach_every_agent_while_the_cluster_serves(checkout: Checkout, tmp_path: Path) -> None:
