@@ -1,5 +1,5 @@
 """The bundle: programs, CNI plugins, images, chart and monitoring material in one folder with an index; and further
-releases of Cilium in folders of their own.
+releases of Cilium and Kubernetes in folders of their own.
 
 Files are hard links to those of the artifacts, so the bundle takes no space of its own.
 """
@@ -15,10 +15,18 @@ from pathlib import Path
 from airgap.builder.digest import file_sha256, tree_files
 from airgap.builder.recipe import Recipe, Workspace, machine_arch
 from airgap.recipes.cilium import of_release
-from airgap.recipes.images import REFERENCES, release_images
-from airgap.recipes.kubernetes import CNI, HOST_COMMANDS
+from airgap.recipes.images import REFERENCES, control_plane_images, release_images
+from airgap.recipes.kubernetes import CNI, HOST_COMMANDS, of_kubernetes
 from airgap.recipes.tools import MISSING
-from cilium_lab.config.versions import BUNDLED, CILIUM, CILIUM_RELEASES, release_name
+from cilium_lab.config.versions import (
+    BUNDLED,
+    CILIUM,
+    CILIUM_RELEASES,
+    KUBERNETES,
+    KUBERNETES_RELEASES,
+    kubernetes_release_name,
+    release_name,
+)
 
 SCHEMA = 1
 PROGRAMS: Mapping[str, tuple[str, ...]] = {
@@ -97,6 +105,22 @@ def release(version: str, images: Mapping[str, str]) -> Recipe:
     return Recipe(release_name(version), make, needs=(chart, *(f"image-{name}" for name in images)), cost=3)
 
 
+def kubernetes_release(version: str) -> Recipe:
+    """A release of Kubernetes that is not the bundle's own: its programs and the control plane's images."""
+    images = {image.name: image.ref for image in control_plane_images(version)}
+    programs, commands = of_kubernetes("kubernetes", version), HOST_COMMANDS
+
+    def make(ws: Workspace) -> None:
+        for name in commands:
+            _link(ws.need(programs) / name, ws.out / "bin" / name)
+        _link_images(ws, images)
+        _write(ws, index(ws.out, tree_files(ws.out), Contents({}, images, {"kubernetes": version}, {})))
+
+    return Recipe(
+        kubernetes_release_name(version), make, needs=(programs, *(f"image-{name}" for name in images)), cost=3
+    )
+
+
 def _link_images(ws: Workspace, names: Iterable[str]) -> None:
     for name in names:
         _link(ws.need(f"image-{name}") / f"{name}.tar", ws.out / "images" / f"{name}.tar")
@@ -119,4 +143,5 @@ def _write(ws: Workspace, content: Mapping[str, object]) -> None:
 RECIPES = (
     recipe(Contents(PROGRAMS, REFERENCES, BUNDLED, dict(MISSING))),
     *(release(version, release_images(version)) for version in CILIUM_RELEASES if version != CILIUM),
+    *(kubernetes_release(version) for version in KUBERNETES_RELEASES if version != KUBERNETES),
 )

@@ -15,9 +15,9 @@ from airgap.builder.recipe import Recipe, Workspace
 from airgap.images.archive import Config, Entry, layer_from_entries, layer_from_tree, write_archive
 from airgap.recipes import cilium, debian
 from airgap.recipes.cilium import of_release
-from airgap.recipes.kubernetes import CONTROL_PLANE
+from airgap.recipes.kubernetes import CONTROL_PLANE, etcd_programs, of_etcd, of_kubernetes
 from cilium_lab.config import versions
-from cilium_lab.config.versions import CILIUM, CILIUM_RELEASES, own_image
+from cilium_lab.config.versions import CILIUM, CILIUM_RELEASES, KUBERNETES, KUBERNETES_RELEASES, own_image
 from cilium_lab.paths import ROOT
 
 _BPFTOOL = ROOT / "airgap/images/bpftool.sh"
@@ -80,9 +80,23 @@ class Image:
         return tuple(sorted({name for name, _ in self.programs.values()}))
 
 
-def _kubernetes(program: str) -> Image:
-    path = {f"usr/local/bin/{program}": ("kubernetes", program)}
-    return Image(program, f"registry.k8s.io/{program}:v{versions.KUBERNETES}", path)
+def control_plane_images(version: str) -> tuple[Image, ...]:
+    """What kubeadm runs of one release: API server, controller manager, scheduler, etcd."""
+    programs, etcd = of_kubernetes("kubernetes", version), KUBERNETES_RELEASES[version].etcd
+    own = (
+        Image(
+            of_kubernetes(program, version),
+            f"registry.k8s.io/{program}:v{version}",
+            {f"usr/local/bin/{program}": (programs, program)},
+        )
+        for program in CONTROL_PLANE
+    )
+    server = Image(
+        of_etcd(etcd),
+        f"registry.k8s.io/etcd:{etcd}-0",
+        {f"usr/local/bin/{program}": (of_etcd(etcd), program) for program in etcd_programs(etcd)},
+    )
+    return *own, server
 
 
 def cilium_images(version: str) -> tuple[Image, Image]:
@@ -120,12 +134,7 @@ def release_images(version: str) -> dict[str, str]:
 
 
 _PLAIN = (
-    *map(_kubernetes, CONTROL_PLANE),
-    Image(
-        "etcd",
-        f"registry.k8s.io/etcd:{versions.ETCD}-0",
-        {f"usr/local/bin/{program}": ("etcd", program) for program in ("etcd", "etcdctl")},
-    ),
+    *control_plane_images(KUBERNETES),
     # Upstream's runs as nonroot with a file capability; this one as root with the one capability that the Deployment
     # leaves it, because these tars hold no file capabilities.
     Image(
@@ -259,5 +268,6 @@ RECIPES = (
     Recipe("cilium-system", _agent_system, inputs=(debian.IN_TREE,), needs=("base-tree",), cost=45),
     *map(_agent, CILIUM_RELEASES),
     *(_plain(image) for version in CILIUM_RELEASES if version != CILIUM for image in cilium_images(version)),
+    *(_plain(i) for version in KUBERNETES_RELEASES if version != KUBERNETES for i in control_plane_images(version)),
     Recipe("image-debug", _debug, inputs=(debian.IN_TREE,), needs=("base-tree", "pause"), cost=30),
 )

@@ -15,10 +15,31 @@ from cilium_lab.config.upstream import DIGESTS, FILES, Download
 
 # Kubernetes, and what a cluster needs besides
 KUBERNETES = "1.33.3"
-KUBERNETES_BUILD_DATE = "2025-07-15T22:31:06Z"
-"""The time of the module k8s.io/kubernetes of that version at the Go module proxy."""
+"""The study's release: what a lab runs unless the configuration names another one."""
 CONTAINERD = "1.7.27"
 ETCD = "3.5.21"
+
+
+@dataclass(frozen=True)
+class KubernetesRelease:
+    """A release of Kubernetes that can be built from the Go module proxy. CoreDNS and pause are the same in all."""
+
+    version: str
+    built: str
+    """The time of the module k8s.io/kubernetes of that version at the Go module proxy."""
+    etcd: str
+    """What its kubeadm runs (cmd/kubeadm/app/constants, DefaultEtcdVersion)."""
+
+
+KUBERNETES_RELEASES: Mapping[str, KubernetesRelease] = {
+    release.version: release
+    for release in (
+        KubernetesRelease(KUBERNETES, "2025-07-15T22:31:06Z", ETCD),
+        KubernetesRelease("1.33.13", "2026-06-11T16:59:07Z", "3.5.24"),
+    )
+}
+"""By version, in their order: the study's, and the newest patch of its minor release that the proxy serves."""
+KUBERNETES_BUILD_DATE = KUBERNETES_RELEASES[KUBERNETES].built
 COREDNS = "1.12.0"
 COREDNS_COMMIT = "51e11f1"
 CNI_PLUGINS = "1.7.1"
@@ -79,6 +100,11 @@ def minor(version: str) -> int:
 def release_name(version: str) -> str:
     """What `./lab build` calls a release that is not the study's, which is in the bundle; also its folder's name."""
     return f"cilium-release-{version}"
+
+
+def kubernetes_release_name(version: str) -> str:
+    """The same for a release of Kubernetes."""
+    return f"kubernetes-release-{version}"
 
 
 # Tools of people, and the add-ons' programs

@@ -18,8 +18,9 @@ import pytest
 from airgap.builder.digest import described_code
 from airgap.recipes import RECIPES
 from airgap.recipes.cilium import of_release
+from airgap.recipes.kubernetes import of_etcd, of_kubernetes
 from cilium_lab.config.versions import CILIUM as STUDY
-from cilium_lab.config.versions import CILIUM_RELEASES
+from cilium_lab.config.versions import CILIUM_RELEASES, KUBERNETES_RELEASES
 
 ROOT = Path(__file__).parents[3]
 _PRINT_KEYS = """
@@ -39,6 +40,8 @@ GO = {
 }  # fmt: skip
 RELEASES = [version for version in CILIUM_RELEASES if version != STUDY]
 GO |= {of_release(name, version) for name in ("cilium", "cilium-datapath", "chart") for version in RELEASES}
+GO |= {of_kubernetes("kubernetes", version) for version in KUBERNETES_RELEASES}
+GO |= {of_etcd(release.etcd) for release in KUBERNETES_RELEASES.values()}
 """Recipes that run the go command."""
 ONLY_READ = {"monitoring", "pause"} | {
     of_release(name, version) for name in ("cilium-datapath", "chart") for version in CILIUM_RELEASES

@@ -9,6 +9,7 @@ from typing import get_args
 
 import pytest
 
+from airgap.recipes.kubernetes import of_etcd, of_kubernetes
 from cilium_lab.config import versions as pins
 from cilium_lab.config.images import default_images
 from cilium_lab.config.load import parse
@@ -48,6 +49,8 @@ def test_no_two_files_have_one_sum() -> None:
 
 UPSTREAM = {
     **{f"cilium {version}": version for version in pins.CILIUM_RELEASES},
+    **{f"kubernetes {version}": version for version in pins.KUBERNETES_RELEASES},
+    **{f"etcd of kubernetes {r.version}": r.etcd for r in pins.KUBERNETES_RELEASES.values()},
     "the cilium command": pins.TOOLS["cilium"].version,
     "containerd": pins.CONTAINERD,
     "kube-bench": pins.KUBE_BENCH,
@@ -109,13 +112,13 @@ MODULES = {
     "cni-plugins": ("github.com/containernetworking/plugins", pins.CNI_PLUGINS),
     "coredns": ("github.com/coredns/coredns", pins.COREDNS),
     "cri-tools": ("sigs.k8s.io/cri-tools", pins.CRICTL),
-    "etcd": ("go.etcd.io/etcd/server/v3", pins.ETCD),
+    **{of_etcd(r.etcd): ("go.etcd.io/etcd/server/v3", r.etcd) for r in pins.KUBERNETES_RELEASES.values()},
     "etcdctl": ("go.etcd.io/etcd/etcdctl/v3", pins.ETCD),
     "cilium-cli": ("github.com/cilium/cilium", pins.CILIUM_CLI),
     "helm": ("helm.sh/helm/v3", pins.HELM),
     "k9s": ("github.com/derailed/k9s", pins.K9S),
     "kube-bench": ("github.com/aquasecurity/kube-bench", pins.KUBE_BENCH),
-    "kubernetes": ("k8s.io/kubernetes", pins.KUBERNETES),
+    **{of_kubernetes("kubernetes", version): ("k8s.io/kubernetes", version) for version in pins.KUBERNETES_RELEASES},
     # Prometheus' modules are numbered 0.MMmm: 3.5 is 0.305
     "prometheus": ("github.com/prometheus/prometheus", re.sub(r"^(\d+)\.(\d)\.", r"0.\g<1>0\2.", pins.PROMETHEUS)),
     "pulumi": ("github.com/pulumi/pulumi/pkg/v3", pins.PULUMI),
@@ -126,6 +129,13 @@ MODULES = {
 def test_a_go_module_pins_the_version_of_the_table(module: str) -> None:
     path, version = MODULES[module]
     assert f"{path} v{version}\n" in (ROOT / "airgap/modules" / module / "go.mod").read_text()
+
+
+@pytest.mark.parametrize("version", pins.KUBERNETES_RELEASES)
+def test_every_module_of_kubernetes_is_of_the_same_release(version: str) -> None:
+    lines = (ROOT / "airgap/modules" / of_kubernetes("kubernetes", version) / "go.mod").read_text().splitlines()
+    replaced = {line.split()[-1] for line in lines if "=>" in line}
+    assert replaced == {f"v0.{version.partition('.')[2]}"}
 
 
 def test_the_pulumi_packages_are_those_that_the_plugins_equal() -> None:
