@@ -20,7 +20,7 @@ from components.addons.plan import addon_plan
 from components.cilium.migration import Migration
 from components.cilium.preflight import Preflight
 from components.cilium.release import Cilium
-from components.kubernetes.cluster import Cluster
+from components.kubernetes.cluster import Cluster, upgraded_nodes
 from components.kubernetes.pod_security import GIVEN, PodSecurityLabels
 from components.machines.fleet import Fleet
 from components.machines.local_paths import local_paths
@@ -63,7 +63,8 @@ class Lab(pulumi.ComponentResource):
         probe_hosts = probe.hosts if probe else None
         ready = inside(*cluster.nodes, *probe_objects)
         records = records_of(pulumi.get_stack())
-        preflight = Preflight("preflight", config, artifacts, kubeconfig, records, probe_hosts, opts=ready)
+        nodes = upgraded_nodes(config, machines)
+        preflight = Preflight("preflight", config, artifacts, kubeconfig, records, probe_hosts, nodes, opts=ready)
         passed = preflight.passed
         cilium = Cilium("cilium", config, artifacts, kubeconfig, passed, provider=provider, opts=inside())
         migration = Migration("migration", preflight, opts=inside(*cilium.resources))

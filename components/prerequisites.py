@@ -13,9 +13,11 @@ from cilium_lab.artifacts.bundle import (
     ONLINE,
     Artifacts,
     BundleError,
+    kubernetes_folder,
     mismatches,
     read,
     release_folder,
+    with_kubernetes,
     with_release,
 )
 from cilium_lab.config.schema import LabConfig
@@ -113,6 +115,9 @@ def find_artifacts(config: LabConfig, paths: LocalPaths) -> Artifacts:
         release = release_folder(paths.bundle, config.versions.cilium)
         if (release / INDEX).exists():
             artifacts = with_release(artifacts, release)
+        kubernetes = kubernetes_folder(paths.bundle, config.versions.kubernetes)
+        if (kubernetes / INDEX).exists():
+            artifacts = with_kubernetes(artifacts, kubernetes)
     except BundleError as error:
         raise pulumi.RunError(str(error)) from None
     wrong = mismatches(config, artifacts)

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, NoReturn
 
-from cilium_lab.config.versions import CILIUM, CILIUM_RELEASES, PULUMI_PLUGINS
+from cilium_lab.config.versions import CILIUM, CILIUM_RELEASES, KUBERNETES, KUBERNETES_RELEASES, PULUMI_PLUGINS
 from cilium_lab.paths import CACHE, CURRENT, ROOT, STATE
 from labctl import access, unchanged
 from labctl.command import LabError
@@ -258,6 +258,12 @@ def wanted_release() -> str:
     those that can be built."""
     further = (version for version in CILIUM_RELEASES if version != CILIUM)
     return next((version for version in further if _says("cilium", re.escape(version))), CILIUM)
+
+
+def wanted_kubernetes() -> str:
+    """The same for Kubernetes."""
+    further = (version for version in KUBERNETES_RELEASES if version != KUBERNETES)
+    return next((version for version in further if _says("kubernetes", re.escape(version))), KUBERNETES)
 
 
 def _says(key: str, value: str) -> bool:

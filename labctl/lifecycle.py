@@ -12,11 +12,18 @@ from typing import Any
 from airgap import prerequisites
 from airgap.builder.report import table
 from airgap.recipes import BUNDLE, TOOLCHAIN, VIRTUAL_MACHINES
-from cilium_lab.config.versions import CILIUM, release_name
+from cilium_lab.config.versions import CILIUM, KUBERNETES, kubernetes_release_name, release_name
 from cilium_lab.paths import CURRENT, STATE
 from labctl import scenarios, source, unchanged, venv
 from labctl.command import parser, split
-from labctl.embedded import EMBEDDED, Embedded, forget_salt, wanted_release, wants_virtual_machines
+from labctl.embedded import (
+    EMBEDDED,
+    Embedded,
+    forget_salt,
+    wanted_kubernetes,
+    wanted_release,
+    wants_virtual_machines,
+)
 from labctl.figures import Figures
 from labctl.status import pages
 from sandbox import sandbox
@@ -118,9 +125,10 @@ def open_sandbox(session: Embedded, figures: Figures, given: argparse.Namespace 
         emulated = wants_virtual_machines()
         if emulated:
             prerequisites.install(prerequisites.VIRTUAL_MACHINES)
-    release = wanted_release()
+    release, kubernetes = wanted_release(), wanted_kubernetes()
     with figures.step("building"):
-        further = () if release == CILIUM else (release_name(release),)
+        further = [] if release == CILIUM else [release_name(release)]
+        further += [] if kubernetes == KUBERNETES else [kubernetes_release_name(kubernetes)]
         wanted = [*TOOLCHAIN, *BUNDLE, *(VIRTUAL_MACHINES if emulated else ()), *further]
         with ThreadPoolExecutor(1) as beside:  # pip waits for the network, and most recipes for a core
             environment = beside.submit(venv.environment, venv.PROGRAM)

@@ -1,19 +1,27 @@
 """What the chosen source of artifacts has. A bundle says so in its index; online everything can be had.
 
-A bundle holds the study's release of Cilium. Another one lies beside it in a folder of its own, with an index as the
-bundle has, and is made when a stack wants it.
+A bundle holds the study's releases of Cilium and Kubernetes. Another one lies beside it in a folder of its own, with an
+index as the bundle has, and is made when a stack wants it.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
 from cilium_lab.config.schema import LabConfig
-from cilium_lab.config.versions import CILIUM, CILIUM_RELEASES, IMAGES, release_name
+from cilium_lab.config.versions import (
+    CILIUM,
+    CILIUM_RELEASES,
+    IMAGES,
+    KUBERNETES,
+    KUBERNETES_RELEASES,
+    kubernetes_release_name,
+    release_name,
+)
 
 INDEX = "index.json"
 SCHEMA = 1
@@ -25,9 +33,10 @@ class BundleError(Exception):
 
 @dataclass(frozen=True)
 class Archive:
-    """A docker-archive of one image, and its sha256 in 64 hexadecimal digits."""
+    """A docker-archive of one image, or a program; and its sha256 in 64 hexadecimal digits."""
 
     image: str
+    """Its full reference; of a program the path that it gets on a host."""
     file: Path
     sha256: str
 
@@ -43,7 +52,9 @@ class Artifacts:
     chart: Path | None = None
     """The folder of Cilium's chart; None: it comes from upstream's repository."""
     archives: tuple[Archive, ...] = ()
-    """Images of a release beside the bundle, which hosts do not have from the bundle."""
+    """Images of a release of Cilium beside the bundle, which hosts do not have from the bundle."""
+    kubernetes: tuple[Archive, ...] = ()
+    """The same of a release of Kubernetes: images, and programs by their paths on hosts."""
 
     def has_image(self, reference: str) -> bool:
         """Whether an image of that exact reference can be had."""
@@ -81,6 +92,11 @@ def release_folder(bundle: Path, version: str) -> Path:
     return bundle.parent / release_name(version)
 
 
+def kubernetes_folder(bundle: Path, version: str) -> Path:
+    """The same for a release of Kubernetes."""
+    return bundle.parent / kubernetes_release_name(version)
+
+
 def read(folder: Path) -> Artifacts:
     """The bundle in a folder. Raises `BundleError` when there is none."""
     return replace(from_index(_index(folder, "./lab build, or set bundlePath")), chart=_chart(folder))
@@ -99,6 +115,27 @@ def with_release(bundle: Artifacts, folder: Path) -> Artifacts:
         chart=_chart(folder),
         archives=tuple(Archive(i["ref"], folder / i["file"], files[i["file"]]["sha256"]) for i in images),
     )
+
+
+def with_kubernetes(bundle: Artifacts, folder: Path) -> Artifacts:
+    """A bundle with the release of Kubernetes in that folder instead of its own. Raises `BundleError` for a bad one."""
+    index = _index(folder, f"./lab build {folder.name}")
+    version = cast(Mapping[str, str], index["versions"])["kubernetes"]
+    files = cast(Mapping[str, Mapping[str, str]], index["files"])
+    images = cast(Sequence[Mapping[str, str]], index["images"])
+    names = {f"{kubernetes_programs(version)}/{Path(file).name}": file for file in files if file.startswith("bin/")}
+    names |= {image["ref"]: image["file"] for image in images}
+    return replace(
+        bundle,
+        images=(bundle.images or frozenset()) | {image["ref"] for image in images},
+        versions={**(bundle.versions or {}), "kubernetes": version},
+        kubernetes=tuple(Archive(name, folder / file, files[file]["sha256"]) for name, file in names.items()),
+    )
+
+
+def kubernetes_programs(version: str) -> str:
+    """The folder on a host of the programs of a release of Kubernetes that is not the bundle's own."""
+    return f"/opt/cilium-lab/kubernetes/{version}"
 
 
 def _chart(folder: Path) -> Path:
@@ -136,17 +173,21 @@ def mismatches(lab: LabConfig, artifacts: Artifacts) -> list[str]:
         found.append(f"arch is {lab.arch}, but the bundle is for {artifacts.arch}")
     held = artifacts.versions or {}
     if _differs(held, "kubernetes", lab.versions.kubernetes):
-        found.append(f"versions.kubernetes is {lab.versions.kubernetes}, but the bundle holds {held['kubernetes']}")
+        wanted = lab.versions.kubernetes
+        remedy = _remedy(wanted, KUBERNETES, KUBERNETES_RELEASES, kubernetes_release_name)
+        found.append(f"versions.kubernetes is {wanted}, but the bundle holds {held['kubernetes']}; {remedy}")
     if _differs(held, "cilium", lab.versions.cilium):
         wanted = lab.versions.cilium
-        found.append(f"versions.cilium is {wanted}, but the bundle holds {held['cilium']}; {_remedy(wanted)}")
+        remedy = _remedy(wanted, CILIUM, CILIUM_RELEASES, release_name)
+        found.append(f"versions.cilium is {wanted}, but the bundle holds {held['cilium']}; {remedy}")
     return found
 
 
-def _remedy(version: str) -> str:
-    if version not in CILIUM_RELEASES:
-        return f"releases that can be built: {', '.join(CILIUM_RELEASES)}"
-    return f"next: ./lab build{'' if version == CILIUM else f' {release_name(version)}'} (./lab up does so)"
+def _remedy(version: str, own: str, known: Iterable[str], named: Callable[[str], str]) -> str:
+    """What to do for a version; `own` is the bundle's, `known` can be built, and `named` is what a build calls one."""
+    if version not in known:
+        return f"releases that can be built: {', '.join(known)}"
+    return f"next: ./lab build{'' if version == own else f' {named(version)}'} (./lab up does so)"
 
 
 def _differs(held: Mapping[str, str], name: str, wanted: str) -> bool:

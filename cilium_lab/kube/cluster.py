@@ -69,6 +69,7 @@ class Cluster:
             backends=decode.backends(self._items("/apis/discovery.k8s.io/v1/endpointslices")),
             configured=decode.configured(self._config_map("cilium-config")),
             revision=self.revision(),
+            kubeadm=kubeadm.version(self._config_map("kubeadm-config")),
             state=self.state(),
         )
 

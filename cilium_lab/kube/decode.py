@@ -63,6 +63,7 @@ def node(item: Object) -> Node:
         allocatable={name: amount(name, text) for name, text in {"pods": 110, **allocatable}.items()},
         labels=item["metadata"].get("labels", {}),
         taints=tuple(_taints(item["spec"].get("taints") or ())),
+        kubelet=str(item["status"].get("nodeInfo", {}).get("kubeletVersion", "")).removeprefix("v"),
     )
 
 

@@ -12,8 +12,16 @@ from cilium_lab.kube.raw import Object
 
 def networking(config_map: Object | None) -> dict[str, IPv4Network]:
     """`podSubnet` and `serviceSubnet` of the ConfigMap kubeadm-config: the ranges that the control plane runs with."""
+    ranges: dict[str, str] = _cluster(config_map).get("networking", {})
+    return {name: IPv4Network(ranges[name]) for name in ("podSubnet", "serviceSubnet") if ranges.get(name)}
+
+
+def version(config_map: Object | None) -> str:
+    """The release of the control plane by the same ConfigMap, x.y.z: kubeadm notes it behind an upgrade."""
+    return str(_cluster(config_map).get("kubernetesVersion", "")).removeprefix("v")
+
+
+def _cluster(config_map: Object | None) -> dict[str, Any]:
     if config_map is None:
         return {}
-    cluster = cast(dict[str, Any], yaml.safe_load(config_map["data"]["ClusterConfiguration"]))
-    ranges: dict[str, str] = cluster.get("networking", {})
-    return {name: IPv4Network(ranges[name]) for name in ("podSubnet", "serviceSubnet") if ranges.get(name)}
+    return cast(dict[str, Any], yaml.safe_load(config_map["data"]["ClusterConfiguration"]))

@@ -39,6 +39,8 @@ class Node:
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
     taints: tuple[Taint, ...] = ()
     """All but those of a cordon and of a rollout."""
+    kubelet: str = ""
+    """The release of its kubelet, x.y.z; empty where it has not reported one."""
 
 
 @dataclass(frozen=True)
@@ -329,6 +331,8 @@ class Snapshot:
     """Only what is observed before Helm runs has it: until then the cluster does not know what it shall become."""
     networking: Mapping[str, IPv4Network] = field(default_factory=dict[str, IPv4Network])
     """kubeadm's ranges, `podSubnet` and `serviceSubnet`; observed with the release."""
+    kubeadm: str = ""
+    """The release of the control plane that kubeadm has noted, x.y.z; empty where it has noted none."""
     state: State = field(default_factory=State)
     views: Mapping[str, AgentView] = field(default_factory=dict[str, AgentView])
 

@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from cilium_lab.disruption.probing import Probing
@@ -16,7 +17,11 @@ from cilium_lab.kube.conditions import Waiter
 from cilium_lab.kube.ssh import pinned
 from cilium_lab.rollout.commands import preflight, run, tell
 from cilium_lab.rollout.journal import Journal
+from cilium_lab.rollout.kubernetes import Kubeadm
 from cilium_lab.rollout.request import Request, RequestError, parse
+
+_UPGRADE = 900.0
+"""Seconds that the upgrade of one host may take: kubeadm itself gives each part of a control plane five minutes."""
 
 
 def main(arguments: list[str]) -> int:
@@ -32,7 +37,8 @@ def main(arguments: list[str]) -> int:
         with KubectlApi(request.kubeconfig) as api, _journal(request, api) as journal:
             cluster = Cluster(api, request.desired.non_masquerade_cidrs)
             if arguments == ["run"]:
-                return 0 if run(request.desired, cluster, journal=journal) else 1
+                with _kubeadm(request) as kubeadm:
+                    return 0 if run(request.desired, cluster, journal=journal, kubeadm=kubeadm) else 1
             output = preflight(request.desired, cluster, journal=journal)
             if output is None:
                 return 1
@@ -43,6 +49,16 @@ def main(arguments: list[str]) -> int:
         return 1
     except KeyboardInterrupt:
         return 1
+
+
+@contextmanager
+def _kubeadm(request: Request) -> Generator[Kubeadm | None]:
+    nodes = request.nodes
+    if nodes is None:
+        yield None
+        return
+    with pinned(nodes.addresses, nodes.key, nodes.known_hosts) as shell:
+        yield Kubeadm(replace(shell, timeout=_UPGRADE), nodes.script, nodes.ignored)
 
 
 @contextmanager

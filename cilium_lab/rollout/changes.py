@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from cilium_lab.kube.objects import Snapshot
+from cilium_lab.rollout.kubernetes import kubelet_behind
 from cilium_lab.rollout.request import MULTI_POOL, Desired
 
 CHART = "versions.cilium"
@@ -72,8 +73,10 @@ def reasons(desired: Desired, snapshot: Snapshot) -> tuple[str, ...]:
 
 
 def is_behind(desired: Desired, snapshot: Snapshot, node: str) -> bool:
-    """Whether the node's agent runs with another configuration or image than it should, or will when Helm has run."""
-    return snapshot.is_behind(node) or bool(reasons(desired, snapshot)) or _goes_to_pools(desired, snapshot)
+    """Whether the node's agent runs with another configuration or image than it should, or will when Helm has run; or
+    its kubelet is of another release."""
+    agent = snapshot.is_behind(node) or bool(reasons(desired, snapshot)) or _goes_to_pools(desired, snapshot)
+    return agent or kubelet_behind(desired, snapshot, node)
 
 
 def _goes_to_pools(desired: Desired, snapshot: Snapshot) -> bool:

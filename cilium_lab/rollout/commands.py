@@ -17,6 +17,7 @@ from cilium_lab.rollout.before import Before
 from cilium_lab.rollout.drain import survey
 from cilium_lab.rollout.engine import Engine, utc_stamp
 from cilium_lab.rollout.journal import Journal, ProbesError, pending
+from cilium_lab.rollout.kubernetes import Kubeadm
 from cilium_lab.rollout.outcomes import Way, departures
 from cilium_lab.rollout.preflight import PreflightFailure, nodes_to_move, preflight_failures, ranges_in_use
 from cilium_lab.rollout.preview import describe, title
@@ -116,6 +117,7 @@ def run(
     clock: Clock | None = None,
     stamp: Callable[[], str] = utc_stamp,
     journal: Journal | None = None,
+    kubeadm: Kubeadm | None = None,
 ) -> bool:
     """True when the cluster is as desired. A failure is reported with the last lines of Cilium's logs.
 
@@ -129,7 +131,7 @@ def run(
         except (ProbesError, ApiError) as error:
             say(f"{error}\nthe migration goes on without")
         waiter.on_event = journal.event
-    engine = Engine(desired, cluster, waiter, stamp)
+    engine = Engine(desired, cluster, waiter, stamp, kubeadm)
     started = waiter.clock.now()
     try:
         steps = engine.run()

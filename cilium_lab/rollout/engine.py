@@ -19,6 +19,7 @@ from cilium_lab.rollout.before import Before
 from cilium_lab.rollout.changes import may_be_down
 from cilium_lab.rollout.drain import survey
 from cilium_lab.rollout.health import expected, not_excused, unsettled
+from cilium_lab.rollout.kubernetes import COMPONENTS, Kubeadm, control_plane
 from cilium_lab.rollout.node import Agents, NodeRollout
 from cilium_lab.rollout.outcomes import CANARY_LABEL, departures
 from cilium_lab.rollout.plan import Step, plan
@@ -48,10 +49,16 @@ class Released:
 
 
 class Engine:
-    """One run. `waiter` reports everything; `stamp` gives the value of restart annotations."""
+    """One run. `waiter` reports everything; `stamp` gives the value of restart annotations. Without `kubeadm` the
+    hosts cannot be reached, and Kubernetes itself is not upgraded."""
 
     def __init__(
-        self, desired: Desired, cluster: Cluster, waiter: Waiter, stamp: Callable[[], str] = utc_stamp
+        self,
+        desired: Desired,
+        cluster: Cluster,
+        waiter: Waiter,
+        stamp: Callable[[], str] = utc_stamp,
+        kubeadm: Kubeadm | None = None,
     ) -> None:
         self._desired = desired
         self._cluster = cluster
@@ -59,6 +66,7 @@ class Engine:
         self._limits = desired.limits
         self._agents = Agents(cluster, waiter, desired.limits)
         self._stamp = stamp
+        self._kubeadm = kubeadm
         self._drops: dict[str, Mapping[str, int]] = {}
         self._also_in_use: tuple[IPv4Network, ...] = ()
         self._before = Baseline()
@@ -213,6 +221,8 @@ class Engine:
 
     def _do(self, step: Step, snapshot: Snapshot) -> None:
         match step.stage:
+            case Stage.CONTROL_PLANE:
+                self._upgrade_control_plane(step.node)
             case Stage.OPERATOR:
                 self._refresh_operator(stale=snapshot.operator_is_stale())
             case Stage.DROP_CIDR:
@@ -230,10 +240,32 @@ class Engine:
                     self._before,
                     self._stamp,
                     partial(self._rollouts.draining, step.node),
+                    self._kubeadm,
                 )
                 rollout.run(step.pod_cidr)
             case _:
                 raise AssertionError(f"{step.stage} is no stage of a plan")
+
+    def _upgrade_control_plane(self, node: str) -> None:
+        """The API server, Cilium's operator and the nodes may be away for a moment: all are waited for."""
+        if self._kubeadm:
+            self._kubeadm.control_plane(node, self._desired.kubernetes, Name.CONTROL_PLANE_UPGRADED)
+
+        def upgraded() -> Result:
+            snapshot = self._cluster.snapshot()
+            late = [f"{n} {v}" for n, v in control_plane(snapshot).items() if v != self._desired.kubernetes]
+            late += [pod.name for pod in snapshot.pods if pod.labels.get("component") in COMPONENTS and not pod.ready]
+            late += [] if snapshot.operator() else ["Cilium's operator"]
+            if late:
+                return unmet(
+                    expected=f"every part of {self._desired.kubernetes} and ready",
+                    seen=", ".join(late),
+                    next="`kubectl -n kube-system get pods`, and /etc/kubernetes/manifests there",
+                )
+            return met(f"{self._desired.kubernetes}")
+
+        self._waiter.wait(Condition(Name.CONTROL_PLANE_UPGRADED, upgraded, self._limits.nodes, node))
+        self._waiter.wait(Condition(Name.AGENTS_READY, self._agents_ready, self._limits.nodes))
 
     def _refresh_operator(self, *, stale: bool) -> None:
         if stale or self._desired.mode == "cluster-pool":

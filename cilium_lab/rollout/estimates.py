@@ -19,6 +19,8 @@ _TRIAL = 8.0
 """From there until the node is uncordoned: canary, routes."""
 _AROUND = 10.0
 """What a node's rollout takes besides: looks, invariants."""
+CONTROL_PLANE = 90.0
+"""The upgrade of the control plane: kubeadm's preflight, then each of its pods one after another."""
 
 
 def away(one: Departure) -> float:

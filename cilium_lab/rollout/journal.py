@@ -21,6 +21,7 @@ from cilium_lab.kube.conditions import ConditionTimeout, Event, Waiter
 from cilium_lab.kube.objects import Snapshot
 from cilium_lab.kube.ssh import HostError
 from cilium_lab.rollout.changes import reasons
+from cilium_lab.rollout.kubernetes import upgrades
 from cilium_lab.rollout.plan import plan
 from cilium_lab.rollout.request import Desired
 
@@ -74,7 +75,8 @@ class Journal:
                     f"the probes cannot be started: {error}\n  next: mend that, or set migration.probe to false"
                 ) from error
         with self._writing():
-            before, why = (origin(desired, snapshot), reasons(desired, snapshot)) if snapshot else ("", ())
+            before = origin(desired, snapshot) if snapshot else ""
+            why = (*reasons(desired, snapshot), *upgrades(desired, snapshot)) if snapshot else ()
             self._folder.change(before, desired.mode, why)
             probes = "probes run" if self._probing else "no probes"
             name = Name.JOURNAL_CONTINUES if continued else Name.JOURNAL_BEGINS

@@ -21,7 +21,8 @@ from cilium_lab.rollout.changes import created_after
 from cilium_lab.rollout.drain import Drain, Progress
 from cilium_lab.rollout.health import expected, unsettled, words
 from cilium_lab.rollout.invariants import endpoints_ready, routes_complete
-from cilium_lab.rollout.outcomes import CANARY_LABEL, RECREATED, Way, leaving
+from cilium_lab.rollout.kubernetes import Kubeadm, kubelet_behind
+from cilium_lab.rollout.outcomes import CANARY_LABEL, RECREATED, Departure, Way, leaving
 from cilium_lab.rollout.releases import release_of
 from cilium_lab.rollout.request import Desired, Limits
 from cilium_lab.rollout.trial import Trial
@@ -146,6 +147,7 @@ class NodeRollout:
         before: Baseline,
         stamp: Callable[[], str],
         progress: Progress,
+        kubeadm: Kubeadm | None = None,
     ) -> None:
         self._desired = desired
         self._limits = desired.limits
@@ -156,6 +158,7 @@ class NodeRollout:
         self._before = before
         self._stamp = stamp
         self._progress = progress
+        self._kubeadm = kubeadm
         self._known: set[str] = set()
         """Groups of the pods that there were before the drain: others have their own makers to wait for them."""
 
@@ -175,13 +178,14 @@ class NodeRollout:
         self._known = {pod.group for pod in (*known.pods, *known.pending)}
         departed = drain.run()
         left_at = self._waiter.clock.now()
+        self._upgrade_kubelet()
         self._restart_agent(pod_cidr)
         self._cluster.taint(self._node, on=False)
         trial = self._trial()
         if trial:
             trial.start()
         self._recreate_saved()
-        daemons = self._delete_cut_off(pod_cidr) | {
+        daemons = self._delete_cut_off(pod_cidr, departed) | {
             (one.pod.namespace, one.pod.owner[1])
             for one in departed
             if one.way in (Way.DAEMON, Way.DAEMON_AFTER) and one.pod.owner
@@ -208,6 +212,22 @@ class NodeRollout:
             return None
         canary = without(self._desired.canary, self._before.unanswered)
         return Trial(canary, self._cluster, self._waiter, self._node, self._limits.canary)
+
+    def _upgrade_kubelet(self) -> None:
+        if self._kubeadm is None or not kubelet_behind(self._desired, self._cluster.snapshot(), self._node):
+            return
+        self._kubeadm.kubelet(self._node, self._desired.kubernetes, Name.KUBELET_UPGRADED)
+        self._wait(Name.KUBELET_UPGRADED, self._kubelet_upgraded, self._limits.nodes)
+
+    def _kubelet_upgraded(self) -> Result:
+        node = self._cluster.snapshot().node(self._node)
+        if not node.ready or node.kubelet != self._desired.kubernetes:
+            return unmet(
+                expected=f"a ready node with kubelet {self._desired.kubernetes}",
+                seen=f"{'' if node.ready else 'not '}ready, {node.kubelet}",
+                next=f"`journalctl -u kubelet` on {self._node}",
+            )
+        return met(f"{node.kubelet}, ready")
 
     def _restart_agent(self, pod_cidr: IPv4Network | None) -> None:
         snapshot = self._cluster.snapshot()
@@ -256,8 +276,12 @@ class NodeRollout:
             for item in self._cluster.pod_objects(manifest["metadata"]["namespace"])
         )
 
-    def _delete_cut_off(self, pod_cidr: IPv4Network | None) -> frozenset[tuple[str, str]]:
+    def _delete_cut_off(
+        self, pod_cidr: IPv4Network | None, departed: Iterable[Departure]
+    ) -> frozenset[tuple[str, str]]:
         """Delete what a restart of the agent has cut off: older pods outside `pod_cidr` or without an endpoint.
+
+        And what leaves only now, because no cordon keeps its successor from the node.
 
         Their controllers re-create them; returned are the DaemonSets, which have to do that on this node.
         """
@@ -269,6 +293,8 @@ class NodeRollout:
         astray = leaving(snapshot, self._node, pod_cidr, created_after(self._desired, snapshot, self._node))
         old = {pod.key: pod for pod in astray if pod.owner and pod.address is not None and not pod.terminating}
         old |= {pod.key: pod for pod in here if pod.key in cut_off}
+        late = {one.pod.uid for one in departed if one.way in (Way.AFTER, Way.DAEMON_AFTER)}
+        old |= {pod.key: pod for pod in snapshot.pods if pod.uid in late and not pod.terminating}
         for pod in old.values():
             self._cluster.delete_pod(pod)
         owners = [(pod.namespace, pod.owner) for pod in old.values() if pod.owner]

@@ -13,6 +13,7 @@ from itertools import chain
 
 from cilium_lab.disruption.stages import Stage
 from cilium_lab.kube.objects import Node, Snapshot
+from cilium_lab.rollout.kubernetes import control_plane_behind, kubelet_behind, upgrades
 from cilium_lab.rollout.request import MULTI_POOL, Desired
 
 ONE_EACH = ("kubernetes", "cluster-pool")
@@ -50,6 +51,7 @@ def plan(desired: Desired, snapshot: Snapshot) -> tuple[Step, ...]:
     moving.sort(key=lambda name: name not in snapshot.state.nodes)
     staying = [name for name in order if name not in moving]
     return (
+        *_control_plane(desired, snapshot),
         *_operator(desired, snapshot),
         *_drop_cidrs(snapshot, staying, goal),
         *_add_cidrs(snapshot, moving, goal),
@@ -63,10 +65,12 @@ def rollout_order(nodes: tuple[Node, ...]) -> list[Node]:
 
 
 def has_to_move(desired: Desired, snapshot: Snapshot, name: str, pod_cidr: IPv4Network | None) -> bool:
-    """Whether a node is not as it should be: its agent is behind, in another mode or on another pod CIDR, a pod of it
-    has another address, or its rollout has not ended."""
+    """Whether a node is not as it should be: its agent or kubelet is behind, its agent in another mode or on another
+    pod CIDR, a pod of it has another address, or its rollout has not ended."""
     saved = {str(pod["spec"]["nodeName"]) for pod in snapshot.state.pods}
     if name in snapshot.state.nodes or name in saved or snapshot.is_behind(name):
+        return True
+    if kubelet_behind(desired, snapshot, name):
         return True
     view = snapshot.views[name]
     if view.mode != desired.mode:
@@ -122,6 +126,14 @@ def lowest_free(desired: Desired, used: Iterable[IPv4Network]) -> IPv4Network | 
 # -- steps -------------------------------------------------------------------------------------------------------------
 
 
+def _control_plane(desired: Desired, snapshot: Snapshot) -> tuple[Step, ...]:
+    """kubeadm wants it first: no kubelet may be newer than the API server."""
+    if not control_plane_behind(desired, snapshot):
+        return ()
+    name = next((node.name for node in snapshot.nodes if node.control_plane), "")
+    return (Step(Stage.CONTROL_PLANE, upgrades(desired, snapshot)[0], name),)
+
+
 def _operator(desired: Desired, snapshot: Snapshot) -> tuple[Step, ...]:
     """What only a restart of the operator mends: a configuration from before, and an error about a pod CIDR.
 
@@ -166,4 +178,7 @@ def _move_node(desired: Desired, snapshot: Snapshot, name: str, pod_cidr: IPv4Ne
     if pod_cidr is None or view.pod_cidr == pod_cidr:
         begun = f"its rollout to {kept} has not ended"
         way = f"its agent is behind, {kept} stays" if snapshot.is_behind(name) or mode else begun
+    if kubelet_behind(desired, snapshot, name):
+        kubelet = f"kubelet {snapshot.node(name).kubelet} -> {desired.kubernetes}"
+        way = f"{kubelet}, {way}" if snapshot.is_behind(name) or mode else f"{kubelet}, {kept} stays"
     return Step(Stage.MOVE_NODE, f"{way}{mode}", name, after)

@@ -11,6 +11,7 @@ from cilium_lab.kube.objects import Snapshot, State
 from cilium_lab.rollout.changes import MASQUERADING, ROUTING, changes, is_behind, may_be_down
 from cilium_lab.rollout.health import NOTED
 from cilium_lab.rollout.invariants import violated
+from cilium_lab.rollout.kubernetes import refused
 from cilium_lab.rollout.outcomes import Way, departures, held
 from cilium_lab.rollout.plan import ONE_EACH, Goal, pod_cidr_goal
 from cilium_lab.rollout.releases import running, too_far
@@ -54,7 +55,7 @@ def preflight_failures(desired: Desired, snapshot: Snapshot) -> Failures:
 
 def nodes_to_move(desired: Desired, snapshot: Snapshot) -> Goal:
     """Node -> the pod CIDR that it shall have, for those that are to be rolled out: they use another one, or their
-    agent is behind."""
+    agent or kubelet is behind."""
     changing = nodes_of_new_cidr(desired, snapshot)
     return {
         name: cidr
@@ -141,9 +142,7 @@ def fixed(desired: Desired, snapshot: Snapshot) -> Failures:
                     f"set {option} back to {made_with}, or destroy the lab and bring it up again",
                 )
             )
-    step = too_far(desired, snapshot)
-    if step:
-        found.append(PreflightFailure(*step))
+    found += [PreflightFailure(*step) for step in (too_far(desired, snapshot), refused(desired, snapshot)) if step]
     listed = changes(desired, snapshot)
     routing = [change for change in listed if change.path in ROUTING]
     for change in routing[:1]:  # where the mode changes, the protocol comes or goes with it

@@ -12,6 +12,7 @@ from cilium_lab.rollout import estimates
 from cilium_lab.rollout.changes import reasons
 from cilium_lab.rollout.drain import survey
 from cilium_lab.rollout.health import baseline, notes
+from cilium_lab.rollout.kubernetes import control_plane_behind, upgrades
 from cilium_lab.rollout.outcomes import MOVES, RECREATED, Departure, Way, departures
 from cilium_lab.rollout.plan import rollout_order
 from cilium_lab.rollout.preflight import fixed, nodes_of_new_cidr, nodes_to_move, preflight_failures
@@ -31,6 +32,10 @@ def describe(desired: Desired, snapshot: Snapshot) -> tuple[str, ...]:
     order = [node.name for node in rollout_order(snapshot.nodes) if node.name in moving]
     ways = {name: departures(snapshot, desired, name, moving[name]) for name in order}
     seconds = sum(estimates.node(found) for found in ways.values())
+    if control_plane_behind(desired, snapshot):
+        seconds += estimates.CONTROL_PLANE
+        if not order:
+            return (f"{upgrades(desired, snapshot)[0]}; no node is rolled out; about {duration(seconds)}",)
     if not order:
         return (f"{now.mode} -> {desired.mode}; no node is rolled out",)
     lines = [f"{_head(desired, snapshot, order)}; about {duration(seconds)}"]
@@ -45,7 +50,7 @@ def _head(desired: Desired, snapshot: Snapshot, order: list[str]) -> str:
     """What changes, and which nodes are rolled out for it."""
     mode = snapshot.configured.mode if snapshot.configured else ""
     changing = nodes_of_new_cidr(desired, snapshot)
-    why = "; ".join(reasons(desired, snapshot))
+    why = "; ".join((*reasons(desired, snapshot), *upgrades(desired, snapshot)))
     if not changing:
         same = mode == desired.mode
         what = mode if same else f"{mode} -> {desired.mode}"
@@ -113,7 +118,8 @@ def preview(desired: Desired, snapshot: Snapshot) -> Preview:
     if now is None:
         return Preview()
     same = now.mode == desired.mode and (desired.mode != "cluster-pool" or set(desired.pools) <= set(now.pools))
-    if same and not nodes_to_move(desired, snapshot) and not fixed(desired, snapshot):
+    behind = nodes_to_move(desired, snapshot) or control_plane_behind(desired, snapshot)
+    if same and not behind and not fixed(desired, snapshot):
         return Preview()
     if found := preflight_failures(desired, snapshot):
         lines = (f"{title(desired, snapshot)} would be refused:", *(f"  - {failure}" for failure in found))

@@ -85,6 +85,8 @@ class Desired:
     """Those that Helm is given for Cilium's chart; empty: they are not compared with the cluster."""
     chart: str = ""
     """The chart's version, x.y.z."""
+    kubernetes: str = ""
+    """The release of control plane and kubelets, x.y.z; empty: it is not compared with the cluster."""
     one_way: bool = False
     """A change that has no way back is meant."""
 
@@ -100,6 +102,39 @@ class Desired:
 
 
 @dataclass(frozen=True)
+class Nodes:
+    """How to log in to the nodes, and what upgrades Kubernetes there."""
+
+    addresses: Mapping[str, str]
+    """Name -> IPv4 address."""
+    key: str = field(repr=False)
+    """Private SSH key in OpenSSH's format."""
+    known_hosts: str
+    """The nodes' public keys: lines of known_hosts(5)."""
+    script: str
+    """Path of upgrade-kubernetes.sh on every node."""
+    ignored: str = ""
+    """Checks of kubeadm's preflight that fail for a harmless reason, by commas."""
+
+    def render(self) -> dict[str, object]:
+        """For a request: the inverse of `_nodes`."""
+        return {
+            "addresses": dict(self.addresses),
+            "key": self.key,
+            "knownHosts": self.known_hosts,
+            "script": self.script,
+            "ignored": self.ignored,
+        }
+
+
+def _nodes(tree: Mapping[str, Any]) -> Nodes:
+    addresses = {str(name): str(address) for name, address in tree["addresses"].items()}
+    return Nodes(
+        addresses, str(tree["key"]), str(tree["knownHosts"]), str(tree["script"]), str(tree.get("ignored", ""))
+    )
+
+
+@dataclass(frozen=True)
 class Request:
     """`desired`, and the credentials to get there: never an argument, never in the environment."""
 
@@ -109,6 +144,8 @@ class Request:
     """The folder of all runs' directories; empty: no journal is kept."""
     hosts: Hosts | None = None
     """Where probes run meanwhile; None: without probes."""
+    nodes: Nodes | None = None
+    """None: Kubernetes itself cannot be upgraded."""
 
 
 def parse(text: str) -> Request:
@@ -131,6 +168,7 @@ def parse(text: str) -> Request:
             ip_masq_agent=bool(tree.get("ipMasqAgent", True)),
             values=tree.get("values", {}),
             chart=str(tree.get("chart", "")),
+            kubernetes=str(tree.get("kubernetes", "")),
             recreate=_texts(tree, "recreate"),
             one_way=bool(tree.get("oneWay", False)),
             jobs=str(tree.get("jobs", "wait")),
@@ -141,7 +179,8 @@ def parse(text: str) -> Request:
             limits=Limits(**{name: float(seconds) for name, seconds in limits.items() if seconds is not None}),
         )
         hosts = parse_hosts(tree["hosts"]) if tree.get("hosts") else None
-        return Request(desired, str(tree["kubeconfig"]), str(tree.get("runs", "")), hosts)
+        nodes = _nodes(tree["nodes"]) if tree.get("nodes") else None
+        return Request(desired, str(tree["kubeconfig"]), str(tree.get("runs", "")), hosts, nodes)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise RequestError(f"standard input: {type(error).__name__}: {error}") from error
 
@@ -159,6 +198,7 @@ def render(desired: Desired) -> dict[str, object]:
         "ipMasqAgent": desired.ip_masq_agent,
         "values": desired.values,
         "chart": desired.chart,
+        "kubernetes": desired.kubernetes,
         "recreate": list(desired.recreate),
         "oneWay": desired.one_way,
         "jobs": desired.jobs,

@@ -26,7 +26,7 @@ from cilium_lab.config.schema import LabConfig
 from cilium_lab.config.topology import API_SERVER_PORT
 from cilium_lab.disruption.targets import Hosts
 from cilium_lab.rollout.preview import preview_live
-from cilium_lab.rollout.request import SERVICE_RANGE, Canary, Desired, Limits, render
+from cilium_lab.rollout.request import SERVICE_RANGE, Canary, Desired, Limits, Nodes, render
 from components.cilium.ipam import masquerade_agent
 from components.cilium.values import values
 from components.workloads.manifests import CURL_POD, NAMESPACE, WEBPOD, WEBPOD_LABELS
@@ -78,6 +78,7 @@ def desired_cluster(lab: LabConfig, artifacts: Artifacts = ONLINE) -> Desired:
         ip_masq_agent=masquerade_agent(lab),
         values=values(lab, artifacts),
         chart=lab.versions.cilium,
+        kubernetes=lab.versions.kubernetes,
         recreate=(f"{NAMESPACE}/{CURL_POD}", *lab.migration.recreate),
         one_way=lab.migration.one_way,
         jobs=lab.migration.jobs,
@@ -103,13 +104,14 @@ class Preflight(pulumi.ComponentResource):
         kubeconfig: pulumi.Input[str],
         records: Path,
         hosts: pulumi.Output[Hosts] | None = None,
+        nodes: pulumi.Output[Nodes] | None = None,
         *,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """`opts.depends_on` should name the nodes: the preflight needs the API server and counts them.
 
         `records` is the folder of the records of migrations. `hosts` are those that probes run on during a migration;
-        None: there are no probes.
+        None: there are no probes. `nodes` are those whose Kubernetes a rollout may upgrade.
         """
         super().__init__("cilium-lab:migration:Preflight", name, None, opts)
         desired = desired_cluster(config, artifacts)
@@ -117,10 +119,13 @@ class Preflight(pulumi.ComponentResource):
             # Known unless the cluster itself is still to be made or changed.
             pulumi.Output.from_input(kubeconfig).apply(lambda text: _preview(desired, text))
         probing = hosts.apply(_render_hosts) if hosts else pulumi.Output.from_input(dict[str, object]())
+        upgrading = nodes.apply(_render_nodes) if nodes else pulumi.Output.from_input(dict[str, object]())
         document = {**render(desired), "runs": str(records)}
         self.request = pulumi.Output.secret(
-            pulumi.Output.all(kubeconfig=kubeconfig, probing=probing).apply(
-                lambda had: json.dumps({**document, **had["probing"], "kubeconfig": had["kubeconfig"]}, sort_keys=True)
+            pulumi.Output.all(kubeconfig=kubeconfig, probing=probing, upgrading=upgrading).apply(
+                lambda had: json.dumps(
+                    {**document, **had["probing"], **had["upgrading"], "kubeconfig": had["kubeconfig"]}, sort_keys=True
+                )
             )
         )
         # Until Preflight was a component of its own, the command was a child of the migration.
@@ -151,6 +156,10 @@ async def _preview(desired: Desired, kubeconfig: str) -> None:
         raise pulumi.RunError("\n".join(found.lines))
     if found.lines:
         pulumi.log.warn("\n".join(found.lines))
+
+
+def _render_nodes(nodes: Nodes) -> dict[str, object]:
+    return {"nodes": nodes.render()}
 
 
 def _render_hosts(hosts: Hosts) -> dict[str, object]:

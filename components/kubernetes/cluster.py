@@ -21,10 +21,12 @@ from pulumi_command import remote
 from cilium_lab.artifacts.bundle import Artifacts
 from cilium_lab.config.schema import LabConfig
 from cilium_lab.config.topology import Host
+from cilium_lab.rollout.request import Nodes
 from components.kubernetes import hardening
 from components.kubernetes.documents import (
     PAUSE_IMAGE,
     cgroup_driver,
+    ignored_preflight_errors,
     init_documents,
     join_documents,
     kubelet_configuration,
@@ -33,7 +35,11 @@ from components.kubernetes.documents import (
 from components.machines.files import File, pack
 from components.machines.keys import new_key_pair
 from components.machines.machine import Machine
+from components.machines.scripts import remote_path
 from components.nodes.artifacts import import_images, install_artifacts
+from components.outputs import known_hosts
+
+UPGRADE_SCRIPT = "upgrade-kubernetes.sh"
 
 
 class Cluster(pulumi.ComponentResource):
@@ -54,6 +60,7 @@ class Cluster(pulumi.ComponentResource):
     ) -> None:
         super().__init__("cilium-lab:kubernetes:Cluster", name, None, opts)
         self._config = config
+        self._artifacts = artifacts
         control_plane = machines[config.topology.control_plane.name]
         prepared = {host.name: self._prepare(machines[host.name]) for host in config.topology.nodes}
 
@@ -132,6 +139,13 @@ class Cluster(pulumi.ComponentResource):
 
     def _prepare(self, machine: Machine) -> remote.Command:
         installed = install_artifacts(machine, self._config, parent=self)
+        if self._artifacts.kubernetes:
+            given = import_images(
+                machine, self._artifacts.kubernetes, what="kubernetes", parent=self, depends_on=installed
+            )
+            version = self._config.versions.kubernetes
+            # What runs is the rollout's to change: a host that is no node yet begins with this release.
+            installed = machine.run("release", UPGRADE_SCRIPT, "new", version, "", parent=self, depends_on=[given])
         return machine.run(
             "node",
             "configure-node.sh",
@@ -140,6 +154,21 @@ class Cluster(pulumi.ComponentResource):
             parent=self,
             depends_on=[installed],
         )
+
+
+def upgraded_nodes(lab: LabConfig, machines: Mapping[str, Machine]) -> pulumi.Output[Nodes]:
+    """The nodes, for what upgrades Kubernetes there; a secret because of the key."""
+    control_plane = lab.topology.control_plane
+    ignored = ",".join(ignored_preflight_errors(lab, control_plane))
+    addresses = {host.name: str(host.address) for host in lab.topology.nodes}
+    public = {name: machine.access.host.public for name, machine in machines.items()}
+
+    def known(keys: Mapping[str, str]) -> Nodes:
+        trusted = known_hosts(lab.topology, keys)
+        return Nodes(addresses, keys["private"], trusted, remote_path(UPGRADE_SCRIPT), ignored)
+
+    private = machines[control_plane.name].access.user.private
+    return pulumi.Output.secret(pulumi.Output.all(private=private, **public).apply(known))
 
 
 def control_plane_files(lab: LabConfig) -> str:

@@ -49,15 +49,20 @@ def install_artifacts(machine: Machine, config: LabConfig, *, parent: pulumi.Res
 
 
 def import_images(
-    machine: Machine, archives: Sequence[Archive], *, parent: pulumi.Resource, depends_on: pulumi.Resource
+    machine: Machine,
+    archives: Sequence[Archive],
+    *,
+    what: str = "images",
+    parent: pulumi.Resource,
+    depends_on: pulumi.Resource,
 ) -> local.Command:
-    """Give a node's containerd images that lie on this machine beside the bundle, over SSH: a running host sees the
+    """Give a node images and programs that lie on this machine beside the bundle, over SSH: a running host sees the
     bundle that it was started with, and no other folder of this machine.
     """
     listed = "".join(f"{one.image} {one.file} {one.sha256}\n" for one in archives)
     address, access = str(machine.host.address), machine.access
     return local.Command(
-        f"{machine.host.name}-images",
+        f"{machine.host.name}-{what}",
         create=join(["components/scripts/local/import-images.sh", address, listed]),
         stdin=pulumi.Output.secret(
             pulumi.Output.all(access.user.private, access.host.public).apply(partial(_way_in, address))
@@ -101,8 +106,8 @@ def online_list(arch: Arch, versions: Versions) -> str:
         for r in REPOSITORIES
     ]
     kubernetes = (f"{name}-{versions.kubernetes}" for name in ("kubeadm", "kubelet", "kubectl"))
-    packages = (*kubernetes, f"containerd.io-{versions.containerd}", *PACKAGES)
-    lines += [f"package {package}" for package in packages]
+    lines += [f"kubernetes {package}" for package in kubernetes]
+    lines += [f"package {package}" for package in (f"containerd.io-{versions.containerd}", *PACKAGES)]
     wanted = {
         "cilium": versions.cilium_cli,
         "hubble": versions.hubble,

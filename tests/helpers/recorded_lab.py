@@ -54,14 +54,20 @@ class Exports(pulumi.ComponentResource):
 
 
 def record_lab(
-    stack: str, *, preview: bool = False, held_back: str = "", archives: tuple[Archive, ...] = (), **config: Any
+    stack: str,
+    *,
+    preview: bool = False,
+    held_back: str = "",
+    archives: tuple[Archive, ...] = (),
+    kubernetes: tuple[Archive, ...] = (),
+    **config: Any,
 ) -> Recording:
     """The stack's lab with its configuration and `config`; in a preview nothing has a result yet.
 
-    `archives` are images of a release of Cilium beside the bundle.
+    `archives` are images of a release of Cilium beside the bundle; `kubernetes` is the same of Kubernetes.
     """
     lab = parse({**stack_config(stack), **config})
-    held = replace(bundle(held_back), archives=archives) if lab.artifacts == "bundle" else ONLINE
+    held = replace(bundle(held_back), archives=archives, kubernetes=kubernetes) if lab.artifacts == "bundle" else ONLINE
     with (
         patch("components.lab.find_artifacts", lambda *_: held),
         # The lab is the same, whatever this machine lacks and its libvirt holds.

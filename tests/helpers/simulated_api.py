@@ -233,6 +233,8 @@ class SimulatedApi:
         if name == "cilium-config":
             meta = {"managedFields": [{"manager": "helm", "time": stamp(self.cluster.config_changed)}]}
             return {"metadata": meta, "data": self.cluster.config}
+        if name == "kubeadm-config" and self.cluster.kubeadm:
+            return {"data": {"ClusterConfiguration": f"kubernetesVersion: v{self.cluster.kubeadm}\n"}}
         if name not in self.cluster.config_maps:
             raise ApiError(name, 404, "not found")
         return self.cluster.config_maps[name]
@@ -248,6 +250,7 @@ class SimulatedApi:
                 "addresses": [{"type": "InternalIP", "address": NODES[name]}],
                 "conditions": [{"type": "Ready", "status": str(node["ready"])}],
                 "allocatable": {"cpu": "2", "memory": "4Gi", "pods": "110"},
+                "nodeInfo": {"kubeletVersion": f"v{release}"} if (release := self.cluster.kubelets.get(name)) else {},
             },
         }
 
@@ -273,6 +276,8 @@ class SimulatedApi:
         if pod.owner == ("Deployment", "cilium-operator"):
             image = f"quay.io/cilium/operator-generic:v{self.cluster.release}"
             containers = [{"name": "cilium-operator", "image": image}]
+        if part := pod.labels.get("component"):
+            containers = [{"name": part, "image": f"registry.k8s.io/{part}:v{self.cluster.components[part]}"}]
         spec = {**pod.spec, "hostNetwork": pod.host, "containers": containers}
         if pod.node:
             spec["nodeName"] = pod.node

@@ -91,6 +91,12 @@ class SimulatedCluster:
         """Of the agents, besides the mode."""
         self.release = "1.17.0"
         """Of the operator's image."""
+        self.kubelets: dict[str, str] = {}
+        """Node -> the release of its kubelet; empty: none reports one."""
+        self.components: dict[str, str] = {}
+        """Part of the control plane -> its release."""
+        self.kubeadm = ""
+        """The release that kubeadm has noted."""
         self.pooled: set[str] = set()
         """Nodes whose pod CIDRs are of a pool: the operator does that in multi-pool when it starts."""
         self.helm: dict[str, Any] = {}
@@ -231,6 +237,15 @@ class SimulatedCluster:
             pod.address = IPv4Address(NODES[pod.node])
         elif pod.node in self.running:
             self._give_address(pod)
+
+    def start_control_plane(self, release: str) -> None:
+        """Kubernetes of that release on every node, its control plane as static pods."""
+        self.kubelets, self.kubeadm = dict.fromkeys(self.nodes, release), release
+        for part in ("kube-apiserver", "kube-controller-manager", "kube-scheduler"):
+            self.components[part] = release
+            labels = {"component": part, "tier": "control-plane"}
+            owner = ("Node", "k8s-cp")
+            self.add_pod(Pod("kube-system", f"{part}-k8s-cp", "k8s-cp", self._uid(), owner, True, labels))
 
     def add_deployment(self, deployment: Deployment) -> None:
         """A workload that has been there for a while."""

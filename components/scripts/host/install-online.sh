@@ -5,6 +5,7 @@
 # stdin, one a line:
 #   repository NAME URL KEY FINGERPRINT    packages come from URL, signed by the key at KEY that has the FINGERPRINT
 #   package NAME                           with its version where it has to have one
+#   kubernetes NAME                        the same; on a node it is only fetched: its rollout installs it
 #   tool NAME VERSION URL SHA256           a release archive with one program in it
 #   tool NAME VERSION URL from SUMS        the same, compared with the list that its publisher keeps at SUMS
 . "$(dirname "$0")/lib.sh"
@@ -64,14 +65,22 @@ tool() {
     echo "$version $sum" > "$mark"
 }
 
-packages=()
+packages=() kubernetes=()
 while read -r kind words; do
     read -ra word <<< "$words"
     case $kind in
         repository) repository "${word[@]}" ;;
         package) packages+=("${word[@]}") ;;
+        kubernetes) kubernetes+=("${word[@]}") ;;
     esac
 done <<< "$list"
+if [ -e /etc/kubernetes/kubelet.conf ] && ! rpm -q "${kubernetes[@]}" > /dev/null; then
+    say "fetching ${kubernetes[*]}"
+    quietly 'dnf install --downloadonly' 'check that the host reaches the repositories' \
+        dnf install -y --downloadonly --disableexcludes=all "${kubernetes[@]}"
+else
+    packages=("${kubernetes[@]}" "${packages[@]}")
+fi
 say "installing ${packages[*]}"
 quietly 'dnf install' 'check that the host reaches the repositories' \
     dnf install -y --disableexcludes=all "${packages[@]}"

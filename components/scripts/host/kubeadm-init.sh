@@ -4,7 +4,7 @@
 # usage: kubeadm-init.sh < kubeadm's documents (YAML)
 #
 # An init that was interrupted anywhere is reset and done again. On a finished one changed documents are applied, as far
-# as a running cluster allows; any other change is an error.
+# as a running cluster allows; any other change is an error. Its release is what the rollout upgrades: here it stays.
 . "$(dirname "$0")/lib.sh"
 mkdir -p "$done_folder" /etc/kubernetes
 documents=/etc/kubernetes/kubeadm.yaml
@@ -14,7 +14,14 @@ alone
 export KUBECONFIG=/etc/kubernetes/admin.conf
 
 # fixed_settings FILE: the lines that cannot change on a running cluster
-fixed_settings() { grep -E '^ *(kubernetesVersion|podSubnet|serviceSubnet|advertiseAddress|bindPort): ' "$1" | sort; }
+fixed_settings() { grep -E '^ *(podSubnet|serviceSubnet|advertiseAddress|bindPort): ' "$1" | sort; }
+
+# keep_release FILE: names the release that the control plane runs, whatever the file says
+keep_release() {
+    local running
+    running=$(sed -n 's/^ *image: .*kube-apiserver:\(v[0-9.]*\).*/\1/p' /etc/kubernetes/manifests/kube-apiserver.yaml)
+    if [ "$running" ]; then sed -i "s/^kubernetesVersion: .*/kubernetesVersion: $running/" "$1"; fi
+}
 
 # runs_as_written PART: its process has every argument that its manifest has
 runs_as_written() {
@@ -32,7 +39,7 @@ write_secrets_again() { kubectl get secrets --all-namespaces --output json | kub
 apply_documents() {
     local part next='fix the cause and run pulumi up again: it starts over'
     diff <(fixed_settings "$documents") <(fixed_settings "$wanted") >&2 ||
-        fail 'changing a running cluster' 'the same version, ranges and addresses' 'the differences above' \
+        fail 'changing a running cluster' 'the same ranges and addresses' 'the differences above' \
             'revert the change, or make the cluster again: pulumi destroy, then pulumi up'
     say 'applying changed settings to the control plane'
     quietly 'writing the manifests' "$next" kubeadm init phase control-plane all --config "$wanted"
@@ -44,6 +51,10 @@ apply_documents() {
     until_true 60 'every secret is written again' write_secrets_again
 }
 
+if [ -e "$done_folder/initialised" ]; then
+    keep_release "$documents"
+    keep_release "$wanted"
+fi
 if [ ! -e "$done_folder/initialised" ]; then
     next='fix the cause and run pulumi up again: it starts over'
     quietly 'kubeadm config validate' "$next" kubeadm config validate --config "$wanted"

@@ -11,7 +11,7 @@ import pytest
 
 from airgap.recipes import vm_image
 from airgap.recipes.rootfs import masked_units
-from cilium_lab.config.versions import CILIUM, CILIUM_RELEASES
+from cilium_lab.config.versions import CILIUM, CILIUM_RELEASES, KUBERNETES, KUBERNETES_RELEASES
 from components.machines.local_paths import IMAGE
 from labctl import embedded, session
 
@@ -110,3 +110,14 @@ def test_a_release_is_built_for_stacks_that_name_it(
     (tmp_path / f"Pulumi.{embedded.EMBEDDED}.yaml").write_text(text.replace("VERSION", version))
     monkeypatch.setattr(session, "ROOT", tmp_path)
     assert embedded.wanted_release() == (version if named else CILIUM)
+
+
+@pytest.mark.parametrize("version", [version for version in KUBERNETES_RELEASES if version != KUBERNETES])
+def test_a_release_of_kubernetes_is_built_for_stacks_that_name_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str
+) -> None:
+    file = tmp_path / f"Pulumi.{embedded.EMBEDDED}.yaml"
+    monkeypatch.setattr(embedded, "ROOT", tmp_path)
+    for text, named in ((f"    kubernetes: {version}\n", version), (f"    cilium: {version}\n", KUBERNETES)):
+        file.write_text(f"config:\n  cilium-lab:versions:\n{text}")
+        assert embedded.wanted_kubernetes() == named

@@ -13,7 +13,7 @@ import pytest
 from cilium_lab.artifacts.bundle import ONLINE, Archive, Artifacts, BundleError, from_index, mismatches, read
 from cilium_lab.config.images import default_images
 from cilium_lab.config.load import parse
-from cilium_lab.config.versions import CILIUM, CILIUM_RELEASES, KUBERNETES
+from cilium_lab.config.versions import CILIUM, CILIUM_RELEASES, KUBERNETES, KUBERNETES_RELEASES
 from components.machines.local_paths import local_paths
 from components.prerequisites import find_artifacts
 
@@ -50,7 +50,8 @@ def test_what_does_not_fit_is_named() -> None:
     lab = parse({"artifacts": "bundle", "arch": "arm64", "versions": {"kubernetes": "1.32.0"}})
     assert mismatches(lab, from_index(INDEX)) == [
         "arch is arm64, but the bundle is for amd64",
-        f"versions.kubernetes is 1.32.0, but the bundle holds {KUBERNETES}",
+        f"versions.kubernetes is 1.32.0, but the bundle holds {KUBERNETES}; "
+        f"releases that can be built: {', '.join(KUBERNETES_RELEASES)}",
     ]
 
 
@@ -93,6 +94,29 @@ def bundle_with_release(tmp_path: Path) -> Path:
 def found(bundle: Path, **raw: Any) -> Artifacts:
     config = parse({"machines": "container", "artifacts": "bundle", "bundlePath": str(bundle), **raw})
     return find_artifacts(config, local_paths(config))
+
+
+def test_kubernetes_of_another_release_lies_beside_the_bundle(tmp_path: Path) -> None:
+    newest = list(KUBERNETES_RELEASES)[-1]
+    bundle, image = bundle_with_release(tmp_path), f"registry.k8s.io/kube-apiserver:v{newest}"
+    with pytest.raises(pulumi.RunError, match=f"./lab build kubernetes-release-{newest} "):
+        found(bundle, versions={"kubernetes": newest})
+    folder = tmp_path / f"kubernetes-release-{newest}"
+    folder.mkdir()
+    files = {
+        name: {"sha256": f"{number}" * 64, "size": 1} for number, name in enumerate(("bin/kubelet", "images/a.tar"))
+    }
+    images = [{"ref": image, "file": "images/a.tar"}]
+    index = {**INDEX, "versions": {"kubernetes": newest}, "files": files, "images": images}
+    (folder / "index.json").write_text(json.dumps(index))
+    artifacts = found(bundle, versions={"kubernetes": newest})
+    assert artifacts.kubernetes == (
+        Archive(f"/opt/cilium-lab/kubernetes/{newest}/kubelet", folder / "bin/kubelet", "0" * 64),
+        Archive(image, folder / "images/a.tar", "1" * 64),
+    )
+    assert artifacts.has_image(image)
+    assert artifacts.versions == {"kubernetes": newest, "cilium": CILIUM}
+    assert found(bundle).kubernetes == ()
 
 
 def test_the_program_takes_the_release_that_the_stack_wants(tmp_path: Path) -> None:

@@ -101,6 +101,30 @@ def test_changed_documents_are_applied_to_a_running_control_plane(sandbox: Sandb
     assert not [call for call in sandbox.calls() if call.startswith("kubeadm ")]
 
 
+def test_another_release_is_left_to_the_rollout(sandbox: Sandbox, ca_hash: str) -> None:
+    init(sandbox, "kubernetesVersion: v1.33.1")
+    manifest = "/etc/kubernetes/manifests/kube-apiserver.yaml"
+    sandbox.write(manifest, "    image: registry.k8s.io/kube-apiserver:v1.33.1\n")
+    sandbox.calls()
+    done = init(sandbox, "kubernetesVersion: v1.33.2")
+    assert (done.returncode, done.stdout) == (0, f"{ca_hash}\n"), done.stderr
+    assert [call for call in sandbox.calls() if call.startswith("kubeadm")] == []
+    # the rollout has upgraded it since
+    sandbox.write(manifest, "    image: registry.k8s.io/kube-apiserver:v1.33.2\n")
+    assert init(sandbox, "kubernetesVersion: v1.33.2").returncode == 0
+    assert [call for call in sandbox.calls() if call.startswith("kubeadm")] == []
+    assert "kubernetesVersion: v1.33.2" in sandbox.path("/etc/kubernetes/kubeadm.yaml").read_text()
+
+
+def test_changed_settings_are_applied_with_the_release_that_runs(sandbox: Sandbox, running: str) -> None:
+    manifest = sandbox.path("/etc/kubernetes/manifests/kube-apiserver.yaml")
+    manifest.write_text(f"    image: registry.k8s.io/kube-apiserver:v1.33.1\n{manifest.read_text()}")
+    done = init(sandbox, "kubernetesVersion: v1.33.2", "profiling: false")
+    assert (done.returncode, done.stdout) == (0, f"{running}\n"), done.stderr
+    assert [call for call in sandbox.calls() if call.startswith("kubeadm init phase")]
+    assert "kubernetesVersion: v1.33.1" in sandbox.path("/etc/kubernetes/kubeadm.yaml").read_text()
+
+
 def test_what_a_running_cluster_stands_on_is_not_changed(sandbox: Sandbox, running: str) -> None:
     before = sandbox.path("/etc/kubernetes/kubeadm.yaml").read_text()
     done = sandbox.run("host/kubeadm-init.sh", stdin="valid: true\npodSubnet: 10.0.0.0/16\n")

@@ -84,7 +84,7 @@ def rocky(sandbox: Sandbox) -> Sandbox:
 def wanted(*tools: str, fingerprint: str) -> str:
     lines = [
         f"repository kubernetes {_SITE}/rpm/ {_SITE}/key {fingerprint}",
-        f"package kubelet-{KUBERNETES}",
+        f"kubernetes kubelet-{KUBERNETES}",
         "package jq",
     ]
     return "".join(f"{line}\n" for line in (*lines, *tools))
@@ -114,6 +114,26 @@ def test_packages_are_pinned_and_signed_and_tools_checked(rocky: Sandbox) -> Non
     for tool in _TOOLS:
         assert installed(rocky, tool) == f"{tool} 1.0.0"
     assert list(rocky.path("/tmp").iterdir()) == []
+
+
+def test_on_a_node_another_release_of_kubernetes_is_only_fetched(rocky: Sandbox) -> None:
+    rocky.write("/etc/kubernetes/kubelet.conf", "kubelet")
+    rocky.stand_in("rpm", "exit 1")
+    done = online(rocky)
+    assert done.returncode == 0, done.stderr
+    assert [call for call in rocky.calls() if call.startswith("dnf ")] == [
+        f"dnf install -y --downloadonly --disableexcludes=all kubelet-{KUBERNETES}",
+        "dnf install -y --disableexcludes=all jq",
+    ]
+
+
+def test_on_a_node_of_that_release_nothing_is_special(rocky: Sandbox) -> None:
+    rocky.write("/etc/kubernetes/kubelet.conf", "kubelet")
+    rocky.stand_in("rpm")
+    assert online(rocky).returncode == 0
+    calls = rocky.calls()
+    assert f"rpm -q kubelet-{KUBERNETES}" in calls
+    assert f"dnf install -y --disableexcludes=all kubelet-{KUBERNETES} jq" in calls
 
 
 def test_a_second_run_fetches_nothing_and_leaves_the_same_state(rocky: Sandbox) -> None:
