@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import importlib.util
 import shutil
@@ -36,13 +37,22 @@ def environment(pins: tuple[str, ...]) -> Path:
                 seen=f"{sys.executable} without it",
                 next="as root: apt-get install python3-venv (Fedora: dnf install python3-pip)",
             )
+        _make(folder, pins)
+    return folder
+
+
+def _make(folder: Path, pins: tuple[str, ...]) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another ./lab may be making it, and would lose it half way
+        if (folder / ".whole").exists():
+            return
         print(f"making a Python environment from {' and '.join(pins)}", file=sys.stderr, flush=True)
         shutil.rmtree(folder, ignore_errors=True)
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         files = [word for name in pins for word in ("-r", str(ROOT / name))]
         _pip(folder, ["install", "-q", "--require-hashes", *files])
         (folder / ".whole").touch()
-    return folder
 
 
 def wheels() -> Path:

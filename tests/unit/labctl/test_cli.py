@@ -7,7 +7,9 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -258,6 +260,27 @@ def test_a_python_that_makes_no_environments_is_told(tmp_path: Path, monkeypatch
     with pytest.raises(LabError, match=r"(?s)expected: .*ensurepip.*seen: .*next: .*python3-venv"):
         venv.environment(venv.TESTS)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_environment_is_made_once_by_two_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Path] = []
+
+    def run(words: Sequence[str | Path], **_options: object) -> subprocess.CompletedProcess[bytes]:
+        if "venv" in words:
+            made.append(Path(words[-1]))
+            time.sleep(0.2)
+            made[-1].mkdir()  # fails where the other one has made it meanwhile
+        return subprocess.CompletedProcess(words, 0)
+
+    monkeypatch.setattr(venv, "CACHE", tmp_path)
+    monkeypatch.setattr(venv, "WHEELS", tmp_path / "wheels")
+    monkeypatch.setattr(venv.importlib.util, "find_spec", lambda _name: object())
+    monkeypatch.setattr(venv.subprocess, "run", run)
+    with ThreadPoolExecutor(2) as pool:
+        folders = list(pool.map(venv.environment, [venv.PROGRAM, venv.PROGRAM]))
+    assert folders == [made[0], made[0]]
+    assert len(made) == 1
+    assert (made[0] / ".whole").exists()
 
 
 def test_continuous_integration_runs_what_lint_runs() -> None:
