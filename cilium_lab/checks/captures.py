@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 
 from cilium_lab.checks.expectation import Expectation
 from cilium_lab.checks.lab import Lab
@@ -155,8 +154,8 @@ def capture_is_read(want: Expectation, lab: Lab) -> Result:
     listing = lab.shell(want.control_plane, pages_script(want.router_interface, client, server))
     packets = listing.splitlines()
     shown = {
-        f"{client} > {server} GET": _shows(packets, client, server, r"HTTP\b.* GET / HTTP/1\.1"),
-        f"{server} > {client} 200 OK": _shows(packets, server, client, r"HTTP\b.* HTTP/1\.1 200 OK"),
+        f"{client} > {server} GET": _shows(packets, client, server, r" GET / HTTP/1\.1"),
+        f"{server} > {client} 200 OK": _shows(packets, server, client, r" HTTP/1\.1 200 OK"),
     }
     missing = [what for what, there in shown.items() if not there]
     if missing:
@@ -168,7 +167,7 @@ def capture_is_read(want: Expectation, lab: Lab) -> Result:
     return met(f"termshark reads {len(packets)} packets, {', '.join(shown)}")
 
 
-def _shows(packets: list[str], source: str, destination: str, protocol: str) -> bool:
+def _shows(packets: list[str], source: str, destination: str, words: str) -> bool:
     """Whether a line of tshark's, `4 0.001 10.0.0.1 → 10.0.0.2 HTTP 140 GET / HTTP/1.1`, is from one to the other."""
-    ends = rf" {re.escape(str(IPv4Address(source)))} +\S+ +{re.escape(str(IPv4Address(destination)))} "
-    return any(re.search(f"{ends}.*{protocol}", packet) for packet in packets)
+    ends = rf" {re.escape(source)} +\S+ +{re.escape(destination)} "
+    return any(re.search(f"{ends}.*{words}", packet) for packet in packets)
