@@ -9,7 +9,7 @@ from typing import Any
 
 from cilium_lab.checks.expectation import Expectation
 from cilium_lab.checks.lab import Lab
-from cilium_lab.checks.traffic import CURL_POD, WEBPOD, curl_pod
+from cilium_lab.checks.traffic import CURL_POD, curl_pod
 from cilium_lab.kube import agent as agent_view
 from cilium_lab.kube.cluster import Cluster
 from cilium_lab.kube.conditions import Result, met, unmet
@@ -121,29 +121,6 @@ def relay_reaches_all(want: Expectation, lab: Lab) -> Result:
             next="`kubectl -n kube-system logs deploy/hubble-relay`: it names the peers that it does not reach",
         )
     return met(f"Healthcheck Ok, {found[0]}")
-
-
-def translation_shown(want: Expectation, lab: Lab) -> Result:
-    """Hubble shows a request for a Service before its address is translated to a webpod's, and after."""
-    service = str(lab.api.get("/api/v1/namespaces/default/services/webpod")["spec"]["clusterIP"])
-    backends = {str(pod.address) for pod in lab.ready_pods(WEBPOD)}
-    lab.in_pod(CURL_POD, "curl -s -m 3 http://webpod/ >/dev/null || true")
-    agent = lab.agents()[curl_pod(lab).node]
-    observe = f"hubble observe --server {_SOCKET} --type trace-sock --last {_LAST}"
-    flows = parse_flows(lab.in_agent(agent, f"{observe} -o json"))
-    before, after = (
-        {flow.get("IP", {}).get("destination") for flow in flows if flow.get("sock_xlate_point") == point}
-        for point in ("SOCK_XLATE_POINT_PRE_DIRECTION_FWD", "SOCK_XLATE_POINT_POST_DIRECTION_FWD")
-    )
-    shown = {f"pre-xlate-fwd to {service}": service in before, "post-xlate-fwd to a webpod": bool(after & backends)}
-    missing = [name for name, there in shown.items() if not there]
-    if missing:
-        return unmet(
-            expected=", ".join(shown),
-            seen=f"{len(flows)} flows of sockets, none {' or '.join(missing)}",
-            next=f"`{observe}` in the agent {agent.name}",
-        )
-    return met(f"{', '.join(shown)} ({', '.join(sorted(after & backends))})")
 
 
 def parse_flows(text: str) -> list[dict[str, Any]]:

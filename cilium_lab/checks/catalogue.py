@@ -59,7 +59,6 @@ def catalogue(want: Expectation, lab: Lab) -> tuple[Check, ...]:
         checks += [
             check("Hubble's relay reaches every node", agents.relay_reaches_all),
             check("Hubble shows the flows", agents.hubble_shows_flows, lane=_FLOWS),
-            check("Hubble shows Services before and after translation", agents.translation_shown, lane=_FLOWS),
         ]
     if want.storage_class is not None:
         checks.append(check("claim bound, written and removed", addons.claim_is_written, 90.0))

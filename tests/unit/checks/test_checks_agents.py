@@ -16,7 +16,6 @@ from tests.helpers.fake_lab import (
     CILIUM_NODES,
     CP,
     NODES,
-    PODS,
     W1,
     WANT,
     agent_pods,
@@ -166,33 +165,3 @@ def test_relay_reaches_all() -> None:
 )
 def test_a_relay_that_misses_a_node_fails(said: str | HostError, word: str) -> None:
     assert_fails(look(agents.relay_reaches_all, {"SSH k8s-cp": said}), word)
-
-
-SERVICE = {"services/webpod": {"spec": {"clusterIP": "10.98.230.97"}}}
-PRE, POST = "SOCK_XLATE_POINT_PRE_DIRECTION_FWD", "SOCK_XLATE_POINT_POST_DIRECTION_FWD"
-
-
-def translated(*points: tuple[str, str]) -> dict[str, Any]:
-    """What is prepared where the agent shows these flows of sockets: point of translation and destination."""
-    flows = [{"flow": {"IP": {"destination": address}, "sock_xlate_point": point}} for point, address in points]
-    lines = "".join(f"{json.dumps(flow)}\n" for flow in flows)
-    observed = {"EXEC kube-system/cilium-k8s-cp hubble observe": lines, "EXEC default/curl-pod curl": ""}
-    return {**SERVICE, **observed, **PODS, AGENT_PODS: agent_pods(*WANT.nodes)}
-
-
-def test_translation_shown() -> None:
-    assert look(agents.translation_shown, translated((PRE, "10.98.230.97"), (POST, "192.168.2.7"))).ok
-
-
-@pytest.mark.parametrize(
-    ("points", "word"),
-    [
-        ((), "0 flows"),
-        (((PRE, "10.98.230.97"),), "post-xlate-fwd"),
-        (((POST, "192.168.2.7"),), "pre-xlate-fwd"),
-        (((PRE, "10.98.230.97"), (POST, "10.98.230.97")), "post-xlate-fwd"),
-        (((PRE, "10.96.0.1"), (POST, "192.168.2.7")), "pre-xlate-fwd"),
-    ],
-)
-def test_an_untranslated_request_fails(points: tuple[tuple[str, str], ...], word: str) -> None:
-    assert_fails(look(agents.translation_shown, translated(*points)), word)

@@ -28,13 +28,12 @@ from tests.helpers.kubectl_stand_in import KubectlStandIn, answer
 
 def test_the_list_holds_what_applies() -> None:
     names = [check.name for check in catalogue(WANT, FakeLab())]
-    assert len(names) == len(set(names)) == 30
+    assert len(names) == len(set(names)) == 29
     bare = replace(WANT, ipam_mode="cluster-pool", hubble=False, storage_class=None, prometheus_port=None, pages={})
     assert set(names) - {check.name for check in catalogue(bare, FakeLab())} == {
         "CiliumNode and Node agree",
         "Hubble's relay reaches every node",
         "Hubble shows the flows",
-        "Hubble shows Services before and after translation",
         "claim bound, written and removed",
         "Prometheus scrapes Cilium",
         "further pages answer",
@@ -248,7 +247,6 @@ def test_the_names_alone_and_nothing_is_run(tmp_path: Path) -> None:
         "every pod has a route, and every other node's pod CIDR",
         "Hubble's relay reaches every node",
         "Hubble shows the flows",
-        "Hubble shows Services before and after translation",
     ]
 
 
