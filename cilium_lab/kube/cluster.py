@@ -14,9 +14,10 @@ from cilium_lab.kube import decode, kubeadm
 from cilium_lab.kube.agent import STATUS, Query
 from cilium_lab.kube.client import APPLY, BUDGET, MERGE, Api, ApiError
 from cilium_lab.kube.deadline import concurrently
+from cilium_lab.kube.needs import Reference
 from cilium_lab.kube.objects import AgentView, Budget, CiliumNode, Pod, Snapshot, State, Workload
 from cilium_lab.kube.raw import member
-from cilium_lab.kube.state import NAME, NAMESPACE, PATH, parse_state, render_state, split_manager
+from cilium_lab.kube.state import NAME, NAMESPACE, PATH, parse_state, pod_manifest, render_state, split_manager
 
 _PODS = "/api/v1/pods"
 _APPS = "/apis/apps/v1"
@@ -29,10 +30,11 @@ _CHART = "cilium"
 """Name of the release, and of the agents' DaemonSet."""
 _TAIL = 2000
 _GONE = (404, 409)
+"""No such pod, or another one of its name (a precondition does not hold)."""
+_EXISTS = 409
 _NO_UID = "00000000-0000-0000-0000-000000000000"
 _WEBHOOK = "failed calling webhook"
 """In the answer where an admission webhook whose failurePolicy is Fail cannot be reached: no pod is made then."""
-"""No such pod, or another one of its name (a precondition does not hold)."""
 _CORE = "/api/v1"
 _WORKLOADS = {
     "Deployment": f"{_APPS}/deployments",
@@ -40,6 +42,7 @@ _WORKLOADS = {
     "ReplicaSet": f"{_APPS}/replicasets",
     "ReplicationController": f"{_CORE}/replicationcontrollers",
 }
+_KEPT = {"Secret": "secrets", "ConfigMap": "configmaps"}
 _POLICIES = {
     "NetworkPolicy": "/apis/networking.k8s.io/v1/networkpolicies",
     "CiliumNetworkPolicy": f"{_CILIUM}/ciliumnetworkpolicies",
@@ -114,7 +117,20 @@ class Cluster:
             namespaces={item["metadata"]["name"]: item["metadata"].get("labels", {}) for item in namespaces},
             services=tuple(service for service in services if service),
             network_policies=tuple(policies),
+            schedulers=decode.leases(self._items("/apis/coordination.k8s.io/v1/leases")),
         )
+
+    def contents(self, wanted: Iterable[tuple[str, Reference]]) -> dict[str, frozenset[str] | None]:
+        """`Reference.title` -> the keys of the object (a Secret's values are dropped at once); None: there is none."""
+        paths = {
+            one.title(namespace): f"{_CORE}/namespaces/{namespace}/{_KEPT[one.kind]}/{one.name}"
+            for namespace, one in wanted
+        }
+        return dict(zip(paths, concurrently(self._keys, paths.values()), strict=True))
+
+    def _keys(self, path: str) -> frozenset[str] | None:
+        found = self._unless_missing(lambda: self.api.get(path))
+        return None if found is None else frozenset((*member(found, "data"), *member(found, "binaryData")))
 
     def inadmissible(self, snapshot: Snapshot, groups: Iterable[str]) -> dict[str, str]:
         """Of these groups of pods (`Pod.group`) those of which the API server would admit no further pod now, with its
@@ -143,10 +159,33 @@ class Cluster:
         }
         named = {"generateName": "cilium-lab-", "namespace": namespace, "ownerReferences": [owner]}
         meta = {**member(template, "metadata"), **named}
-        body = {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": template["spec"]}
+        return self._denied(namespace, {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": template["spec"]})
+
+    def not_admitted_again(self, pods: Iterable[Pod]) -> dict[str, str]:
+        """Of these pods, which are to be saved, deleted and re-created, those that the API server would not admit
+        again (`Pod.key`), with its words. It is a dry run, which changes nothing."""
+        listed = tuple(pods)
+        answers = concurrently(self._dry_run_again, listed)
+        return {pod.key: words for pod, words in zip(listed, answers, strict=True) if words}
+
+    def _dry_run_again(self, pod: Pod) -> str:
+        """It is there, so that a name that is in use is the answer where nothing else keeps it out."""
+        item = self.find_pod(pod.namespace, pod.name)
+        if item is None:
+            return ""
+        try:
+            _, manifest = split_manager(pod_manifest(item))
+        except ValueError as error:
+            return str(error)
+        return self._denied(pod.namespace, manifest)
+
+    def _denied(self, namespace: str, body: Mapping[str, Any]) -> str:
+        """Why the API server would not admit the pod; empty if it would."""
         try:
             self.api.send("POST", f"{_CORE}/namespaces/{namespace}/pods?dryRun=All", body)
         except ApiError as error:
+            if error.status == _EXISTS:
+                return ""
             denied = 400 <= error.status < 500 and error.status != 429
             if denied or _WEBHOOK in error.message:
                 return error.message

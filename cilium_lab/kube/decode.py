@@ -7,9 +7,11 @@ import gzip
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from datetime import datetime, timedelta
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any, cast
 
+from cilium_lab.kube.needs import full_name
 from cilium_lab.kube.objects import (
     REVISION_LABEL,
     Budget,
@@ -37,6 +39,12 @@ RESTART_KEY = "cilium-lab/restart"
 """Annotation of a Deployment that the rollout has restarted: the new value of that, and the one before it."""
 ROLLOUT_TAINT = "cilium-lab/rollout"
 """Key of the taint that keeps a DaemonSet from re-creating its pod before the agent's restart."""
+_IMAGES = 50
+"""So many images a kubelet lists by default, the largest (nodeStatusMaxImages): with fewer these are all."""
+_FLAPPED = 600
+"""Seconds to ready that no start takes: the pod was ready before."""
+_SILENT = timedelta(seconds=60)
+"""A lease that was not renewed for so long before the newest one has nobody any more."""
 _OWN_GROUPS = ("", "apps", "batch")
 """API groups of Kubernetes' own controllers of pods."""
 _CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
@@ -64,7 +72,14 @@ def node(item: Object) -> Node:
         labels=item["metadata"].get("labels", {}),
         taints=tuple(_taints(item["spec"].get("taints") or ())),
         kubelet=str(item["status"].get("nodeInfo", {}).get("kubeletVersion", "")).removeprefix("v"),
+        images=_images(item["status"].get("images")),
     )
+
+
+def _images(items: list[Object] | None) -> frozenset[str] | None:
+    if not items or len(items) >= _IMAGES:
+        return None
+    return frozenset(full_name(name) for image in items for name in image.get("names") or ())
 
 
 def _taints(items: Iterable[Object]) -> Iterator[Taint]:
@@ -116,7 +131,24 @@ def _pod(item: Object) -> Pod:
         waiting_reason=_waiting_reason(item.get("status", {})),
         spec=spec,
         unscheduled=_message(item, "PodScheduled", "False"),
+        finalizers=tuple(meta.get("finalizers") or ()),
+        took=_took(item),
     )
+
+
+def _took(item: Object) -> int:
+    """Seconds from the start of the pod, or of its newest container if one has restarted, to ready."""
+    status = member(item, "status")
+    ready = [c for c in listed(status, "conditions") if c["type"] == "Ready" and c["status"] == "True"]
+    containers = listed(status, "containerStatuses")
+    begun = [str(status.get("startTime") or "")]
+    if any(container.get("restartCount") for container in containers):
+        begun = [str(member(container, "state", "running").get("startedAt") or "") for container in containers]
+    if not ready or not ready[0].get("lastTransitionTime") or "" in begun:
+        return 0
+    passed = datetime.fromisoformat(ready[0]["lastTransitionTime"]) - max(map(datetime.fromisoformat, begun))
+    seconds = int(passed.total_seconds())
+    return seconds if 0 < seconds < _FLAPPED else 0
 
 
 def _message(item: Object, kind: str, status: str) -> str:
@@ -256,13 +288,25 @@ def claims(claimed: Iterable[Object], volumes: Iterable[Object]) -> dict[str, Cl
         spec = item["spec"]
         one_pod = "ReadWriteOncePod" in (spec.get("accessModes") or ())
         terminating = "deletionTimestamp" in item["metadata"]
-        found[key] = Claim(key, terms.get(spec.get("volumeName", "")), one_pod, terminating)
+        lost = member(item, "status").get("phase") == "Lost"
+        found[key] = Claim(key, terms.get(spec.get("volumeName", "")), one_pod, terminating, lost)
     return found
 
 
 def _volume_terms(spec: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...] | None:
     required = member(spec, "nodeAffinity", "required")
     return tuple(listed(required, "nodeSelectorTerms")) if required else None
+
+
+def leases(items: Iterable[Object]) -> frozenset[str]:
+    """Names of the leases (coordination.k8s.io/v1) that are renewed, by the newest of them: every node renews one."""
+    renewed = [
+        (datetime.fromisoformat(item["spec"]["renewTime"]), str(item["metadata"]["name"]))
+        for item in items
+        if member(item, "spec").get("renewTime")
+    ]
+    newest = max((at for at, _ in renewed), default=None)
+    return frozenset(name for at, name in renewed if newest and newest - at < _SILENT)
 
 
 def service(item: Object) -> Service | None:

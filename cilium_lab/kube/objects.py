@@ -9,6 +9,7 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 from cilium_lab.kube import selectors
+from cilium_lab.kube.needs import Needs, needs
 from cilium_lab.kube.rules import Rules, rules
 
 REVISION_LABEL = "controller-revision-hash"
@@ -41,6 +42,8 @@ class Node:
     """All but those of a cordon and of a rollout."""
     kubelet: str = ""
     """The release of its kubelet, x.y.z; empty where it has not reported one."""
+    images: frozenset[str] | None = None
+    """Names of the images that it has (`needs.full_name`); None: it does not tell all of them."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,10 @@ class Pod:
     """As the API has it."""
     unscheduled: str = ""
     """Why the scheduler has found no node for it, in its own words."""
+    finalizers: tuple[str, ...] = ()
+    """It stays, and keeps its name, until other programs have removed these."""
+    took: int = 0
+    """Seconds from its start to ready; 0: not ready, or it has not been ready all the time since."""
 
     @property
     def key(self) -> str:
@@ -93,7 +100,17 @@ class Pod:
     @cached_property
     def rules(self) -> Rules:
         """What its specification says about where it may run."""
-        return rules(self.spec, self.name)
+        return rules(self.spec)
+
+    @cached_property
+    def needs(self) -> Needs:
+        """What its specification needs besides a node."""
+        return needs(self.spec)
+
+    @property
+    def slowest(self) -> int:
+        """Seconds that one like it takes from its start to ready, at most: by its probes, or as this one took."""
+        return max(self.rules.slowest, self.took)
 
     @property
     def on_pod_network(self) -> bool:
@@ -186,6 +203,8 @@ class Claim:
     """ReadWriteOncePod: no second pod may use it."""
     terminating: bool = False
     """It is deleted as soon as no pod uses it any more."""
+    lost: bool = False
+    """Its volume is gone."""
 
 
 @dataclass(frozen=True)
@@ -312,14 +331,19 @@ class Snapshot:
     pending: tuple[Pod, ...] = ()
     """Pods that have no node yet."""
     claims: Mapping[str, Claim] = field(default_factory=dict[str, Claim])
-    """By key; only a survey (`Cluster.survey`) has them and the four that follow."""
+    """By key; only a survey (`Cluster.survey`) has them and the six that follow."""
     namespaces: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
     """Name -> labels."""
     services: tuple[Service, ...] = ()
     network_policies: tuple[str, ...] = ()
     """`kind namespace/name` of what may keep pods from one another."""
     inadmissible: Mapping[str, str] = field(default_factory=dict[str, str])
-    """`Workload.key` -> why the API server would admit no further pod of it now, in its words."""
+    """`Workload.key`, or the key of a pod that is saved and re-created -> why the API server would admit no further pod
+    of it now, in its words."""
+    contents: Mapping[str, frozenset[str] | None] = field(default_factory=dict[str, frozenset[str] | None])
+    """`Reference.title` -> the keys of the Secret or ConfigMap; None: there is none."""
+    schedulers: frozenset[str] = frozenset()
+    """Names of the leases that are renewed: a scheduler of that name, for one, is at work."""
     endpoints: tuple[Endpoint, ...] = ()
     backends: Mapping[str, int] = field(default_factory=dict[str, int])
     """Service `namespace/name` -> its ready backends."""

@@ -64,6 +64,8 @@ class Rules:
     """Names of PersistentVolumeClaims in the pod's namespace."""
     scratch: tuple[str, ...]
     """Names of emptyDir volumes: their content goes with the pod."""
+    ephemeral: tuple[str, ...]
+    """Names of generic ephemeral volumes: their claims go with the pod, and its successor gets new ones."""
     priority: int
     preempts: bool
     grace: int
@@ -74,8 +76,8 @@ class Rules:
     """The same at most: for so long its startup probe may fail before the kubelet gives it up."""
 
 
-def rules(spec: Object, name: str = "") -> Rules:
-    """The rules of a pod's `spec`; `name` is the pod's own, from which those of ephemeral claims follow."""
+def rules(spec: Object) -> Rules:
+    """The rules of a pod's `spec`."""
     affinity = member(spec, "affinity")
     node_affinity = member(affinity, "nodeAffinity", _REQUIRED)
     containers, volumes = listed(spec, "containers"), listed(spec, "volumes")
@@ -89,8 +91,9 @@ def rules(spec: Object, name: str = "") -> Rules:
         near=tuple(_terms(listed(affinity, "podAffinity", _REQUIRED))),
         apart=tuple(_terms(listed(affinity, "podAntiAffinity", _REQUIRED))),
         spread=tuple(_spread(listed(spec, "topologySpreadConstraints"))),
-        claims=tuple(_claims(volumes, name)),
+        claims=tuple(_claims(volumes)),
         scratch=tuple(v["name"] for v in volumes if "emptyDir" in v),
+        ephemeral=tuple(v["name"] for v in volumes if "ephemeral" in v),
         priority=int(spec.get("priority") or 0),
         preempts=spec.get("preemptionPolicy", "PreemptLowerPriority") != "Never",
         grace=DEFAULT_GRACE if grace is None else int(grace),
@@ -156,12 +159,10 @@ def _host_ports(containers: Iterable[Object]) -> Iterable[tuple[str, str, int]]:
                 yield (port.get("hostIP") or "0.0.0.0", port.get("protocol", "TCP"), int(port["hostPort"]))
 
 
-def _claims(volumes: Iterable[Object], pod: str) -> Iterable[str]:
+def _claims(volumes: Iterable[Object]) -> Iterable[str]:
     for volume in volumes:
         if "persistentVolumeClaim" in volume:
             yield str(volume["persistentVolumeClaim"]["claimName"])
-        elif "ephemeral" in volume:
-            yield f"{pod}-{volume['name']}"
 
 
 def _requests(spec: Object) -> Mapping[str, int]:

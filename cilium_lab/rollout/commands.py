@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from ipaddress import IPv4Network
 
 from cilium_lab.disruption.stages import Stage
@@ -18,7 +19,7 @@ from cilium_lab.rollout.drain import survey
 from cilium_lab.rollout.engine import Engine, utc_stamp
 from cilium_lab.rollout.journal import Journal, ProbesError, pending
 from cilium_lab.rollout.kubernetes import Kubeadm
-from cilium_lab.rollout.outcomes import Way, departures
+from cilium_lab.rollout.outcomes import Departure, Way, departures
 from cilium_lab.rollout.preflight import PreflightFailure, nodes_to_move, preflight_failures, ranges_in_use
 from cilium_lab.rollout.preview import describe, title
 from cilium_lab.rollout.request import Desired
@@ -44,24 +45,27 @@ def preflight(
 ) -> str | None:
     """Standard output for the resources that follow, or None if the migration is refused: then nothing was changed.
 
-    Where every failure is transient (a node or an agent is still starting) it gets `limits.nodes` seconds.
+    Where every failure is transient (a node or an agent is still starting) it gets `limits.nodes` seconds. Pods of
+    Jobs that are at work and pods that are ending are waited for as well.
     """
     waiter = Waiter(say, clock or Clock(), stage=Stage.PREFLIGHT)
     started = waiter.clock.now()
+    first: frozenset[str] | None = None
     while True:
         snapshot = _surveyed(desired, cluster)
         found = preflight_failures(desired, snapshot)
-        waiting = bool(found) and all(failure.transient for failure in found)
-        at_work = [] if found or not snapshot.configured else _at_work(desired, snapshot)
-        waiting = waiting or bool(at_work)
-        limit = desired.limits.nodes if found else desired.limits.jobs
-        if not waiting or waiter.clock.now() - started >= limit:
+        waits = [_Wait(failure, desired.limits.nodes) for failure in found if failure.transient]
+        if not found and snapshot.configured:
+            departing = _departures(desired, snapshot)
+            ending = [one for one in departing if one.way is Way.ENDING]
+            # Of a workload that comes and goes there is always one that ends: those of the first look alone count.
+            first = frozenset(one.pod.uid for one in ending) if first is None else first
+            waits = [*_at_work(desired, departing), *_ending(desired, ending, first)]
+        over = [wait.failure for wait in waits if waiter.clock.now() - started >= wait.limit]
+        if over or not waits or len(waits) < len(found):
             break
         waiter.clock.sleep(_PAUSE)
-    if at_work:
-        why = f"pods of Jobs are at work after {desired.limits.jobs:.0f} s: {', '.join(at_work)}"
-        remedy = "wait for them, raise migration.limits.jobs, or set migration.jobs to delete if their work may be lost"
-        found = (PreflightFailure(why, remedy),)
+    found = found or tuple(over)
     if found:
         say(f"{title(desired, snapshot)} is refused, nothing was changed:")
         for failure in found:
@@ -93,14 +97,37 @@ def _surveyed(desired: Desired, cluster: Cluster) -> Snapshot:
     return survey(desired, cluster, snapshot, moving) if moving else snapshot
 
 
-def _at_work(desired: Desired, snapshot: Snapshot) -> list[str]:
+@dataclass(frozen=True)
+class _Wait:
+    """What may pass by itself within `limit` seconds, and the failure if it does not."""
+
+    failure: PreflightFailure
+    limit: float
+
+
+def _departures(desired: Desired, snapshot: Snapshot) -> list[Departure]:
+    moving = nodes_to_move(desired, snapshot).items()
+    return [one for name, cidr in moving for one in departures(snapshot, desired, name, cidr)]
+
+
+def _at_work(desired: Desired, departing: Iterable[Departure]) -> list[_Wait]:
     """Pods of Jobs that the migration has to wait for."""
-    return [
-        one.pod.key
-        for name, cidr in nodes_to_move(desired, snapshot).items()
-        for one in departures(snapshot, desired, name, cidr)
-        if one.way is Way.JOB
-    ]
+    pods = ", ".join(one.pod.key for one in departing if one.way is Way.JOB)
+    limit = desired.limits.jobs
+    why = f"pods of Jobs are at work after {limit:.0f} s: {pods}"
+    remedy = "wait for them, raise migration.limits.jobs, or set migration.jobs to delete if their work may be lost"
+    return [_Wait(PreflightFailure(why, remedy), limit)] if pods else []
+
+
+def _ending(desired: Desired, ending: Iterable[Departure], first: frozenset[str]) -> list[_Wait]:
+    """Pods that were ending at the first look: one that never goes would keep its node's rollout from going on."""
+    waits: list[_Wait] = []
+    for pod in (one.pod for one in ending if one.pod.uid in first):
+        limit = desired.limits.nodes + pod.rules.grace
+        held = f" (its finalizers: {', '.join(pod.finalizers)})" if pod.finalizers else ""
+        why = f"pod {pod.key} on {pod.node} is ending, and is still there after {limit:.0f} s{held}"
+        waits.append(_Wait(PreflightFailure(why, "see `kubectl describe pod`: its finalizers and its events"), limit))
+    return waits
 
 
 def result(in_use: tuple[IPv4Network, ...], snapshot: Snapshot, stamp: str) -> str:

@@ -21,8 +21,9 @@ from cilium_lab.kube.state import pod_key, pod_manifest
 from cilium_lab.rollout import estimates
 from cilium_lab.rollout.changes import created_after
 from cilium_lab.rollout.health import expected, short, unsettled, words
-from cilium_lab.rollout.outcomes import MOVES, REPLICATED, Departure, Way, departures, held, leaving
+from cilium_lab.rollout.outcomes import MOVES, REPLICATED, Departure, Way, departures, held, leaving, to_recreate
 from cilium_lab.rollout.request import Desired
+from cilium_lab.rollout.successors import needed
 
 _PATIENCE = 3.0
 """Seconds for which the scheduler may say that there is no node: another pod may just be on its way out."""
@@ -43,12 +44,18 @@ def survey(
 ) -> Snapshot:
     """The snapshot with all that `departures` of these nodes (node -> its next pod CIDR) needs."""
     found = cluster.survey(snapshot)
-    groups = {
-        pod.group
+    pods = [
+        pod
         for node, pod_cidr in moving.items()
         for pod in leaving(found, node, pod_cidr, created_after(desired, snapshot, node))
+    ]
+    saved = to_recreate(desired, found)
+    denied = {
+        **cluster.inadmissible(found, {pod.group for pod in pods}),
+        **cluster.not_admitted_again(pod for pod in pods if pod.key in saved and not pod.terminating),
     }
-    return replace(found, inadmissible=cluster.inadmissible(found, groups))
+    wanted = [(pod.namespace, one) for pod in pods for needs in needed(pod, found) for one in needs.objects]
+    return replace(found, inadmissible=denied, contents=cluster.contents(wanted))
 
 
 def next_evictions(snapshot: Snapshot, wanted: Iterable[Pod], before: Baseline) -> tuple[Pod, ...]:
@@ -353,7 +360,8 @@ class Drain:
         now = self._waiter.clock.now()
         for workload in late:
             pods = [pod for pod in (*snapshot.pods, *snapshot.pending) if pod.group == workload.key and not pod.ready]
-            start = max((pod.rules.slowest + pod.rules.grace for pod in pods), default=0)
+            left = (one.pod for one in self._departures if one.pod.group == workload.key)
+            start = max((pod.slowest + pod.rules.grace for pod in (*pods, *left)), default=0)
             limit = self._desired.limits.replacement + start + workload.settling
             if now - self._since[workload.key] >= limit:
                 self._fail(

@@ -25,7 +25,7 @@ CONTROL_PLANE = 90.0
 
 def away(one: Departure) -> float:
     """For how long users miss the pod; 0 where its successor is ready before it ends or others serve meanwhile."""
-    start = _START + one.pod.rules.start
+    start = moved(one.pod)
     if not one.pod.ready:
         return 0.0
     match one.way:
@@ -42,8 +42,8 @@ def away(one: Departure) -> float:
 
 
 def moved(pod: Pod) -> float:
-    """One pod that moves: its successor starts, and it ends."""
-    return _START + pod.rules.start
+    """One pod that moves: its successor starts, as long as it took itself, and it ends."""
+    return max(_START + pod.rules.start, pod.took)
 
 
 def node(found: Iterable[Departure]) -> float:
@@ -56,12 +56,12 @@ def drain_limit(limits: Limits, found: Iterable[Departure]) -> float:
     """Seconds that the drain may take: as configured, or a minute and for each pod its start, its end and another."""
     if limits.drain is not None:
         return limits.drain
-    return 60.0 + sum(60.0 + one.pod.rules.slowest + one.settling + one.pod.rules.grace for one in found)
+    return 60.0 + sum(60.0 + one.pod.slowest + one.settling + one.pod.rules.grace for one in found)
 
 
 def back_limit(limits: Limits, found: Iterable[Departure]) -> float:
     """Seconds until the pods that belong to the node are back: as configured, or two minutes and the longest start."""
     if limits.pods is not None:
         return limits.pods
-    slowest = (one.pod.rules.slowest + one.settling + one.pod.rules.grace for one in found)
+    slowest = (one.pod.slowest + one.settling + one.pod.rules.grace for one in found)
     return 120.0 + max(map(float, slowest), default=0.0)

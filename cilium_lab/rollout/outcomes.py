@@ -22,6 +22,7 @@ from cilium_lab.kube.state import pod_key
 from cilium_lab.rollout.changes import created_after
 from cilium_lab.rollout.placement import Board, feasible, objections, victims
 from cilium_lab.rollout.request import Desired
+from cilium_lab.rollout.successors import Obstacle, gone_at_home, lacking, obstacle
 
 CANARY_LABEL = "cilium-lab/canary"
 REPLICATED = ("Deployment", "StatefulSet", "ReplicaSet", "ReplicationController")
@@ -77,6 +78,11 @@ def leaving(snapshot: Snapshot, node: str, pod_cidr: IPv4Network | None, after: 
     )
 
 
+def to_recreate(desired: Desired, survey: Snapshot) -> frozenset[str]:
+    """Pods that the rollout itself re-creates, `namespace/name`: the user has named them, or a run has saved them."""
+    return frozenset({*desired.recreate, *(pod_key(manifest) for manifest in survey.state.pods)})
+
+
 def is_dns(pod: Pod) -> bool:
     """Whether the pod is one of the cluster's DNS servers: the label that kubeadm and the kubelet's docs use."""
     return pod.labels.get("k8s-app") == "kube-dns"
@@ -85,12 +91,10 @@ def is_dns(pod: Pod) -> bool:
 def departures(survey: Snapshot, desired: Desired, node: str, pod_cidr: IPv4Network | None) -> tuple[Departure, ...]:
     """How every pod leaves `node`, in the order in which they leave. `survey` is one of `Cluster.survey`."""
     board = Board(survey.nodes, survey.pods, survey.claims, survey.namespaces).cordoned(node, on=True)
-    saved = {pod_key(manifest) for manifest in survey.state.pods}
-    allowed = frozenset({*desired.recreate, *saved})
     found: list[Departure] = []
     after = created_after(desired, survey, node)
     for pod in sorted(leaving(survey, node, pod_cidr, after), key=lambda one: _order(one, survey)):
-        one, board = _departure(pod, survey, desired, allowed, board)
+        one, board = _departure(pod, survey, desired, board)
         found.append(one)
     return tuple(_comes_home(one, board.cordoned(node, on=False)) for one in found)
 
@@ -115,26 +119,39 @@ def _order(pod: Pod, survey: Snapshot) -> tuple[bool, bool, str]:
     return (not (workload and workload.surges and workload.replicas == 1), not is_dns(pod), pod.key)
 
 
-def _departure(
-    pod: Pod, survey: Snapshot, desired: Desired, allowed: frozenset[str], board: Board
-) -> tuple[Departure, Board]:
+def _departure(pod: Pod, survey: Snapshot, desired: Desired, board: Board) -> tuple[Departure, Board]:
     kind = pod.owner[0] if pod.owner else ""
     workload = survey.workload(pod)
     if pod.terminating:
-        return Departure(pod, Way.ENDING), board
+        waits = f"it has finalizers: {', '.join(pod.finalizers)}" if pod.finalizers else ""
+        return Departure(pod, Way.ENDING, waits), board
     if kind == "DaemonSet":
-        return _daemon(pod, survey), board
+        return _daemon(pod, survey, desired), board
     if kind == "Job":
         return _job(pod, desired), board
     if kind in REPLICATED and workload is not None:
-        return _replica(pod, workload, survey, board)
-    return _unreplicated(pod, kind, allowed), board
+        return _replica(pod, workload, survey, desired, board)
+    return _unreplicated(pod, kind, survey, desired), board
 
 
-def _daemon(pod: Pod, survey: Snapshot) -> Departure:
-    denied = survey.inadmissible.get(pod.group, "")
-    if pod.ready and denied and not _fits_afterwards(denied):
-        return _inadmissible(pod, denied)
+def _stays(pod: Pod, survey: Snapshot, desired: Desired, *, bound: bool) -> Departure | None:
+    """Refused: a ready pod that could not start again on its own node. `bound`: see `successors.obstacle`."""
+    if not pod.ready:
+        return None
+    found = obstacle(pod, survey, bound=bound) or gone_at_home(pod, survey, registry=desired.registry)
+    if found:
+        return _refused(pod, found)
+    denied = survey.inadmissible.get(pod.key, "") or survey.inadmissible.get(pod.group, "")
+    return _inadmissible(pod, denied) if denied and not _fits_afterwards(denied) else None
+
+
+def _refused(pod: Pod, found: Obstacle) -> Departure:
+    return Departure(pod, Way.REFUSED, found.why, found.remedy)
+
+
+def _daemon(pod: Pod, survey: Snapshot, desired: Desired) -> Departure:
+    if refused := _stays(pod, survey, desired, bound=False):
+        return refused
     before = not tolerates(pod.rules.tolerations, ROLLOUT_TAINT, "", "NoSchedule")
     return Departure(pod, Way.DAEMON if before else Way.DAEMON_AFTER, "it belongs to its node")
 
@@ -152,13 +169,13 @@ def _job(pod: Pod, desired: Desired) -> Departure:
             return Departure(pod, Way.REFUSED, f"it works for {pod.group}, and its work would be lost", remedy)
 
 
-def _unreplicated(pod: Pod, kind: str, allowed: frozenset[str]) -> Departure:
+def _unreplicated(pod: Pod, kind: str, survey: Snapshot, desired: Desired) -> Departure:
     """A bare pod, one of a static manifest, or one of a controller that this program does not know."""
     if kind == "Node":
         why = "the kubelet runs it from a static manifest and would not re-create it"
         return Departure(pod, Way.REFUSED, why, "give it hostNetwork, or take its manifest from the node")
-    if pod.key in allowed:
-        return Departure(pod, Way.BARE, "migration.recreate names it")
+    if pod.key in to_recreate(desired, survey):
+        return _stays(pod, survey, desired, bound=True) or Departure(pod, Way.BARE, "migration.recreate names it")
     recreate = f"add {pod.key} to migration.recreate and it is re-created with a new address"
     if not kind:
         why = "it has no controller, so nothing re-creates it after its node's rollout"
@@ -167,17 +184,25 @@ def _unreplicated(pod: Pod, kind: str, allowed: frozenset[str]) -> Departure:
     return Departure(pod, Way.REFUSED, why, f"{recreate}, by its controller or else by the rollout")
 
 
-def _replica(pod: Pod, workload: Workload, survey: Snapshot, board: Board) -> tuple[Departure, Board]:
-    departure, board = _replica_leaves(pod, workload, survey, board)
+def _replica(pod: Pod, workload: Workload, survey: Snapshot, desired: Desired, board: Board) -> tuple[Departure, Board]:
+    departure, board = _replica_leaves(pod, workload, survey, desired, board)
     return replace(departure, settling=workload.settling), board
 
 
-def _replica_leaves(pod: Pod, workload: Workload, survey: Snapshot, board: Board) -> tuple[Departure, Board]:
+def _replica_leaves(
+    pod: Pod, workload: Workload, survey: Snapshot, desired: Desired, board: Board
+) -> tuple[Departure, Board]:
     rest = board.without(pod)
-    if comes_back(pod, workload):
-        return Departure(pod, Way.AFTER, "a cordon does not keep it from its node"), board
+    bound = bool(member(workload.template, "spec").get("nodeName"))
+    if bound or tolerates(pod.rules.tolerations, CORDON, "", "NoSchedule"):
+        # Of one that tolerates a cordon the successor may be placed on another node as well.
+        found = lacking(pod, () if bound or not pod.ready else feasible(pod, rest), survey, registry=desired.registry)
+        refused = _refused(pod, found) if found else _stays(pod, survey, desired, bound=bound)
+        return refused or Departure(pod, Way.AFTER, "a cordon does not keep it from its node"), board
     if not pod.ready:
         return Departure(pod, Way.EVICT, f"it is not ready ({pod.waiting_reason or 'yet'}), and not waited for"), rest
+    if found := obstacle(pod, survey):
+        return _refused(pod, found), board
     if refused := _never_back(pod, workload, survey):
         return refused, board
     denied = survey.inadmissible.get(workload.key, "")
@@ -188,21 +213,22 @@ def _replica_leaves(pod: Pod, workload: Workload, survey: Snapshot, board: Board
         return Departure(pod, Way.SURGE), rest
     if surges and workload.complete:
         beside = feasible(pod, board)
+        if beside and (found := lacking(pod, beside, survey, registry=desired.registry)):
+            return _refused(pod, found), board
         if beside:
             return Departure(pod, Way.SURGE), rest.with_pod(pod, beside[0].name)
     places = feasible(pod, rest)
+    if places and (found := lacking(pod, places, survey, registry=desired.registry)):
+        return _refused(pod, found), board
     if places:
         return Departure(pod, Way.EVICT, _alone(workload, denied)), rest.with_pod(pod, places[0].name)
+    if found := gone_at_home(pod, survey, registry=desired.registry):
+        return _refused(pod, found), board
     return _in_place(pod, rest), board
 
 
 def _never_back(pod: Pod, workload: Workload, survey: Snapshot) -> Departure | None:
-    """Refused: a ready pod that its controller could not re-create, whatever the scheduler says."""
-    for name in pod.rules.claims:
-        claim = survey.claims.get(f"{pod.namespace}/{name}")
-        if claim and claim.terminating:
-            why = f"its claim {claim.key} is being deleted, and its data would go with the pod"
-            return Departure(pod, Way.REFUSED, why, "save the data and delete the pod, or restore the claim")
+    """Refused: a ready pod that its controller would not re-create, whatever the scheduler says."""
     if workload.ordered:
         peers = [one for one in (*survey.pods, *survey.pending) if one.group == pod.group and not one.ready]
         # In the middle of a rollout a lower one may just be starting: only what is evidently broken counts then.
@@ -218,12 +244,6 @@ def _ordinal(pod: Pod) -> int:
     """The number at the end of a name that its StatefulSet gave; -1 where there is none."""
     number = pod.name.rpartition("-")[2]
     return int(number) if number.isdecimal() else -1
-
-
-def comes_back(pod: Pod, workload: Workload | None) -> bool:
-    """Whether its successor may start on the same node although that is cordoned."""
-    bound = workload is not None and bool(member(workload.template, "spec").get("nodeName"))
-    return bound or tolerates(pod.rules.tolerations, CORDON, "", "NoSchedule")
 
 
 def _fits_afterwards(denied: str) -> bool:

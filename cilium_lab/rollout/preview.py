@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from cilium_lab.kube.client import ApiError, KubectlApi
 from cilium_lab.kube.cluster import Cluster
 from cilium_lab.kube.objects import Snapshot
+from cilium_lab.kube.rules import DEFAULT_GRACE
 from cilium_lab.rollout import estimates
 from cilium_lab.rollout.changes import reasons
 from cilium_lab.rollout.drain import survey
@@ -68,16 +69,27 @@ def _node(name: str, found: Iterable[Departure]) -> Iterable[str]:
         (sum(one.way in MOVES for one in listed), "move"),
         (sum(one.way in RECREATED for one in listed), "are re-created in place"),
         (sum(one.way is Way.JOB for one in listed), "are Jobs' and are waited for"),
+        (sum(one.way is Way.ENDING for one in listed), "are ending and are waited for"),
     )
     yield f"  {name}: {', '.join(f'{count} pods {what}' for count, what in counts if count) or 'no pod leaves'}"
     for one in listed:
-        if one.way is Way.ENDING:
-            continue
         away = estimates.away(one)
         missed = f", away for about {away:.0f} s" if away else ""
-        scratch = ", ".join(one.pod.rules.scratch)
-        lost = f"; the content of its emptyDir {scratch} goes with it" if scratch and one.way is not Way.JOB else ""
-        yield f"    {one.pod.key} {one.way}{missed}{f' ({one.why})' if one.why else ''}{lost}"
+        yield f"    {one.pod.key} {one.way}{missed}{f' ({one.why})' if one.why else ''}{''.join(_besides(one))}"
+
+
+def _besides(one: Departure) -> Iterable[str]:
+    """What becomes of the pod's data, and a long end."""
+    found = one.pod.rules
+    if one.pod.ready and found.grace > DEFAULT_GRACE:
+        yield f"; it may take {duration(found.grace)} to end"
+    if one.way is Way.JOB:
+        return
+    for kind, names in (("emptyDir", found.scratch), ("ephemeral volume", found.ephemeral)):
+        if names:
+            yield f"; the content of its {kind} {', '.join(names)} goes with it"
+    if one.way in MOVES and one.pod.needs.kept:
+        yield f"; its hostPath {', '.join(one.pod.needs.kept)} is another node's then"
 
 
 def _local_services(snapshot: Snapshot, ways: dict[str, tuple[Departure, ...]]) -> Iterable[str]:

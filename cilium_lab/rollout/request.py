@@ -89,6 +89,8 @@ class Desired:
     """The release of control plane and kubelets, x.y.z; empty: it is not compared with the cluster."""
     one_way: bool = False
     """A change that has no way back is meant."""
+    registry: bool = True
+    """Nodes can pull images that they do not have."""
 
     @property
     def ranges(self) -> tuple[IPv4Network, ...]:
@@ -171,6 +173,7 @@ def parse(text: str) -> Request:
             kubernetes=str(tree.get("kubernetes", "")),
             recreate=_texts(tree, "recreate"),
             one_way=bool(tree.get("oneWay", False)),
+            registry=bool(tree.get("registry", True)),
             jobs=str(tree.get("jobs", "wait")),
             services=_texts(tree, "services"),
             canary=None
@@ -201,6 +204,7 @@ def render(desired: Desired) -> dict[str, object]:
         "kubernetes": desired.kubernetes,
         "recreate": list(desired.recreate),
         "oneWay": desired.one_way,
+        "registry": desired.registry,
         "jobs": desired.jobs,
         "services": list(desired.services),
         "limits": asdict(desired.limits),

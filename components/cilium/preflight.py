@@ -81,6 +81,7 @@ def desired_cluster(lab: LabConfig, artifacts: Artifacts = ONLINE) -> Desired:
         kubernetes=lab.versions.kubernetes,
         recreate=(f"{NAMESPACE}/{CURL_POD}", *lab.migration.recreate),
         one_way=lab.migration.one_way,
+        registry=artifacts.images is None,
         jobs=lab.migration.jobs,
         limits=Limits(**lab.migration.limits.model_dump(exclude_none=True)),
         services=("kube-system/kube-dns", f"{NAMESPACE}/{WEBPOD}"),

@@ -98,6 +98,7 @@ class SimulatedApi:
             "/api/v1/persistentvolumes": list,
             "/api/v1/namespaces": list,
             "/api/v1/services": list,
+            "/apis/coordination.k8s.io/v1/leases": list,
             "/apis/networking.k8s.io/v1/networkpolicies": list,
             "/apis/cilium.io/v2/ciliumnetworkpolicies": list,
             "/apis/cilium.io/v2/ciliumclusterwidenetworkpolicies": list,

@@ -254,3 +254,43 @@ def test_quantities() -> None:
         octets("Mi")
     with pytest.raises(ValueError, match="no quantity"):
         octets("1.2.3Mi")
+
+
+def test_leases_that_are_renewed() -> None:
+    def lease(name: str, at: str) -> dict[str, Any]:
+        return {"metadata": {"name": name}, "spec": {"renewTime": f"2026-01-01T00:{at}.000000Z"}}
+
+    never: dict[str, Any] = {"metadata": {"name": "never"}, "spec": {}}
+    assert decode.leases([lease("mine", "09:30"), lease("dead", "01:00"), lease("node", "10:00"), never]) == {
+        "mine",
+        "node",
+    }
+    assert decode.leases([]) == frozenset()
+
+
+def test_how_long_a_pod_took_to_be_ready() -> None:
+    def took(ready: str, restarts: int = 0, status: str = "True") -> int:
+        running = {"running": {"startedAt": "2026-01-01T00:02:00Z"}}
+        state = {
+            "startTime": "2026-01-01T00:00:00Z",
+            "conditions": [{"type": "Ready", "status": status, "lastTransitionTime": f"2026-01-01T{ready}Z"}],
+            "containerStatuses": [{"restartCount": restarts, "state": running}],
+        }
+        meta = {"name": "a", "namespace": "b", "uid": "c"}
+        (pod,) = decode.pods([{"metadata": meta, "spec": {"nodeName": "n"}, "status": state}])
+        return pod.took
+
+    assert took("00:01:30") == 90
+    assert took("00:02:30", restarts=1) == 30
+    assert took("05:00:00") == 0
+    assert took("00:01:30", status="False") == 0
+
+
+def test_a_node_that_lists_as_many_images_as_it_may_does_not_tell_all() -> None:
+    def images(count: int) -> frozenset[str] | None:
+        listed = [{"names": [f"team.example/app:{number}"]} for number in range(count)]
+        return decode.node({"metadata": {"name": "n"}, "spec": {}, "status": {"images": listed}}).images
+
+    assert images(2) == {"team.example/app:0", "team.example/app:1"}
+    assert images(50) is None
+    assert images(0) is None

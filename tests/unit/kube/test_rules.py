@@ -130,7 +130,6 @@ def test_the_rest_of_the_rules() -> None:
             "preemptionPolicy": "Never",
             "terminationGracePeriodSeconds": 0,
         },
-        "web-0",
     )
     assert (found.node_selector, found.node_terms) == ({"disk": "ssd"}, ({},))
     assert [(one.topology, one.namespaces, one.namespace_selector) for one in (*found.near, *found.apart)] == [
@@ -139,7 +138,7 @@ def test_the_rest_of_the_rules() -> None:
     ]
     assert [(one.max_skew, one.topology, one.min_domains) for one in found.spread] == [(2, "host", 3)]
     assert found.host_ports == {("10.0.0.1", "UDP", 53), ("0.0.0.0", "TCP", 80)}
-    assert (found.claims, found.scratch) == (("data", "web-0-b"), ("c",))
+    assert (found.claims, found.scratch, found.ephemeral) == (("data",), ("c",), ("b",))
     assert (found.priority, found.preempts, found.grace, found.start) == (7, False, 0, 25)
     empty = rules({})
     assert (empty.grace, empty.preempts, empty.node_terms, empty.requests) == (DEFAULT_GRACE, True, None, {})

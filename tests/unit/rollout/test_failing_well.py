@@ -305,3 +305,29 @@ def test_a_signal_ends_the_program_in_order(tmp_path: Path, number: signal.Signa
     started = kubectl.notes[0]
     assert not Path(started["kubeconfig"]).parent.exists()
     assert not Path(f"/proc/{started['pid']}").exists()
+
+
+def test_a_pod_that_is_ending_and_never_goes_is_refused_with_nothing_changed() -> None:
+    cluster = SimulatedCluster()
+    pod = next(pod for pod in cluster.pods.values() if pod.name.startswith("webpod"))
+    pod.gone_at = 1e9
+    want, told, api = desired("cluster-pool"), list[str](), SimulatedApi(cluster)
+    cluster.advance(10.0)
+    clock = Clock(lambda: cluster.now, cluster.advance)
+    began = cluster.now
+    assert preflight(want, Cluster(api, want.non_masquerade_cidrs), say=told.append, clock=clock) is None
+    assert f"pod {pod.key} on {pod.node} is ending, and is still there after 125 s" in "\n".join(told)
+    assert cluster.now - began < 140.0
+    assert api.changes == []
+
+
+def test_a_pod_that_ends_in_time_is_waited_for() -> None:
+    cluster = SimulatedCluster()
+    pod = next(pod for pod in cluster.pods.values() if pod.name.startswith("webpod"))
+    pod.gone_at = 60.0
+    want, told = desired("cluster-pool"), list[str]()
+    cluster.advance(10.0)
+    clock = Clock(lambda: cluster.now, cluster.advance)
+    reached = Cluster(SimulatedApi(cluster), want.non_masquerade_cidrs)
+    assert preflight(want, reached, say=told.append, clock=clock) is not None, told
+    assert cluster.now >= 60.0
