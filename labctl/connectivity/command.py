@@ -21,6 +21,7 @@ _FOLDER = Path(__file__).parent
 _LIMIT = 2400
 """Seconds for the whole suite, after which it is cancelled and the rest counts as failed."""
 _REPORT = "/run/cilium-lab-connectivity.xml"
+_PROGRAM = "/run/cilium-lab-connectivity.sh"
 _UNIT = "cilium-lab-connectivity"
 _PROPERTIES = ("--property", "TimeoutStopSec=240")
 _NAMES = ("outside", "farther")
@@ -35,7 +36,9 @@ def connectivity(arguments: Sequence[str]) -> int:
     """
     made = parser(connectivity)
     add_stack(made)
-    made.add_argument("--test", metavar="REGEX", action="append", default=[], help="these alone; may be repeated")
+    made.add_argument(
+        "--test", metavar="REGEX", action="append", default=[], help="these alone, by TEST/SCENARIO; may be repeated"
+    )
     made.add_argument("--json", action="store_true", help="print every test as JSON instead of a table")
     made.add_argument("--junit", metavar="FILE", type=Path, help="write the suite's JUnit file there")
     made.add_argument("--log", metavar="FILE", type=Path, help="write all that the suite printed there")
@@ -102,7 +105,8 @@ def _run(
     _on(session, want["router"], "outside.sh", ["start", str(_LIMIT + 300)])
     try:
         printed = _stream(session, want["control_plane"], suite)
-        junit = _on(session, want["control_plane"], None, ["cat", _REPORT])
+        # none where the suite ended before its first test
+        junit = _on(session, want["control_plane"], None, ["sh", "-c", f"cat {_REPORT} 2> /dev/null || true"])
     finally:
         _on(session, want["router"], "outside.sh", ["stop"])
     return junit, printed
@@ -113,8 +117,10 @@ def _stream(session: Session, host: str, suite: Sequence[str]) -> list[str]:
 
     It is a unit of its own on the host: when this process is interrupted, it is stopped, and cleans up behind itself.
     """
-    unit = ["systemd-run", "--quiet", "--pipe", "--wait", "--collect", "--unit", _UNIT, *_PROPERTIES]
-    command = _ssh(session, host, f'{shlex.join(unit)} bash -c "$(cat)" suite.sh {shlex.join(suite)}')
+    unit = ["systemd-run", "--quiet", "--pipe", "--wait", "--collect", "--unit", _UNIT, *_PROPERTIES, "bash", _PROGRAM]
+    command = _ssh(session, host, f"umask 077; cat > {_PROGRAM} && {shlex.join(unit)}")
+    # In a file with its words, because systemd would replace variables in arguments.
+    program = f"set -- {shlex.join(suite)}\n".encode() + (_FOLDER / "suite.sh").read_bytes()
     began, printed = time.monotonic(), list[str]()
     with subprocess.Popen(
         command, env=session.environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
@@ -123,7 +129,7 @@ def _stream(session: Session, host: str, suite: Sequence[str]) -> list[str]:
         assert child.stdout
         try:
             with child.stdin as stream:
-                stream.write((_FOLDER / "suite.sh").read_bytes())
+                stream.write(program)
             for raw in child.stdout:
                 printed.append(raw.decode(errors="replace").rstrip())
                 if test := report.begun(printed[-1]):
