@@ -302,8 +302,11 @@ class Engine:
         self._waiter.wait(Condition(Name.ROUTES_TO_BOTH, routed, self._limits.routes))
 
     def _verify(self, step: Step, before: Snapshot) -> None:
-        """The invariants, with the mode that each agent should be in after the step."""
-        modes = {name: view.mode or "" for name, view in before.views.items()}
+        """The invariants, with the mode that each agent should be in after the step.
+
+        Of an agent that did not tell its mode before the step, any mode will do.
+        """
+        modes = {name: view.mode for name, view in before.views.items() if view.mode}
         if step.stage is Stage.MOVE_NODE:
             modes[step.node] = self._desired.mode
 
@@ -311,7 +314,8 @@ class Engine:
             snapshot = self._cluster.observe()
             # A node whose rollout an earlier run began may have pods that are cut off until its rollout is done again.
             begun = {*snapshot.state.nodes, *(p.key for p in snapshot.pods if p.node in snapshot.state.nodes)}
-            found = invariants.violated(self._desired, snapshot, modes, self._also_in_use)
+            told = {name: view.mode for name, view in snapshot.views.items() if view.mode}
+            found = invariants.violated(self._desired, snapshot, {**told, **modes}, self._also_in_use)
             found = tuple(v for v in found if not (v.invariant in ("I2", "I5", "I6") and v.subject in begun))
             found = not_excused(found, snapshot, self._before)
             return _result(found, "I1 to I7 hold", "the subjects of what is violated")

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from cilium_lab.disruption.stages import Stage
 from cilium_lab.kube.client import ApiError
 from cilium_lab.kube.cluster import Cluster
 from cilium_lab.kube.conditions import Clock, Waiter
@@ -22,6 +23,7 @@ from cilium_lab.kube.objects import State
 from cilium_lab.rollout.commands import preflight, run
 from cilium_lab.rollout.engine import Engine
 from cilium_lab.rollout.journal import Journal
+from cilium_lab.rollout.plan import Step
 from cilium_lab.rollout.request import Limits, render
 from tests.helpers.kubectl_stand_in import KubectlStandIn, answer
 from tests.helpers.simulated_api import SimulatedApi
@@ -331,3 +333,41 @@ def test_a_pod_that_ends_in_time_is_waited_for() -> None:
     reached = Cluster(SimulatedApi(cluster), want.non_masquerade_cidrs)
     assert preflight(want, reached, say=told.append, clock=clock) is not None, told
     assert cluster.now >= 60.0
+
+
+class Unanswered(SimulatedApi):
+    """The query of an agent with that number, the first one's being 1, has no answer."""
+
+    def __init__(self, cluster: SimulatedCluster, number: int) -> None:
+        super().__init__(cluster)
+        self._left = number
+
+    def execute(self, namespace: str, pod: str, container: str, script: str) -> str:
+        self._left -= 1
+        if self._left == 0:
+            raise ApiError(f"kubectl exec {pod}", 0, "no answer: no end within 2 s")
+        return super().execute(namespace, pod, container, script)
+
+
+@pytest.mark.parametrize("number", range(1, 62, 10))
+def test_an_agent_that_does_not_answer_once_ends_no_run(number: int) -> None:
+    cluster = SimulatedCluster()
+    configure(cluster, "cluster-pool")
+    assert migrate(cluster, desired("cluster-pool"), Unanswered(cluster, number))
+
+
+@pytest.mark.parametrize("lacking", ["k8s-w2 is not queried", "k8s-w2 does not say"])
+def test_an_agent_whose_mode_was_not_told_before_a_step_may_be_in_any_after_it(lacking: str) -> None:
+    """A kubelet that has just restarted calls its node's agent not ready for a moment, and a busy one answers late."""
+    cluster = SimulatedCluster()
+    cluster.advance(2.0)
+    want = desired("kubernetes")
+    reached = Cluster(SimulatedApi(cluster), want.non_masquerade_cidrs)
+    before = reached.observe()
+    views = {name: view for name, view in before.views.items() if name != "k8s-w2"}
+    if lacking.endswith("say"):
+        views["k8s-w2"] = replace(before.views["k8s-w2"], mode=None)
+    waiter = Waiter(lambda _line: None, Clock(lambda: cluster.now, cluster.advance))
+    engine = Engine(want, reached, waiter)
+    step = Step(Stage.MOVE_NODE, "", "k8s-cp")
+    engine._verify(step, replace(before, views=views))  # pyright: ignore[reportPrivateUsage]
