@@ -89,7 +89,7 @@ class Machine:
     bridge_filter: bool
     """Packets between two machines on one bridge pass iptables (net.bridge.bridge-nf-call-iptables)."""
     no_tunnel: str = ""
-    """The kernel's words where it makes no link of the tunnel's kind; empty where it does, or nothing asks for one."""
+    """The kernel's words where it makes no link of the tunnel's kind; empty where it does, or nothing wants one."""
 
 
 def look(config: LabConfig) -> Machine:

@@ -85,7 +85,7 @@ class Engine:
         self._waiter.stage = Stage.OPERATOR
         self._waiter.wait(Condition(Name.OPERATOR_CONFIGURED, self._operator_configured, self._limits.operator))
         done: list[Step] = []
-        snapshot = self._cluster.observe(EVERYTHING)
+        snapshot = self._observe(EVERYTHING)
         if plan(self._desired, snapshot):
             self._before = Before(self._desired, self._cluster, self._waiter).known(snapshot)
             self._workloads = frozenset(workload.key for workload in snapshot.workloads)
@@ -105,11 +105,22 @@ class Engine:
             self._verify(step, snapshot)
             self._waiter.report(Name.DONE, step.node, self._waiter.clock.now() - started, step.stage)
             done.append(step)
-            snapshot = self._cluster.observe()
+            snapshot = self._observe()
         if done:
             self._finish()
             self._cluster.write_state(State())
         return tuple(done)
+
+    def _observe(self, query: Query = Query.STATUS) -> Snapshot:
+        """The cluster between two steps. An agent that does not answer, of a busy node, gets as long as a condition."""
+        until = self._waiter.clock.now() + self._limits.invariants
+        while True:
+            try:
+                return self._cluster.observe(query)
+            except ApiError:
+                if self._waiter.clock.now() >= until:
+                    raise
+                self._waiter.clock.sleep(self._waiter.pause)
 
     def _expect(self, snapshot: Snapshot) -> Rollouts:
         """How long each node's rollout is expected to take."""
@@ -325,7 +336,7 @@ class Engine:
     def _finish(self) -> None:
         """I1 to I8 and I10 for the last time; no waiting mends drops, so they are only reported."""
         self._waiter.stage = Stage.FINISH
-        final = self._cluster.observe(EVERYTHING)
+        final = self._observe(EVERYTHING)
         modes = dict.fromkeys(final.views, self._desired.mode)
 
         def hold() -> Result:
