@@ -45,7 +45,7 @@ def kubelet_behind(desired: Desired, snapshot: Snapshot, node: str) -> bool:
 
 
 def upgrades(desired: Desired, snapshot: Snapshot) -> tuple[str, ...]:
-    """What is upgraded, in words: `kubelet 1.33.3 -> 1.33.13`; empty where nothing is behind."""
+    """What is upgraded, in words: `kubelet OLD -> NEW`; empty where nothing is behind."""
     found: dict[str, None] = {}
     if control_plane_behind(desired, snapshot):
         earlier = sorted({one for one in control_plane(snapshot).values() if one != desired.kubernetes}, key=_order)

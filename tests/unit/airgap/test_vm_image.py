@@ -117,7 +117,7 @@ def test_a_release_of_kubernetes_is_built_for_stacks_that_name_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str
 ) -> None:
     file = tmp_path / f"Pulumi.{embedded.EMBEDDED}.yaml"
-    monkeypatch.setattr(embedded, "ROOT", tmp_path)
+    monkeypatch.setattr(session, "ROOT", tmp_path)
     for text, named in ((f"    kubernetes: {version}\n", version), (f"    cilium: {version}\n", KUBERNETES)):
         file.write_text(f"config:\n  cilium-lab:versions:\n{text}")
         assert embedded.wanted_kubernetes() == named

@@ -139,7 +139,7 @@ def test_a_changed_config_map_is_updated_and_never_missing(stack: str) -> None:
 def test_secrets_are_marked_wherever_they_are(stack: str) -> None:
     outputs = lab(stack).outputs["exports"]
     assert {name for name, value in outputs.items() if is_secret(value)} == {
-        *("kubeconfig", "sshConfig", "sshKey", "sshKnownHosts", "expectation")
+        *("kubeconfig", "sshConfig", "sshKey", "sshKnownHosts", "expectation", "images")
     }
     found = lab(stack).by_name()
     assert "stdout" in found["k8s-cp-kubeconfig"].request.additionalSecretOutputs
