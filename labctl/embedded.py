@@ -25,8 +25,9 @@ from sandbox import sandbox
 EMBEDDED = "embedded"
 CONTAINERS = "lxc:///system"
 """The libvirt of its hosts."""
-_OF_THE_USER = ("PULUMI_STACK", "SSH_AUTH_SOCK")
-"""Variables of the user's own stacks and keys. At an agent that does not answer the official command provider fails."""
+_OF_THE_USER = ("PULUMI_STACK", "PULUMI_OPTION_", "SSH_AUTH_SOCK")
+"""Beginnings of variables of the user's own stacks and keys. At an agent that does not answer the official command
+provider fails."""
 _ORPHAN_LIMIT = 20.0
 """Seconds for a Pulumi whose caller was killed to end what it has begun."""
 
@@ -58,6 +59,20 @@ class Embedded(Session):
         """The stack's file: the state's scenario, or else the checkout's."""
         return next(iter(self.folder.glob("scenario-*.yaml")), super().stack_file)
 
+    def forget_salt(self) -> None:
+        """Take the salt out of the stack's file: it belongs to one passphrase, and this state has another one or none.
+
+        Pulumi writes it there when it opens the stack, and refuses one that does not fit. A scenario has one of its
+        own; that of the checkout's file is another lab's then.
+        """
+        file = self.stack_file
+        if file != super().stack_file:
+            return
+        lines = file.read_text().splitlines(keepends=True)
+        kept = [line for line in lines if not line.startswith("encryptionsalt:")]
+        if kept != lines:
+            file.write_text("".join(kept))
+
     def forget_scenario(self) -> None:
         """Let the checkout's file be the stack's again."""
         for path in self.folder.glob("scenario-*.yaml"):
@@ -67,7 +82,7 @@ class Embedded(Session):
         """The state's passphrase is named by file, never by value."""
         folders = [CURRENT / "pulumi" / "bin", CURRENT / "bundle" / "bin"]
         return {
-            **{name: value for name, value in os.environ.items() if name not in _OF_THE_USER},
+            **{name: value for name, value in os.environ.items() if not name.startswith(_OF_THE_USER)},
             **GRPC,
             "PATH": ":".join([*map(str, folders), os.environ.get("PATH", ""), "/usr/sbin", "/sbin"]),
             # as if every command that reads the stack's file were given --config-file
@@ -129,9 +144,9 @@ class Embedded(Session):
     def _latest(self) -> Mapping[str, Any]:
         return json.loads(self._checkpoint.read_text())["checkpoint"].get("latest") or {}
 
-    def fingerprint(self) -> str:
-        """Of all that `pulumi up` reads but the machine and the live cluster."""
-        return unchanged.fingerprint(self.stack_file, self._checkpoint)
+    def fingerprint(self, *, state: bool = True) -> str:
+        """Of all that `pulumi up` reads but the machine and the live cluster; without `state` also without Pulumi's."""
+        return unchanged.fingerprint(self.stack_file, self._checkpoint if state else None)
 
     def prepare(self) -> None:
         """Make the state's folders, its passphrase, and install the plugins; nothing that is there is touched."""
@@ -143,7 +158,7 @@ class Embedded(Session):
             descriptor = os.open(self._passphrase, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
             os.write(descriptor, secrets.token_urlsafe(32).encode())
             os.close(descriptor)
-            forget_salt()
+            self.forget_salt()
         for name, version in PULUMI_PLUGINS.items():
             self._install_plugin(name, version)
         selected = self.command(self.pulumi("stack", "select", "--create", EMBEDDED))
@@ -215,8 +230,8 @@ class Embedded(Session):
         for folder in (self.hosts, self.folder / "migrations", self.folder / "bench", self.temporary):
             shutil.rmtree(folder, ignore_errors=True)
         unchanged.forget(self.folder)
+        self.forget_salt()
         self.forget_scenario()
-        forget_salt()
 
 
 def _is_entered(process: int) -> bool:
@@ -230,18 +245,6 @@ def _is_entered(process: int) -> bool:
         except (OSError, ValueError, KeyError):  # it ended meanwhile
             continue
     return False
-
-
-def forget_salt() -> None:
-    """Take the salt out of the stack's file: it belongs to one passphrase, and this state has another one or none.
-
-    Pulumi writes it there when it opens the stack, and refuses one that does not fit.
-    """
-    file = ROOT / f"Pulumi.{EMBEDDED}.yaml"
-    lines = file.read_text().splitlines(keepends=True)
-    kept = [line for line in lines if not line.startswith("encryptionsalt:")]
-    if kept != lines:
-        file.write_text("".join(kept))
 
 
 def wants_virtual_machines() -> bool:

@@ -19,7 +19,6 @@ from labctl.command import parser, split
 from labctl.embedded import (
     EMBEDDED,
     Embedded,
-    forget_salt,
     wanted_kubernetes,
     wanted_release,
     wants_virtual_machines,
@@ -55,13 +54,14 @@ def bring_up(session: Embedded, words: Sequence[str] = (), given: argparse.Names
         return code
     # words may leave something undone, so that the next `up` has to be previewed again
     same = not words and unchanged.since_last_up(session.folder, session.fingerprint())
+    read = session.fingerprint(state=False)
     with figures.sampling_memory():
         code, outputs = update_unchanged(session, figures) if same else _update(session, figures, words)
     if outputs is None:
         return code
     print(figures.table())
     if code == 0:
-        if not words:
+        if not words and session.fingerprint(state=False) == read:  # nothing was changed meanwhile
             unchanged.note(session.folder, session.fingerprint())
         print(f"\n{ending(outputs)}")
     return code
@@ -159,8 +159,8 @@ def destroy(arguments: Sequence[str]) -> int:
     session = Embedded()
     if made.parse_args(options).force:
         sandbox.stop()
+        session.forget_salt()
         subprocess.run(["rm", "-rf", "--one-file-system", STATE], check=True)
-        forget_salt()
         return 0
     if session.has_resources:
         _open_to_destroy(session)

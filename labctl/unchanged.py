@@ -19,15 +19,15 @@ _NOTE = "up.json"
 _PROGRAM = ("__main__.py", "Pulumi.yaml", "components", "cilium_lab")
 
 
-def fingerprint(stack_file: Path, checkpoint: Path, root: Path = ROOT, current: Path = CURRENT) -> str:
-    """Of the program, the stack's file, the artifacts, the Python environment, and Pulumi's state of the stack."""
+def fingerprint(stack_file: Path, checkpoint: Path | None, root: Path = ROOT, current: Path = CURRENT) -> str:
+    """Of the program, the stack's file, the artifacts, the Python environment, and Pulumi's state if it is given."""
     digest = hashlib.sha256(f"{root}\0{sys.version}\0".encode())
     for path in sorted(_files(root, _PROGRAM)):
         digest.update(f"{path.relative_to(root)}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\0".encode())
     digest.update(stack_file.read_bytes())
     for link in (root / ".venv", *(sorted(current.iterdir()) if current.is_dir() else ())):
         digest.update(f"{link.name}\0{os.readlink(link) if link.is_symlink() else ''}\0".encode())
-    digest.update(checkpoint.read_bytes() if checkpoint.exists() else b"")
+    digest.update(checkpoint.read_bytes() if checkpoint and checkpoint.exists() else b"")
     return digest.hexdigest()
 
 

@@ -19,7 +19,7 @@ from labctl.stacks import find
 
 _FOLDER = Path(__file__).parent
 _LIMIT = 2400
-"""Seconds for the whole suite, after which it is cancelled and the rest counts as failed."""
+"""Seconds for the whole suite, after which it is cancelled, and writes no results."""
 _REPORT = "/run/cilium-lab-connectivity.xml"
 _PROGRAM = "/run/cilium-lab-connectivity.sh"
 _UNIT = "cilium-lab-connectivity"
@@ -43,20 +43,25 @@ def connectivity(arguments: Sequence[str]) -> int:
     made.add_argument("--junit", metavar="FILE", type=Path, help="write the suite's JUnit file there")
     made.add_argument("--log", metavar="FILE", type=Path, help="write all that the suite printed there")
     given = made.parse_args(arguments)
+    for file in filter(None, (given.junit, given.log)):
+        if not file.parent.is_dir():
+            raise LabError(expected=f"a folder for {file}", seen=f"no {file.parent}", next=f"mkdir -p {file.parent}")
     with find(given.stack) as session:
         outputs = session.refresh()
         left_out = () if _has_envoy(session) else report.WITHOUT_ENVOY
-        junit, printed = _run(session, outputs, given.test, left_out)
-    if given.junit:
-        given.junit.write_text(junit)
+        status, junit, printed = _run(session, outputs, given.test, left_out)
     if given.log:
         given.log.write_text("\n".join(printed) + "\n")
     try:
         found = report.results(junit, printed, left_out)
+        if status and not report.failed(found):
+            raise ValueError(f"exit status {status} without a failed test")
     except ValueError as error:
         seen = f"{error}; it ended with: {' / '.join(printed[-6:]) or 'no word'}"
         step = "./lab verify; and the same again with --log FILE for all that the suite says"
         raise LabError(expected="results of `cilium connectivity test`", seen=seen, next=step) from None
+    if given.junit:
+        given.junit.write_text(junit)
     print(report.document(found) if given.json else report.text(found))
     return 1 if report.failed(found) else 0
 
@@ -97,28 +102,33 @@ def _has_envoy(session: Session) -> bool:
 
 def _run(
     session: Session, outputs: Mapping[str, Any], chosen: Sequence[str], left_out: Sequence[report.LeftOut]
-) -> tuple[str, list[str]]:
-    """The suite's JUnit file, and the lines that it printed."""
+) -> tuple[int, str, list[str]]:
+    """The suite's exit status, its JUnit file, and what it printed. Raises LabError where another one runs."""
     want = json.loads(session.expectation.read_text())
     behind = want["router_addresses"][-2:]
     suite = words(outputs["images"], behind, chosen, left_out)
+    running = _on(session, want["control_plane"], None, ["sh", "-c", f"systemctl is-active {_UNIT} || true"])
+    if running.strip() not in ("inactive", "failed", "unknown"):
+        step = f"wait for its end, or ./lab ssh {want['control_plane']} systemctl stop {_UNIT}"
+        raise LabError(expected="no other suite on this lab", seen=f"{_UNIT} is {running.strip()}", next=step)
     _on(session, want["router"], "outside.sh", ["start", str(_LIMIT + 300)])
     try:
-        printed = _stream(session, want["control_plane"], suite)
+        status, printed = _stream(session, want["control_plane"], suite)
         # none where the suite ended before its first test
-        junit = _on(session, want["control_plane"], None, ["sh", "-c", f"cat {_REPORT} 2> /dev/null || true"])
+        taken = f"cat {_REPORT} 2> /dev/null; rm -f {_REPORT} {_PROGRAM}"
+        junit = _on(session, want["control_plane"], None, ["sh", "-c", taken])
     finally:
         _on(session, want["router"], "outside.sh", ["stop"])
-    return junit, printed
+    return status, junit, printed
 
 
-def _stream(session: Session, host: str, suite: Sequence[str]) -> list[str]:
-    """Run the suite and tell how far it is; the lines that it printed. Its exit status is in its JUnit file.
+def _stream(session: Session, host: str, suite: Sequence[str]) -> tuple[int, list[str]]:
+    """Run the suite and tell how far it is; its exit status, and the lines that it printed.
 
     It is a unit of its own on the host: when this process is interrupted, it is stopped, and cleans up behind itself.
     """
     unit = ["systemd-run", "--quiet", "--pipe", "--wait", "--collect", "--unit", _UNIT, *_PROPERTIES, "bash", _PROGRAM]
-    command = _ssh(session, host, f"umask 077; cat > {_PROGRAM} && {shlex.join(unit)}")
+    command = _ssh(session, host, f"umask 077; rm -f {_REPORT}; cat > {_PROGRAM} && {shlex.join(unit)}")
     # In a file with its words, because systemd would replace variables in arguments.
     program = f"set -- {shlex.join(suite)}\n".encode() + (_FOLDER / "suite.sh").read_bytes()
     began, printed = time.monotonic(), list[str]()
@@ -139,7 +149,7 @@ def _stream(session: Session, host: str, suite: Sequence[str]) -> list[str]:
             print("stopping the suite, and removing its namespaces", file=sys.stderr, flush=True)
             _on(session, host, None, ["systemctl", "stop", _UNIT])
             raise
-    return printed
+    return child.returncode, printed
 
 
 def progress(test: tuple[str, int, int], seconds: float) -> str:

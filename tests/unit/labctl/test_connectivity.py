@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from labctl.command import LabError
 from labctl.connectivity import command, report
 from labctl.connectivity.report import WITHOUT_ENVOY, Result
+from labctl.workstation import Workstation
 
 JUNIT = """<?xml version="1.0" encoding="UTF-8"?>
 <testsuites tests="4" disabled="2" failures="1" time="11.5">
@@ -144,3 +147,85 @@ def test_what_an_interrupted_run_has_left_is_no_obstacle(tmp_path: Path) -> None
     name = "cilium-lab-connectivity-1"
     done, _calls = run_suite(tmp_path, THERE=name, MINE=name)
     assert done.returncode == 0, done.stderr
+
+
+# --- the command, with hosts that are folders
+
+
+SSH = """#!/bin/bash
+host=$5 line=$6
+echo "$host: ${line:0:60}" >> calls
+case $line in
+*is-active*) echo "${RUNNING:-inactive}" ;;
+*"cat /run/"*) [ ! -e report ] || cat report; rm -f report ;;
+*systemd-run*) cat > /dev/null; rm -f report; [ -z "$WRITES" ] || cp junit report; echo said; exit "${STATUS:-0}" ;;
+*) cat > /dev/null ;;
+esac
+"""
+
+
+@pytest.fixture
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A lab whose hosts an ssh stands for; an earlier run has left its report there."""
+    (tmp_path / "ssh").write_text(SSH)
+    (tmp_path / "ssh").chmod(0o755)
+    (tmp_path / "junit").write_text(
+        JUNIT.replace("failed", "passed").replace("<failure", "<x").replace("/failure", "/x")
+    )
+    (tmp_path / "report").write_text(JUNIT)
+    want = {
+        "router": "router",
+        "control_plane": "k8s-cp",
+        "router_addresses": ["172.31.1.20", "10.10.1.2", "10.10.2.2"],
+    }
+    (tmp_path / "expectation.json").write_text(json.dumps(want))
+    session = Workstation("lab")
+    session.folder = tmp_path
+    monkeypatch.setattr(Workstation, "__enter__", lambda _self: session)
+    monkeypatch.setattr(Workstation, "__exit__", lambda *_: None)
+    monkeypatch.setattr(Workstation, "refresh", lambda _self: {"images": IMAGES})
+    monkeypatch.setattr(Workstation, "kubectl", lambda _self, *_words: {"items": []})
+    monkeypatch.setattr(command, "find", lambda _name: session)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_what_the_suite_wrote_is_shown(
+    lab: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WRITES", "1")
+    assert command.connectivity(["--json", "--junit", "out.xml"]) == 0
+    assert [one["outcome"] for one in json.loads(capsys.readouterr().out)] == ["passed", "passed", "skipped", "skipped"]
+    assert (lab / "out.xml").exists()
+    assert (lab / "calls").read_text().splitlines()[-1].startswith('router: bash -c "$(cat)" outside.sh stop')
+
+
+def test_an_earlier_run_s_report_does_not_stand_for_one_that_wrote_none(
+    lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STATUS", "1")
+    with pytest.raises(LabError, match="no JUnit file"):
+        command.connectivity([])
+
+
+def test_a_suite_that_ended_badly_without_a_failed_test_is_no_success(
+    lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STATUS", "1")
+    monkeypatch.setenv("WRITES", "1")
+    with pytest.raises(LabError, match="exit status 1 without a failed test"):
+        command.connectivity([])
+
+
+def test_a_second_suite_at_the_same_time_is_refused_before_anything(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUNNING", "active")
+    with pytest.raises(LabError, match="no other suite on this lab"):
+        command.connectivity([])
+    assert len((lab / "calls").read_text().splitlines()) == 1
+
+
+def test_a_folder_that_is_not_there_is_told_before_the_suite_runs(lab: Path) -> None:
+    with pytest.raises(LabError, match=r"a folder for out/x\.xml"):
+        command.connectivity(["--junit", "out/x.xml"])
+    assert not (lab / "calls").exists()

@@ -10,7 +10,7 @@ import pytest
 
 from airgap import prerequisites
 from airgap.recipes import TOOLCHAIN
-from labctl import embedded, lifecycle, source, venv
+from labctl import lifecycle, session, source, venv
 from labctl.embedded import Embedded
 from labctl.figures import Figures
 from sandbox import sandbox
@@ -33,7 +33,7 @@ def done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(lifecycle, "CURRENT", tmp_path / "cache")
     monkeypatch.setattr(lifecycle, "Embedded", lambda: Embedded(state))
     monkeypatch.setattr(source, "make", lambda names: steps.append(f"build {' '.join(names)}") or [])
-    monkeypatch.setattr(embedded, "ROOT", tmp_path)
+    monkeypatch.setattr(session, "ROOT", tmp_path)
     (tmp_path / "Pulumi.embedded.yaml").write_text("config: {}\n")
     monkeypatch.setattr(prerequisites, "install", note("packages"))
     monkeypatch.setattr(venv, "link_program_environment", note("Python environment"))
@@ -104,19 +104,44 @@ def test_the_second_up_is_previewed_unless_nothing_has_changed_since_a_good_one(
 ) -> None:
     state = tmp_path / "state"
     stack(state, "a")
-    fingerprints = iter("aabb" if changed else "aaaa")
+    files = ["before"]
     monkeypatch.setattr(lifecycle, "open_sandbox", lambda *_words: None)
     monkeypatch.setattr(Embedded, "heal", lambda *_words: 0)
     monkeypatch.setattr(Embedded, "refresh", lambda _session: {"next": []})
     monkeypatch.setattr(lifecycle, "pages", lambda _outputs: [])
-    monkeypatch.setattr(Embedded, "fingerprint", lambda _session: next(fingerprints))
+    monkeypatch.setattr(Embedded, "fingerprint", lambda _session, state=True: f"{files}")
     for check in (1 if failed else 0, 0):
         monkeypatch.setattr(Embedded, "check", lambda _session, code=check: code)
         monkeypatch.setattr(Embedded, "check_beside", lambda _session: (0, ""))
         assert lifecycle.bring_up(Embedded(state), words) == check
+        files += ["changed"] if changed else []
     first, last = (step.removeprefix("pulumi --cwd ") for step in done if step.startswith("pulumi"))
     assert first == " ".join(["up --yes --stack embedded", *words])
     assert last == second
+
+
+def test_what_was_changed_during_an_up_is_previewed_by_the_next(
+    tmp_path: Path, done: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pulumi has read the files by then: the lab is not what they say now."""
+    state = tmp_path / "state"
+    stack(state, "a")
+    files = ["before"]
+
+    def check(_session: Embedded) -> int:
+        files[:] = ["changed"]
+        return 0
+
+    monkeypatch.setattr(lifecycle, "open_sandbox", lambda *_words: None)
+    monkeypatch.setattr(Embedded, "heal", lambda *_words: 0)
+    monkeypatch.setattr(Embedded, "refresh", lambda _session: {"next": []})
+    monkeypatch.setattr(lifecycle, "pages", lambda _outputs: [])
+    monkeypatch.setattr(Embedded, "fingerprint", lambda _session, state=True: f"{files}")
+    monkeypatch.setattr(Embedded, "check", check)
+    for _ in range(2):
+        assert lifecycle.bring_up(Embedded(state), ()) == 0
+    ups = [step.removeprefix("pulumi --cwd ") for step in done if step.startswith("pulumi")]
+    assert ups == ["up --yes --stack embedded"] * 2
 
 
 def test_the_first_up_is_not_previewed(tmp_path: Path, done: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ import yaml
 from cilium_lab.config.errors import ConfigErrors
 from cilium_lab.config.load import parse
 from labctl import scenarios
+from labctl import session as session_module
 from labctl.command import LabError
 from labctl.embedded import Embedded
 
@@ -83,3 +84,24 @@ def test_a_scenario_does_not_take_a_running_lab_s_place(tmp_path: Path) -> None:
 def test_an_unknown_scenario_is_told_with_those_that_there_are(tmp_path: Path) -> None:
     with pytest.raises(LabError, match=r"expected: one of the scenarios .*kubernetes-vxlan-bpf.*\n  seen: vxlan"):
         scenarios.take(Embedded(tmp_path), "vxlan")
+
+
+def test_a_scenario_s_end_leaves_the_salt_of_the_lab_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_module, "ROOT", tmp_path)
+    file = tmp_path / "Pulumi.embedded.yaml"
+    file.write_text("config: {}\nencryptionsalt: v1:x\n")
+    state = Embedded(tmp_path / "state")
+    scenarios.take(state, "kubernetes-vxlan-bpf")
+    state.forget_salt()
+    assert "encryptionsalt" in file.read_text()
+    state.forget_scenario()
+    state.forget_salt()
+    assert file.read_text() == "config: {}\n"
+
+
+def test_options_of_pulumi_in_the_users_environment_do_not_reach_the_lab(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PULUMI_OPTION_CONFIG_FILE", "/elsewhere.yaml")
+    monkeypatch.setenv("PULUMI_OPTION_TARGET", "x")
+    assert not [name for name in Embedded(tmp_path).environment() if name.startswith("PULUMI_OPTION_")]
