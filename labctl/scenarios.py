@@ -36,4 +36,5 @@ def take(session: Embedded, name: str) -> None:
         )
     session.forget_scenario()
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    target.touch(mode=0o600)
     target.write_text((FOLDER / f"{name}.yaml").read_text())

@@ -51,6 +51,7 @@ def since_last_up(folder: Path, now: str) -> bool:
 def note(folder: Path, now: str) -> None:
     """Keep the fingerprint after an `up` that ended well, with every check."""
     fresh = folder / f".{_NOTE}"
+    fresh.touch(mode=0o600)
     fresh.write_text(json.dumps({"fingerprint": now}) + "\n")
     fresh.replace(folder / _NOTE)
 

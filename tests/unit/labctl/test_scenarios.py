@@ -61,6 +61,7 @@ def test_the_state_s_copy_stands_for_the_checkout_s_file(tmp_path: Path) -> None
     assert "PULUMI_OPTION_CONFIG_FILE" not in session.environment()
     scenarios.take(session, "kubernetes-vxlan-bpf")
     assert session.stack_file == tmp_path / "scenario-kubernetes-vxlan-bpf.yaml"
+    assert session.stack_file.stat().st_mode & 0o777 == 0o600
     assert session.environment()["PULUMI_OPTION_CONFIG_FILE"] == str(session.stack_file)
     scenarios.take(session, "cluster-pool-vxlan-bpf")
     assert [path.name for path in tmp_path.glob("scenario-*")] == ["scenario-cluster-pool-vxlan-bpf.yaml"]

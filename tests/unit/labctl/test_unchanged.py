@@ -65,6 +65,7 @@ def test_only_the_noted_fingerprint_counts(tmp_path: Path) -> None:
     assert not unchanged.since_last_up(tmp_path, "a")
     unchanged.note(tmp_path, "a")
     assert unchanged.since_last_up(tmp_path, "a")
+    assert (tmp_path / "up.json").stat().st_mode & 0o777 == 0o600
     assert not unchanged.since_last_up(tmp_path, "b")
     unchanged.forget(tmp_path)
     assert not unchanged.since_last_up(tmp_path, "a")
