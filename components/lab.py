@@ -58,7 +58,9 @@ class Lab(pulumi.ComponentResource):
             # children inherit deleted_with from their parent (the engine's inheritFromParent)
             return pulumi.ResourceOptions(parent=self, deleted_with=control_plane, depends_on=after)
 
-        probe = Probe("probe", topology, machines, provider=provider, opts=inside()) if config.migration.probe else None
+        probe = None
+        if config.migration.probe:
+            probe = Probe("probe", topology, machines, config.migration.probe_rate, provider=provider, opts=inside())
         probe_objects: Sequence[pulumi.Resource] = probe.objects if probe else ()
         probe_hosts = probe.hosts if probe else None
         ready = inside(*cluster.nodes, *probe_objects)

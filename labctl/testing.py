@@ -16,6 +16,10 @@ from labctl.source import BUILT
 
 _KINDS = ("unit", "engine", "cluster", "vm", "scenarios")
 _USUAL = _KINDS[:3]
+_BESIDE_EACH_OTHER = ("-n", "auto", "--dist", "worksteal")
+"""For pytest: tests that share nothing, on all processors. Those of the machine and the lab come one after another."""
+_INTERRUPTED, _NONE_CHOSEN = 2, 5
+"""Exit codes of pytest."""
 
 
 def test(arguments: Sequence[str]) -> int:
@@ -24,15 +28,29 @@ def test(arguments: Sequence[str]) -> int:
     Words that name no kind go to pytest: ./lab test unit -k sandbox. The kind unit needs neither root nor packages of
     the system nor anything that is built; the others install and build what they lack, as ./lab up does.
     """
-    options, words = split(arguments)
+    options, given = split(arguments)
     parser(test, "[--help] [unit] [engine] [cluster] [vm] [scenarios] [WORD...]").parse_args(options)
-    kinds = [word for word in words if word in _KINDS]
-    others = [word for word in words if word not in _KINDS]
+    kinds = [word for word in given if word in _KINDS]
+    others = [word for word in given if word not in _KINDS]
     if kinds != ["unit"]:
         prerequisites.install()
         BUILT.build([*TOOLCHAIN, *BUNDLE, *CHARTS, *(VIRTUAL_MACHINES if "vm" in kinds else ())])
         venv.link_program_environment()
-    return _pytest([ROOT / "tests" / kind for kind in kinds or _USUAL], others)
+    runs = [([kind], _BESIDE_EACH_OTHER) for kind in kinds or _USUAL if kind == "unit"]
+    if alone := [kind for kind in kinds or _USUAL if kind != "unit"]:
+        runs.append((alone, ()))
+    codes: list[int] = []
+    for of, words in runs:
+        codes.append(_pytest([ROOT / "tests" / kind for kind in of], [*words, *others]))
+        if codes[-1] == _INTERRUPTED:
+            break
+    return _of_all(codes)
+
+
+def _of_all(codes: Sequence[int]) -> int:
+    """The exit code of several runs: words such as -k may choose no test of one, if they choose some of another."""
+    some = [code for code in codes if code != _NONE_CHOSEN]
+    return max(some, default=_NONE_CHOSEN)
 
 
 def lint(arguments: Sequence[str]) -> int:

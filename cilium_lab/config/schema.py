@@ -155,6 +155,12 @@ class Migration(Options):
     probe: bool = Field(
         default=False, description="Send requests to the Services all the while, and record what came back (bundle)."
     )
+    probe_rate: Annotated[int, Field(ge=10, le=200)] = Field(
+        default=100,
+        description="Requests a second of those probes, of a Service from inside and of nodes' ports from outside each;"
+        " fewer load a small machine less, and below 100 an outage is measured too coarsely for the thresholds.",
+        examples=[25],
+    )
     recreate: tuple[Annotated[Pod, Field(description="One pod.", examples=["default/mine"])], ...] = Field(
         default=(),
         strict=False,

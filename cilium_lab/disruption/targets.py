@@ -12,6 +12,7 @@ from shlex import quote
 from typing import Any
 
 from cilium_lab.config.versions import own_image
+from cilium_lab.disruption.thresholds import THRESHOLDS
 
 WORKLOAD = "probe"
 """The Deployment and the Service that are probed."""
@@ -34,6 +35,7 @@ _FOLDER = "/var/lib/cilium-lab/probe"
 _LABELS = {"app": PROBER}
 _LIMIT = "20m"
 """After which a forgotten probe runner ends by itself."""
+RATE = round(THRESHOLDS.rate)
 _NICE = -15
 """A probe that waits for the processor would measure its own wait, not the service's."""
 
@@ -54,6 +56,8 @@ class Hosts:
     """Private SSH key in OpenSSH's format."""
     known_hosts: str
     """The hosts' public keys: lines of known_hosts(5)."""
+    rate: int = RATE
+    """Requests a second, of the Service from inside and of nodes' ports from the router each."""
 
     @property
     def addresses(self) -> dict[str, str]:
@@ -70,6 +74,7 @@ class Hosts:
             "behind": self.behind,
             "key": self.key,
             "knownHosts": self.known_hosts,
+            "rate": self.rate,
         }
 
 
@@ -83,6 +88,7 @@ def parse_hosts(tree: Mapping[str, Any]) -> Hosts:
         behind=str(tree["behind"]),
         key=str(tree["key"]),
         known_hosts=str(tree["knownHosts"]),
+        rate=int(tree["rate"]),
     )
 
 
@@ -100,25 +106,28 @@ class Service:
 def targets(hosts: Hosts, service: Service) -> dict[str, tuple[str, ...]]:
     """Source -> the arguments of its `probe run`; a number behind @ is requests a second.
 
-    150 pages a second are requested of the Service from inside, 120 of the nodes' ports from the router.
+    Of `hosts.rate` pages a second half as many more are requested of the Service from inside, and a fifth more of the
+    nodes' ports from the router: a source that moves or waits for a processor leaves enough of them.
     """
-    page = f"service=http:{service.address}:{service.pages}@50"
+    rate = hosts.rate
+    page = f"service=http:{service.address}:{service.pages}@{_share(rate, 2)}"
     ports = [f"nodeport-{name}=http:{address}:{service.node_port}" for name, address in hosts.nodes.items()]
     return {
-        hosts.router: tuple(f"{port}@{_share(120, ports)}" for port in ports),
+        hosts.router: tuple(f"{port}@{_share(rate * 6, 5 * len(ports))}" for port in ports),
         **dict.fromkeys(hosts.inside, (page,)),
         POD: (
             page,
-            f"dns=dns/{_NAME}:{service.dns}:53@50",
-            f"stream=tcp:{service.address}:{service.echo}@100",
-            f"datagrams=udp:{service.address}:{service.echo}@100",
-            f"outside=http:{hosts.behind}:80@10",
+            f"dns=dns/{_NAME}:{service.dns}:53@{_share(rate, 2)}",
+            f"stream=tcp:{service.address}:{service.echo}@{rate}",
+            f"datagrams=udp:{service.address}:{service.echo}@{rate}",
+            f"outside=http:{hosts.behind}:80@{_share(rate, 10)}",
         ),
     }
 
 
-def _share(rate: int, among: Sequence[object]) -> int:
-    return -(-rate // len(among))
+def _share(rate: int, among: int) -> int:
+    """Rounded up."""
+    return -(-rate // among)
 
 
 def prober(requested: Sequence[str], until: str) -> dict[str, Any]:

@@ -23,7 +23,10 @@ _LABELS = {"app": WORKLOAD}
 
 
 class Probe(pulumi.ComponentResource):
-    """`objects` are the workload's; `hosts` (a secret) are those that probes run on, and how to reach them."""
+    """`objects` are the workload's; `hosts` (a secret) are those that probes run on, and how to reach them.
+
+    `rate` is how many requests a second they are to send.
+    """
 
     objects: list[pulumi.Resource]
     hosts: pulumi.Output[Hosts]
@@ -33,6 +36,7 @@ class Probe(pulumi.ComponentResource):
         name: str,
         topology: Topology,
         machines: Mapping[str, Machine],
+        rate: int,
         *,
         provider: pulumi.ProviderResource,
         opts: pulumi.ResourceOptions | None = None,
@@ -45,7 +49,7 @@ class Probe(pulumi.ComponentResource):
         public = {host: machine.access.host.public for host, machine in machines.items()}
         private = machines[topology.router.name].access.user.private
         self.hosts = pulumi.Output.secret(
-            pulumi.Output.all(private=private, **public).apply(lambda keys: _hosts(topology, keys))
+            pulumi.Output.all(private=private, **public).apply(lambda keys: _hosts(topology, keys, rate))
         )
         self.register_outputs({})
 
@@ -123,7 +127,7 @@ def _metadata() -> dict[str, Any]:
     return {"name": WORKLOAD, "namespace": NAMESPACE, "labels": dict(_LABELS)}
 
 
-def _hosts(topology: Topology, keys: Mapping[str, str]) -> Hosts:
+def _hosts(topology: Topology, keys: Mapping[str, str], rate: int) -> Hosts:
     """Probes run on the router, the control plane and the first worker. `keys` has `private` and host names."""
     behind = topology.router_network
     workers = [host.name for host in topology.nodes if host.role == "worker"]
@@ -135,4 +139,5 @@ def _hosts(topology: Topology, keys: Mapping[str, str]) -> Hosts:
         behind=str(behind.links[0].interface.ip if behind.links else behind.address),
         key=keys["private"],
         known_hosts=known_hosts(topology, keys),
+        rate=rate,
     )

@@ -15,6 +15,7 @@ from typing import Self
 
 from cilium_lab.checks.expectation import Expectation
 from cilium_lab.disruption.record import records_of
+from cilium_lab.disruption.targets import RATE
 from cilium_lab.paths import STATE
 from labctl.command import LabError
 from labctl.embedded import Embedded
@@ -47,6 +48,7 @@ class Stack:
         self.folder.mkdir(parents=True, mode=0o700)
         shutil.copy(self.session.stack_file, self._file)
         self._config("--path", "migration.probe", "true")
+        self._config("--path", "migration.probeRate", str(RATE))
         return self
 
     def _bring_up(self) -> None:

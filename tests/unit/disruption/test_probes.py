@@ -5,7 +5,11 @@ from __future__ import annotations
 import datetime
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cilium_lab.disruption.record import DONE, Kind, RunDirectory, finished, read_record
 from cilium_lab.disruption.stages import Name, Stage
@@ -34,6 +38,16 @@ def test_a_hundred_requests_a_second_and_more_from_inside_and_from_the_router() 
     assert rates(requested[POD], "tcp") == rates(requested[POD], "udp") == 100
     assert rates(requested[POD], "dns") > 0
     assert any("http:10.10.1.200:80@" in word for word in requested[POD])
+
+
+@given(st.integers(10, 200))
+def test_every_rate_leaves_some_requests_over(rate: int) -> None:
+    """Enough are sent, though a source that moves or waits leaves some out; and no more than are of use."""
+    requested = targets(replace(HOSTS, rate=rate), SERVICE)
+    inside = [rates(requested[source], "http:10.97.0.1:") for source in ("k8s-cp", "k8s-w1", POD)]
+    assert 1.5 * rate <= sum(inside) <= 1.5 * rate + 3
+    assert 1.2 * rate <= rates(requested["router"], "http") <= 1.2 * rate + 3
+    assert rates(requested[POD], "tcp") == rates(requested[POD], "udp") == rate
 
 
 def test_hosts_travel_through_a_document_and_do_not_tell_the_key() -> None:

@@ -158,6 +158,9 @@ def test_a_node_rollout_that_a_kill_has_split_has_no_ratio() -> None:
 def test_too_few_requests_are_no_measurement() -> None:
     few = RunRecord(Kind.STAGED, "a", "b", T, T + 40, DONE, EVENTS, (run("service", "http", 120),))
     assert any("no measurement" in words for words in missed(outcome("run", few)))
+    fewer = replace(few, probe_runs=(run("service", "http", 30), run("nodeport-k8s-w1", "http", 30)))
+    assert any("30 and 30 (no measurement)" in words for words in missed(outcome("run", fewer)))
+    assert missed(outcome("run", fewer), wanted=25) == ()
     none = RunRecord(Kind.STAGED, "a", "b", T, None, "")
     assert "ended: never, wanted done" in missed(outcome("run", none))
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -242,9 +243,36 @@ def test_unit_tests_and_checkers_need_neither_root_nor_packages_nor_a_build(
     assert testing.test(["unit", "-k", "sandbox"]) == 5
     assert testing.lint([]) == 5
     unit = LAB.parent / "tests" / "unit"
-    assert called[0] == [f"{tmp_path}/bin/python", "-m", "pytest", str(unit), "-k", "sandbox"]
+    assert called[0][:4] == [f"{tmp_path}/bin/python", "-m", "pytest", str(unit)]
+    assert called[0][4:] == ["-n", "auto", "--dist", "worksteal", "-k", "sandbox"]
     assert called[1][:3] == called[0][:3]
     assert {str(unit / "test_style.py"), str(unit / "test_layers.py")} <= set(called[1][3:])
+
+
+@pytest.mark.parametrize(
+    ("codes", "whole"),
+    [((0, 0), 0), ((5, 0), 0), ((0, 5), 0), ((5, 5), 5), ((1, 5), 1), ((0, 1), 1), ((1, 0), 1), ((2,), 2)],
+)
+def test_tests_of_the_lab_follow_those_that_run_beside_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, codes: tuple[int, ...], whole: int
+) -> None:
+    left = list(codes)
+    called: list[list[str]] = []
+
+    def pytest_of_the_environment(words: list[str | Path], **_options: object) -> subprocess.CompletedProcess[str]:
+        called.append([str(word) for word in words[3:]])
+        return subprocess.CompletedProcess(words, left.pop(0))
+
+    monkeypatch.setattr(prerequisites, "install", lambda: None)
+    monkeypatch.setattr(testing, "BUILT", SimpleNamespace(build=lambda _recipes: None))
+    monkeypatch.setattr(venv, "environment", lambda _pins: tmp_path)
+    monkeypatch.setattr(venv, "link_program_environment", lambda: None)
+    monkeypatch.setattr(subprocess, "run", pytest_of_the_environment)
+    assert testing.test([]) == whole
+    assert left == []
+    tests = LAB.parent / "tests"
+    assert called[0] == [str(tests / "unit"), "-n", "auto", "--dist", "worksteal"]
+    assert called[1:] == [[str(tests / "engine"), str(tests / "cluster")]][: len(codes) - 1]
 
 
 @pytest.mark.parametrize("words", [[], ["engine"], ["unit", "cluster"], ["vm"]])
