@@ -36,12 +36,14 @@ def test(arguments: Sequence[str]) -> int:
         prerequisites.install()
         BUILT.build([*TOOLCHAIN, *BUNDLE, *CHARTS, *(VIRTUAL_MACHINES if "vm" in kinds else ())])
         venv.link_program_environment()
-    runs = [([kind], _BESIDE_EACH_OTHER) for kind in kinds or _USUAL if kind == "unit"]
-    if alone := [kind for kind in kinds or _USUAL if kind != "unit"]:
-        runs.append((alone, ()))
+    chosen = kinds or _USUAL
+    beside = [kind for kind in chosen if kind == "unit"]
+    alone = [kind for kind in chosen if kind != "unit"]
     codes: list[int] = []
-    for of, words in runs:
-        codes.append(_pytest([ROOT / "tests" / kind for kind in of], [*words, *others]))
+    for run, words in ((beside, _BESIDE_EACH_OTHER), (alone, ())):
+        if not run:
+            continue
+        codes.append(_pytest([ROOT / "tests" / kind for kind in run], [*words, *others]))
         if codes[-1] == _INTERRUPTED:
             break
     return _of_all(codes)

@@ -47,6 +47,7 @@ def test_the_document_is_what_the_probes_read(tmp_path: Path) -> None:
         "behind": "10.10.1.200",
         "key": "none",
         "knownHosts": "",
+        "rate": 100,
     }
     document = json.dumps({"kubeconfig": "{}", "hosts": hosts})
     words = [sys.executable, "-m", "cilium_lab.disruption", "begin", str(tmp_path)]
