@@ -16,6 +16,7 @@ import pulumi_kubernetes as kubernetes
 
 from cilium_lab.artifacts.bundle import Artifacts
 from cilium_lab.config.schema import LabConfig
+from components.cilium import layer_7
 from components.cilium.ipam import (
     MASQUERADE_CONFIG_MAP,
     masquerade_agent,
@@ -24,7 +25,7 @@ from components.cilium.ipam import (
     pools,
 )
 from components.cilium.preflight import Passed
-from components.cilium.values import merge, values
+from components.cilium.values import has_envoy, merge, values
 from components.manifest import declare
 
 NAMESPACE = "kube-system"
@@ -36,7 +37,10 @@ _PENDING = "status in (pending-install, pending-upgrade, pending-rollback)"
 
 
 class Cilium(pulumi.ComponentResource):
-    """The Helm release and the ConfigMap before it. `release` is up when the nodes are ready."""
+    """The Helm release, the ConfigMap before it, and, where no Envoy runs, what refuses policies that it would apply.
+
+    `release` is up when the nodes are ready.
+    """
 
     release: kubernetes.helm.v3.Release
     resources: list[pulumi.Resource]
@@ -86,6 +90,8 @@ class Cilium(pulumi.ComponentResource):
             ),
         )
         self.resources.append(self.release)
+        for manifest in () if has_envoy(artifacts) else layer_7.manifests():
+            declare(f"{name}-layer-7-{manifest['kind'].lower()}", manifest, opts=child)
         self.register_outputs({})
 
 

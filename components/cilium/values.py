@@ -43,7 +43,7 @@ ENVOY_REPOSITORY = "quay.io/cilium/cilium-envoy"
 
 
 def has_envoy(artifacts: Artifacts) -> bool:
-    """Whether the artifacts hold Envoy; without it policies on layer 7 are not enforced, all others are."""
+    """Whether the artifacts hold Envoy; without it policies on layer 7 are refused (`layer_7`), all others enforced."""
     return artifacts.has_repository(ENVOY_REPOSITORY)
 
 

@@ -113,6 +113,33 @@ def test_every_command_of_the_study_shows_what_the_study_shows(checkout: Checkou
     assert sum(one["ok"] is True for one in commands) > 45
 
 
+@pytest.mark.parametrize(
+    ("rule", "refused"),
+    [
+        ({"ports": [{"port": "80"}]}, False),
+        ({"ports": [{"port": "53"}], "rules": {"dns": [{"matchPattern": "*"}]}}, False),
+        ({"ports": [{"port": "80"}], "rules": {"http": [{"method": "GET"}]}}, True),
+        ({"ports": [{"port": "443"}], "serverNames": ["example.com"]}, True),
+    ],
+)
+@pytest.mark.parametrize("side", ["ingress", "egress"])
+@pytest.mark.parametrize("listed", [False, True])
+def test_policies_that_no_agent_would_apply_are_refused_in_words(
+    checkout: Checkout, rule: dict[str, Any], refused: bool, side: str, listed: bool
+) -> None:
+    spec = {"endpointSelector": {}, side: [{"toPorts": [{"ports": [{"port": "81"}]}, rule]}]}
+    policy = {
+        "apiVersion": "cilium.io/v2",
+        "kind": "CiliumNetworkPolicy",
+        "metadata": {"name": "tried"},
+        **({"specs": [{"endpointSelector": {}}, spec]} if listed else {"spec": spec}),
+    }
+    done = checkout.lab("kubectl", "apply", "--dry-run=server", "-f", "-", stdin=json.dumps(policy), check=False)
+    assert (done.returncode != 0) == refused, done.stderr
+    if refused:
+        assert "no Envoy runs in this lab" in done.stderr
+
+
 def own_suite(checkout: Checkout) -> None:
     """A few tests of Cilium's own suite: pods, Services, policies, and the router as the world outside."""
     chosen = ("no-policies", "client-egress", "to-cidr-external")
