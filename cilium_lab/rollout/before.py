@@ -5,9 +5,11 @@ Kept in the cluster until the migration ends, so that a run that continues a kil
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from cilium_lab.disruption.stages import Name
+from cilium_lab.kube.client import ApiError
 from cilium_lab.kube.cluster import Cluster
 from cilium_lab.kube.conditions import Condition, Result, Waiter, met, poll, unmet
 from cilium_lab.kube.objects import Baseline, Snapshot
@@ -74,9 +76,7 @@ class Before:
         try:
             trial.start()
             trial.wait_until_ready()
-            failed = trial.query()
-            if failed:  # once more: an answer may be late
-                failed = {name: why for name, why in trial.query().items() if name in failed}
+            failed = _once_more(trial)
         finally:
             trial.end()
         if failed:
@@ -94,3 +94,12 @@ class Before:
     def _report(self, found: Baseline) -> None:
         for line in notes(found):
             self._waiter.report(Name.BASELINE, "", 0.0, f"{line}: noted, and not waited for")
+
+
+def _once_more(trial: Trial) -> Mapping[str, str]:
+    """The questions without an answer in two tries: one may be late. Raises ApiError if the second try fails."""
+    try:
+        failed = trial.query()
+    except ApiError:
+        return trial.query()
+    return {name: why for name, why in trial.query().items() if name in failed} if failed else failed

@@ -10,9 +10,10 @@ from typing import Any
 from cilium_lab.config.versions import minor
 from cilium_lab.disruption.stages import Name
 from cilium_lab.kube.agent import Query
+from cilium_lab.kube.client import ApiError
 from cilium_lab.kube.cluster import Cluster
 from cilium_lab.kube.conditions import Condition, Result, Waiter, met, unmet
-from cilium_lab.kube.objects import Baseline, Pod, Snapshot
+from cilium_lab.kube.objects import AgentView, Baseline, Pod, Snapshot
 from cilium_lab.kube.raw import listed
 from cilium_lab.kube.state import CREATED_KEY, pod_key
 from cilium_lab.rollout import estimates
@@ -232,13 +233,20 @@ class NodeRollout:
     def _restart_agent(self, pod_cidr: IPv4Network | None) -> None:
         snapshot = self._cluster.snapshot()
         agent = snapshot.agent(self._node)
-        view = self._cluster.view(agent) if agent and agent.ready else None
+        view = self._view(agent) if agent and agent.ready else None
         here = view is not None and view.mode == self._desired.mode and pod_cidr in (None, view.pod_cidr)
         if not here or snapshot.is_behind(self._node):
             if pod_cidr and self._desired.mode == "cluster-pool":
                 others = tuple(other for other in snapshot.pod_cidrs(self._node) if other != pod_cidr)
                 self._cluster.set_pod_cidrs(self._node, (pod_cidr, *others))
             self._agents.restart(self._node, self._desired.mode, pod_cidr)
+
+    def _view(self, agent: Pod) -> AgentView | None:
+        """None of one that does not answer: it is restarted, which comes next in any case."""
+        try:
+            return self._cluster.view(agent)
+        except ApiError:
+            return None
 
     def _recreate_saved(self) -> None:
         """Re-create the saved pods, then remove them from the state. One whose controller has made another is not."""

@@ -349,8 +349,8 @@ class Unanswered(SimulatedApi):
         return super().execute(namespace, pod, container, script)
 
 
-@pytest.mark.parametrize("number", [4, 11, 20, 35, 50, 65])
-def test_an_agent_that_does_not_answer_once_between_steps_ends_no_run(number: int) -> None:
+@pytest.mark.parametrize("number", [4, 7, 11, 20, 23, 35, 38, 50, 53, 65])
+def test_an_agent_that_does_not_answer_once_ends_no_run(number: int) -> None:
     cluster = SimulatedCluster()
     configure(cluster, "cluster-pool")
     done, told = migrate(cluster, desired("cluster-pool"), Unanswered(cluster, number))
