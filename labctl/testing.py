@@ -16,6 +16,8 @@ from labctl.source import BUILT
 
 _KINDS = ("unit", "engine", "cluster", "vm", "scenarios")
 _USUAL = _KINDS[:3]
+_LONG = "long"
+"""Names the tests of this marker besides: what they show costs more minutes than a change may have to wait."""
 _BESIDE_EACH_OTHER = ("-n", "auto", "--dist", "worksteal")
 """For pytest: tests that share nothing, on all processors. Those of the machine and the lab come one after another."""
 _INTERRUPTED, _NONE_CHOSEN = 2, 5
@@ -25,13 +27,15 @@ _INTERRUPTED, _NONE_CHOSEN = 2, 5
 def test(arguments: Sequence[str]) -> int:
     """Run the tests: unit, engine and cluster, or those named; vm for virtual machines, scenarios for other datapaths.
 
-    Words that name no kind go to pytest: ./lab test unit -k sandbox. The kind unit needs neither root nor packages of
-    the system nor anything that is built; the others install and build what they lack, as ./lab up does.
+    With long, those that are left out otherwise for the time that they take. Words that name no kind go to pytest:
+    ./lab test unit -k sandbox. The kind unit needs neither root nor packages of the system nor anything that is built;
+    the others install and build what they lack, as ./lab up does.
     """
     options, given = split(arguments)
-    parser(test, "[--help] [unit] [engine] [cluster] [vm] [scenarios] [WORD...]").parse_args(options)
+    parser(test, "[--help] [unit] [engine] [cluster] [vm] [scenarios] [long] [WORD...]").parse_args(options)
     kinds = [word for word in given if word in _KINDS]
-    others = [word for word in given if word not in _KINDS]
+    words = [word for word in given if word not in (*_KINDS, _LONG)]
+    others = words if _LONG in given else ["-m", f"not {_LONG}", *words]
     if kinds != ["unit"]:
         prerequisites.install()
         BUILT.build([*TOOLCHAIN, *BUNDLE, *CHARTS, *(VIRTUAL_MACHINES if "vm" in kinds else ())])
@@ -40,10 +44,10 @@ def test(arguments: Sequence[str]) -> int:
     beside = [kind for kind in chosen if kind == "unit"]
     alone = [kind for kind in chosen if kind != "unit"]
     codes: list[int] = []
-    for run, words in ((beside, _BESIDE_EACH_OTHER), (alone, ())):
+    for run, how in ((beside, _BESIDE_EACH_OTHER), (alone, ())):
         if not run:
             continue
-        codes.append(_pytest([ROOT / "tests" / kind for kind in run], [*words, *others]))
+        codes.append(_pytest([ROOT / "tests" / kind for kind in run], [*how, *others]))
         if codes[-1] == _INTERRUPTED:
             break
     return _of_all(codes)

@@ -215,6 +215,7 @@ def started_with(checkout: Checkout, *settings: str) -> list[list[str]]:
     return sorted(checkout.lab("kubectl", "exec", *_AGENTS, name, *read).stdout.split() for name in names)
 
 
+@pytest.mark.long
 def test_cilium_s_own_suite_finds_nothing_after_the_way_back(checkout: Checkout) -> None:
     own_suite(checkout)
 

@@ -170,6 +170,7 @@ def test_to_another_pool_from_the_middle_of_a_migration(checkout: Checkout, tmp_
     up(checkout)
 
 
+@pytest.mark.long
 def test_reversed_in_the_middle_with_more_non_masquerade_cidrs(checkout: Checkout, tmp_path: Path) -> None:
     was = pod_cidrs(checkout)
     setting(checkout, "ipamMode", "kubernetes")

@@ -244,7 +244,7 @@ def test_unit_tests_and_checkers_need_neither_root_nor_packages_nor_a_build(
     assert testing.lint([]) == 5
     unit = LAB.parent / "tests" / "unit"
     assert called[0][:4] == [f"{tmp_path}/bin/python", "-m", "pytest", str(unit)]
-    assert called[0][4:] == ["-n", "auto", "--dist", "worksteal", "-k", "sandbox"]
+    assert called[0][4:] == ["-n", "auto", "--dist", "worksteal", "-m", "not long", "-k", "sandbox"]
     assert called[1][:3] == called[0][:3]
     assert {str(unit / "test_style.py"), str(unit / "test_layers.py")} <= set(called[1][3:])
 
@@ -271,8 +271,12 @@ def test_tests_of_the_lab_follow_those_that_run_beside_each_other(
     assert testing.test([]) == whole
     assert left == []
     tests = LAB.parent / "tests"
-    assert called[0] == [str(tests / "unit"), "-n", "auto", "--dist", "worksteal"]
-    assert called[1:] == [[str(tests / "engine"), str(tests / "cluster")]][: len(codes) - 1]
+    unit, lab = (
+        [str(tests / "unit"), "-n", "auto", "--dist", "worksteal"],
+        [str(tests / "engine"), str(tests / "cluster")],
+    )
+    assert called[0] == [*unit, "-m", "not long"]
+    assert called[1:] == [[*lab, "-m", "not long"]][: len(codes) - 1]
 
 
 @pytest.mark.parametrize("words", [[], ["engine"], ["unit", "cluster"], ["vm"]])
