@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.cluster import zoo
 from tests.cluster.machine import Machine, look
 from tests.cluster.uplink import Capture
 from tests.helpers.checkout import Checkout, copy_checkout
@@ -47,3 +48,9 @@ def arguments(checkout: Checkout) -> Iterator[Arguments]:
 def known() -> list[Secret]:
     """The secrets of the lab that runs: tests add those that they can see."""
     return []
+
+
+@pytest.fixture(scope="session")
+def kinds(request: pytest.FixtureRequest) -> tuple[zoo.Kind, ...]:
+    """The workloads that are migrated: every kind where long tests run as well."""
+    return zoo.kinds(every=any(item.get_closest_marker("long") for item in request.session.items))

@@ -38,8 +38,12 @@ _UP = ("up", "--yes", "--skip-preview", *_STACK)
 _AGENTS = ("-n", "kube-system")
 
 
-BACK = tuple(kind for number, kind in enumerate(zoo.KINDS) if number % 2 == 0 or kind.name in ("job", zoo.CONTROLLED))
-"""The kinds of workloads that are migrated back as well."""
+Kinds = tuple[zoo.Kind, ...]
+
+
+def back(kinds: Kinds) -> Kinds:
+    """The kinds of workloads that are migrated back as well."""
+    return tuple(kind for number, kind in enumerate(kinds) if number % 2 == 0 or kind.name in ("job", zoo.CONTROLLED))
 
 
 def pod_cidrs(checkout: Checkout) -> dict[str, list[str]]:
@@ -123,10 +127,10 @@ def start_job(checkout: Checkout) -> None:
     checkout.lab("kubectl", "wait", "--for=jsonpath={.status.ready}=1", "job/job", "-n", zoo.NAMESPACE, "--timeout=60s")
 
 
-def test_ordinary_workloads_of_every_kind_run(checkout: Checkout) -> None:
-    apply(checkout, *zoo.manifests())
+def test_ordinary_workloads_of_every_kind_run(checkout: Checkout, kinds: Kinds) -> None:
+    apply(checkout, *zoo.manifests(kinds))
     give_an_owner(checkout, zoo.NAMESPACE)
-    for kind in zoo.KINDS:
+    for kind in kinds:
         if kind.outcome in (zoo.Outcome.NOTED, zoo.Outcome.WAITED):
             continue
         wanted = int(kind.manifests[0]["spec"].get("replicas", 1))
@@ -135,7 +139,7 @@ def test_ordinary_workloads_of_every_kind_run(checkout: Checkout) -> None:
             assert time.monotonic() < end, (kind.name, zoo_pods(checkout)[kind.name])
             time.sleep(2)
     checkout.lab("kubectl", "rollout", "pause", "-n", zoo.NAMESPACE, f"deployment/{zoo.PAUSED}")
-    for number, name in enumerate(kind.name for kind in zoo.KINDS if kind.outcome is zoo.Outcome.BARE):
+    for number, name in enumerate(kind.name for kind in kinds if kind.outcome is zoo.Outcome.BARE):
         key, pod = f"migration.recreate[{number}]", f"{zoo.NAMESPACE}/{name}"
         checkout.lab("pulumi", "config", "set", "--path", key, pod, "--stack", "embedded")
     checkout.lab("pulumi", "config", "set", "ipamMode", "cluster-pool", "--stack", "embedded")
@@ -149,7 +153,7 @@ def test_ordinary_workloads_of_every_kind_run(checkout: Checkout) -> None:
         zoo.Outcome.WAITED: " is waited for",
     }
     lines = [line.rstrip() for line in told.splitlines()]
-    for kind in zoo.KINDS:
+    for kind in kinds:
         if kind.outcome is zoo.Outcome.NOTED or kind.name == "cron":  # whose Job may just have none at work
             continue
         form = re.compile(rf" {kind.namespace}/{kind.name}(-\w+)*{words[kind.outcome]}")
@@ -159,12 +163,14 @@ def test_ordinary_workloads_of_every_kind_run(checkout: Checkout) -> None:
 
 
 @pytest.mark.parametrize(("mode", "start"), [("cluster-pool", "172.20."), ("kubernetes", "192.168.")])
-def test_the_cluster_is_migrated_while_it_serves(checkout: Checkout, tmp_path: Path, mode: str, start: str) -> None:
+def test_the_cluster_is_migrated_while_it_serves(
+    checkout: Checkout, kinds: Kinds, tmp_path: Path, mode: str, start: str
+) -> None:
     if mode == "kubernetes":  # half of them is enough for the way back, which takes as long
-        gone = [manifest for kind in zoo.KINDS if kind not in BACK for manifest in kind.manifests]
+        gone = [manifest for kind in kinds if kind not in back(kinds) for manifest in kind.manifests]
         listed = json.dumps({"apiVersion": "v1", "kind": "List", "items": gone})
         checkout.lab("kubectl", "delete", "-f", "-", stdin=listed, timeout=180)
-    kinds = BACK if mode == "kubernetes" else zoo.KINDS
+        kinds = back(kinds)
     start_job(checkout)
     known, animals = records(checkout), zoo_pods(checkout)
     with Watch(checkout) as watch:
@@ -203,7 +209,7 @@ def test_the_cluster_is_migrated_while_it_serves(checkout: Checkout, tmp_path: P
 
 def test_the_workloads_go(checkout: Checkout) -> None:
     checkout.lab("kubectl", "delete", "namespace", *sorted({kind.namespace for kind in zoo.KINDS}), timeout=180)
-    checkout.lab("kubectl", "delete", "priorityclass", "zoo-polite")
+    checkout.lab("kubectl", "delete", "priorityclass", "zoo-polite", "--ignore-not-found")
     checkout.lab("pulumi", "config", "rm", "--path", "migration.recreate", "--stack", "embedded")
 
 

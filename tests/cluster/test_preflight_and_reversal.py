@@ -157,6 +157,7 @@ def test_refused_for_a_node_that_is_not_ready_with_nothing_changed(checkout: Che
     checkout.lab("kubectl", "wait", "--for=condition=Ready", *agents, "--timeout=120s")
 
 
+@pytest.mark.long
 def test_to_another_pool_from_the_middle_of_a_migration(checkout: Checkout, tmp_path: Path) -> None:
     up_until(checkout, "move-node        k8s-w2", tmp_path / "killed.log")
     assert pod_cidrs(checkout)["k8s-w1"] == ["172.20.1.0/24"]
@@ -184,6 +185,7 @@ def test_reversed_in_the_middle_with_more_non_masquerade_cidrs(checkout: Checkou
     up(checkout)
 
 
+@pytest.mark.long  # it needs the mode cluster-pool, into which the two before it lead
 def test_multi_pool_is_refused_by_an_early_release_and_without_the_users_word(checkout: Checkout) -> None:
     setting(checkout, "ipamMode", "multi-pool")
     was = objects(checkout)
