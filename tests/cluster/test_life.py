@@ -132,7 +132,7 @@ def test_policies_that_no_agent_would_apply_are_refused_in_words(
         "apiVersion": "cilium.io/v2",
         "kind": "CiliumNetworkPolicy",
         "metadata": {"name": "tried"},
-        **({"specs": [{"endpointSelector": {}}, spec]} if listed else {"spec": spec}),
+        **({"specs": [{"endpointSelector": {}, "ingress": [{}]}, spec]} if listed else {"spec": spec}),
     }
     done = checkout.lab("kubectl", "apply", "--dry-run=server", "-f", "-", stdin=json.dumps(policy), check=False)
     assert (done.returncode != 0) == refused, done.stderr
