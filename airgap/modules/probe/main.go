@@ -104,16 +104,11 @@ func run(ctx context.Context, arguments []string) error {
 	var all sync.WaitGroup
 	alive, end := context.WithCancel(context.Background()) // the last answers are waited for after ctx has ended
 	defer end()
-	records, pulses := make([]*record, len(targets)), make([]*pulse, len(targets))
-	for number, one := range targets {
-		records[number] = newRecord(one.name, out)
-		pulses[number] = records[number].pulse
-	}
-	go runAll(alive, pulses)
-	for number, one := range targets {
+	for _, one := range targets {
 		kind, _, _ := strings.Cut(one.kind, "/")
-		recorded := records[number]
+		recorded := newRecord(one.name, out)
 		recorded.began(one)
+		go recorded.pulse.run(alive)
 		start(&all, func() { recorded.flushEverySecond(ctx) })
 		start(&all, func() { runners[kind](ctx, one, recorded) })
 	}

@@ -21,16 +21,13 @@ type pulse struct {
 
 func newPulse(now func() time.Time) *pulse { return &pulse{now: now, last: now()} }
 
-// runAll keeps the pulses of a process. They share one timer: each wake-up costs the processor that is measured beside.
-func runAll(ctx context.Context, pulses []*pulse) {
+func (p *pulse) run(ctx context.Context) {
 	ticker := time.NewTicker(beat / 2)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ticker.C:
-			for _, one := range pulses {
-				one.total()
-			}
+			p.total()
 		case <-ctx.Done():
 			return
 		}
