@@ -36,6 +36,7 @@ _LABELS = {"app": PROBER}
 _LIMIT = "20m"
 """After which a forgotten probe runner ends by itself."""
 RATE = round(THRESHOLDS.rate)
+"""Requests a second where a stack sets no other rate (`migration.probeRate`): enough for the thresholds."""
 _NICE = -15
 """A probe that waits for the processor would measure its own wait, not the service's."""
 

@@ -76,7 +76,7 @@ class Before:
         try:
             trial.start()
             trial.wait_until_ready()
-            failed = _once_more(trial)
+            failed = _without_answer_twice(trial)
         finally:
             trial.end()
         if failed:
@@ -96,10 +96,12 @@ class Before:
             self._waiter.report(Name.BASELINE, "", 0.0, f"{line}: noted, and not waited for")
 
 
-def _once_more(trial: Trial) -> Mapping[str, str]:
+def _without_answer_twice(trial: Trial) -> Mapping[str, str]:
     """The questions without an answer in two tries: one may be late. Raises ApiError if the second try fails."""
     try:
-        failed = trial.query()
+        first = trial.query()
     except ApiError:
         return trial.query()
-    return {name: why for name, why in trial.query().items() if name in failed} if failed else failed
+    if not first:
+        return first
+    return {name: why for name, why in trial.query().items() if name in first}

@@ -242,7 +242,7 @@ class NodeRollout:
             self._agents.restart(self._node, self._desired.mode, pod_cidr)
 
     def _view(self, agent: Pod) -> AgentView | None:
-        """None of one that does not answer: it is restarted, which comes next in any case."""
+        """None of one that does not answer: it is restarted, on a node that is drained, rather than the run ended."""
         try:
             return self._cluster.view(agent)
         except ApiError:

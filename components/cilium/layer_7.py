@@ -9,6 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 NAME = "cilium-lab-layer-7"
+_VERSION = "admissionregistration.k8s.io/v1"
+_SPECS = "(has(object.spec) ? [object.spec] : []) + (has(object.specs) ? object.specs : [])"
+"""A policy has one, or a list of them."""
 _RESOURCES = ("ciliumnetworkpolicies", "ciliumclusterwidenetworkpolicies")
 _OF_PORTS = ("terminatingTLS", "originatingTLS", "serverNames", "listener")
 """Fields of a port rule that Envoy applies (pkg/policy/api/l4.go, PortRule)."""
@@ -49,11 +52,6 @@ def manifests() -> tuple[dict[str, Any], dict[str, Any]]:
         "spec": {"policyName": NAME, "validationActions": ["Deny"]},
     }
     return policy, binding
-
-
-_VERSION = "admissionregistration.k8s.io/v1"
-_SPECS = "(has(object.spec) ? [object.spec] : []) + (has(object.specs) ? object.specs : [])"
-"""A policy has one, or a list of them."""
 
 
 def _expression() -> str:

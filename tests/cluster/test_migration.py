@@ -167,10 +167,11 @@ def test_the_cluster_is_migrated_while_it_serves(
     checkout: Checkout, kinds: Kinds, tmp_path: Path, mode: str, start: str
 ) -> None:
     if mode == "kubernetes":  # half of them is enough for the way back, which takes as long
-        gone = [manifest for kind in kinds if kind not in back(kinds) for manifest in kind.manifests]
+        kept = back(kinds)
+        gone = [manifest for kind in kinds if kind not in kept for manifest in kind.manifests]
         listed = json.dumps({"apiVersion": "v1", "kind": "List", "items": gone})
         checkout.lab("kubectl", "delete", "-f", "-", stdin=listed, timeout=180)
-        kinds = back(kinds)
+        kinds = kept
     start_job(checkout)
     known, animals = records(checkout), zoo_pods(checkout)
     with Watch(checkout) as watch:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from components.cilium import layer_7
+from components.cilium.values import ENVOY_REPOSITORY
 from tests.helpers.recorded_lab import record_lab
 
-ENVOY = "quay.io/cilium/cilium-envoy"
 KINDS = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
 
 
-@pytest.mark.parametrize(("stack", "held_back"), [("lab", ""), ("embedded", ""), ("embedded", ENVOY)])
+@pytest.mark.parametrize(("stack", "held_back"), [("lab", ""), ("embedded", ""), ("embedded", ENVOY_REPOSITORY)])
 def test_policies_on_layer_7_are_refused_where_no_envoy_runs(stack: str, held_back: str) -> None:
     recording = record_lab(stack, held_back=held_back)
     declared = [item for item in recording.registered if item.token.startswith("kubernetes:admissionregistration")]

@@ -11,9 +11,11 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cilium_lab.config.load import parse
 from cilium_lab.disruption.record import DONE, Kind, RunDirectory, finished, read_record
 from cilium_lab.disruption.stages import Name, Stage
 from cilium_lab.disruption.targets import POD, UNIT, Hosts, Service, parse_hosts, prober, start, targets
+from cilium_lab.disruption.thresholds import THRESHOLDS
 from components.workloads.probe import ECHO_PORT, PAGES_PORT, probe_manifests
 
 NODES = {"k8s-cp": "172.31.1.10", "k8s-w1": "172.31.1.11", "k8s-w2": "172.31.1.12"}
@@ -48,6 +50,10 @@ def test_every_rate_leaves_some_requests_over(rate: int) -> None:
     assert 1.5 * rate <= sum(inside) <= 1.5 * rate + 3
     assert 1.2 * rate <= rates(requested["router"], "http") <= 1.2 * rate + 3
     assert rates(requested[POD], "tcp") == rates(requested[POD], "udp") == rate
+
+
+def test_a_stack_that_sets_no_rate_has_that_of_the_thresholds() -> None:
+    assert parse({}).migration.probe_rate == HOSTS.rate == THRESHOLDS.rate
 
 
 def test_hosts_travel_through_a_document_and_do_not_tell_the_key() -> None:

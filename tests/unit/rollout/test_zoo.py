@@ -56,3 +56,9 @@ def test_for_how_long_a_workload_had_no_ready_pod() -> None:
     assert longest_without([(0, 1), (5, 0), (6, 0), (9, 1), (20, 0), (22, 1)], 30) == 4.0
     assert longest_without([(0, 1), (5, 0)], 30) == 25.0
     assert longest_without([], 30) == 0.0
+
+
+def test_half_of_the_kinds_have_every_outcome_and_long_runs_have_all_kinds() -> None:
+    assert {kind.outcome for kind in zoo.kinds(every=False)} == set(zoo.Outcome)
+    assert zoo.kinds(every=True) == zoo.KINDS
+    assert len(zoo.kinds(every=False)) == len(zoo.KINDS) / 2
